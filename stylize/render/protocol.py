@@ -1,0 +1,138 @@
+"""What a keyframe renderer is, and how one is found by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+
+from stylize.errors import UsageError
+
+if TYPE_CHECKING:
+    from propagate.arrays import F32, Image
+
+__all__ = [
+    "Anchor",
+    "PaintedKey",
+    "Progress",
+    "Renderer",
+    "make_renderer",
+    "register_renderer",
+    "renderer_names",
+]
+
+Progress: TypeAlias = Callable[[float], None]
+"""Called with the finished share, 0 to 1."""
+
+Factory: TypeAlias = "Callable[[Sequence[Image], Mapping[str, Any]], Renderer]"
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """An earlier finished key of the shot, warped to the frame that is painted now.
+
+    Attributes
+    ----------
+    image
+        uint8 or uint16 (H, W, 3) RGB, at the frame's size.
+    confidence
+        float32 (H, W), 0 to 1: how sure it is that both keys show the same piece of surface here.
+    """
+
+    image: Image
+    confidence: F32
+
+
+@dataclass(frozen=True)
+class PaintedKey:
+    """A painted frame and how it came about.
+
+    Attributes
+    ----------
+    image
+        (H, W, 3) RGB of the frame's size and dtype.
+    recipe
+        JSON-ready facts about the painting: renderer, version, options, seed, notices.
+    """
+
+    image: Image
+    recipe: dict[str, Any] = field(default_factory=dict)
+
+
+class Renderer(Protocol):
+    """Paints one frame in the manner of the style."""
+
+    @property
+    def name(self) -> str:
+        """The renderer's name, as given to ``--renderer``."""
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the same inputs would give another picture."""
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Everything besides frame, anchors and seed on which the picture depends; JSON-ready."""
+
+    def paint(
+        self,
+        frame: Image,
+        anchors: Sequence[Anchor] = (),
+        *,
+        seed: int = 0,
+        on_progress: Progress | None = None,
+    ) -> PaintedKey:
+        """Paint `frame`, uint8 or uint16 (H, W, 3) RGB; agree with `anchors` where they are sure."""
+
+
+_FACTORIES: dict[str, str | Factory] = {"patch": "stylize.render.patch:make_patch_renderer"}
+
+
+def renderer_names() -> tuple[str, ...]:
+    """Names that `make_renderer` knows, sorted."""
+    return tuple(sorted(_FACTORIES))
+
+
+def register_renderer(name: str, factory: str | Factory) -> None:
+    """Make a renderer known under `name`.
+
+    Parameters
+    ----------
+    name
+        What a person writes after ``--renderer``.
+    factory
+        ``factory(styles, options) -> Renderer``, or its place as ``"package.module:function"``, which is
+        imported only when the renderer is asked for.
+    """
+    _FACTORIES[name] = factory
+
+
+def make_renderer(name: str, styles: Sequence[Image], options: Mapping[str, Any] | None = None) -> Renderer:
+    """Build the renderer called `name`.
+
+    Parameters
+    ----------
+    name
+        One of `renderer_names()`.
+    styles
+        Style images, uint8 or uint16 (H, W, 1 to 4).
+    options
+        The renderer's own options by name, see for example `stylize.render.patch.PatchOptions`.
+
+    Raises
+    ------
+    UsageError
+        If the name or an option is unknown, or an option is out of its bounds.
+    MediaError
+        If a style cannot be painted from.
+    """
+    if name not in _FACTORIES:
+        close = difflib.get_close_matches(name, _FACTORIES, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(renderer_names())}"
+        raise UsageError(f"renderer {name!r} is unknown; {hint}")
+    factory = _FACTORIES[name]
+    if isinstance(factory, str):
+        module, _, function = factory.partition(":")
+        factory = cast("Factory", getattr(import_module(module), function))
+    return factory(styles, dict(options or {}))
