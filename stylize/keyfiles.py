@@ -1,0 +1,149 @@
+"""Painted keys as files: which file is for which frame, and is it usable there."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stylize.errors import MediaError
+from stylize.media import read_image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from propagate.arrays import Image
+    from stylize.media import ClipInfo
+
+__all__ = ["IMAGES", "find_keys", "read_key", "same_channels"]
+
+IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".webp", ".bmp")
+LOOSE = 0.01
+"""Relative difference of aspect that counts as the same picture at another size (rounding of odd sizes)."""
+
+log = logging.getLogger(__name__)
+
+
+def find_keys(folder: Path, info: ClipInfo) -> dict[int, Path]:
+    """Match the images in `folder` to frames of the clip by name.
+
+    A file belongs to the frame whose name equals its stem, else to the frame with the same number: the last
+    digits of both, so that ``10.png`` and ``key_0010.png`` are for frame ``010``.
+
+    Returns
+    -------
+    dict
+        Frame index in the clip (or range) described by `info` → file, in the clip's order. Keys of frames that the
+        clip has but the range leaves out are passed over.
+
+    Raises
+    ------
+    MediaError
+        If there is no usable image, one names no frame of the clip, or two are for the same frame.
+    """
+    if not folder.is_dir():
+        raise MediaError(
+            f"{folder}: no such folder of painted keys; name one that holds images such as 000010.png"
+        )
+    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGES and not p.name.startswith("."))
+    if not files:
+        raise MediaError(
+            f"{folder}: holds no image; put painted keys there, named by frame, such as {info.names[0]}.png"
+        )
+    by_name = {name: index for index, name in enumerate(info.names)}
+    by_number = {
+        number: index for index, name in enumerate(info.names) if (number := _number(name)) is not None
+    }
+    found: dict[int, Path] = {}
+    for file in files:
+        number = _number(file.stem)
+        index = by_name.get(file.stem, by_number.get(number) if number is not None else None)
+        if index is None:
+            if number is not None and info.is_range and _in_clip(number, info):
+                continue
+            span = f"{info.names[0]} to {info.names[-1]}"
+            raise MediaError(
+                f"{file}: names no frame of {info.path} ({span}); rename it after the frame it paints"
+            )
+        if index in found:
+            raise MediaError(
+                f"{file}: a second file for frame {info.names[index]}, beside {found[index].name}; keep one"
+            )
+        found[index] = file
+    if not found:
+        raise MediaError(
+            f"{folder}: no key is for frames {info.names[0]} to {info.names[-1]}; paint one of these"
+        )
+    return dict(sorted(found.items()))
+
+
+def read_key(path: Path, frame: Image) -> Image:
+    """Read the painted key at `path` for `frame`, at its size and depth.
+
+    Returns
+    -------
+    Image
+        RGB or RGBA of `frame`'s size and dtype. A key of another size is resized, with a notice, when its aspect
+        agrees within 1 %; grey becomes RGB.
+
+    Raises
+    ------
+    MediaError
+        If the file is no image, or of another aspect.
+    """
+    image = read_image(path)
+    if image.shape[2] < 3:
+        image = np.concatenate([image[..., :1]] * 3 + [image[..., 1:]], axis=2)
+    height, width = frame.shape[:2]
+    if image.shape[:2] != (height, width):
+        tall, wide = image.shape[:2]
+        if abs(wide * height / (tall * width) - 1) > LOOSE:
+            raise MediaError(
+                f"{path}: {wide}x{tall}, but the clip is {width}x{height}, another aspect; crop or paint it at that size"
+            )
+        log.warning("%s: resized from %dx%d to the clip's %dx%d", path, wide, tall, width, height)
+        image = _resize(image, width, height)
+    return _to_depth(image, frame.dtype)
+
+
+def same_channels(painted: Sequence[Image]) -> list[Image]:
+    """Give every key an alpha channel (opaque) if any has one."""
+    if all(image.shape[2] == painted[0].shape[2] for image in painted):
+        return list(painted)
+    return [image if image.shape[2] == 4 else _opaque(image) for image in painted]
+
+
+def _opaque(image: Image) -> Image:
+    alpha = np.full((*image.shape[:2], 1), np.iinfo(image.dtype).max, image.dtype)
+    return np.concatenate([image, alpha], axis=2)
+
+
+def _resize(image: Image, width: int, height: int) -> Image:
+    import cv2
+
+    smaller = width < image.shape[1]
+    return np.asarray(
+        cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
+    )
+
+
+def _to_depth(image: Image, dtype: np.dtype[np.uint8] | np.dtype[np.uint16]) -> Image:
+    if image.dtype == dtype:
+        return image
+    if dtype == np.uint16:
+        return image.astype(np.uint16) * np.uint16(257)
+    return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _number(stem: str) -> int | None:
+    digits = re.findall(r"\d+", stem)
+    return int(digits[-1]) if digits else None
+
+
+def _in_clip(number: int, info: ClipInfo) -> bool:
+    """Whether the clip has a frame of this number outside the range (names count on by one)."""
+    first = _number(info.names[0])
+    return first is not None and first - info.start <= number < first - info.start + info.total

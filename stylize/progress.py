@@ -1,0 +1,49 @@
+"""What a long work tells its caller: how far it is, how long it took, what it would do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["OnProgress", "Step", "Watch", "ignore"]
+
+OnProgress: TypeAlias = Callable[[str, float], None]
+"""Called with the stage's name and its finished share, 0 to 1."""
+
+
+def ignore(stage: str, share: float) -> None:  # noqa: ARG001
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a run before it runs: its name, ``cached``, ``to do`` or ``given``, and from what."""
+
+    name: str
+    state: str
+    detail: str
+
+
+@dataclass
+class Watch:
+    """Seconds by stage, measured from outside, and progress to whoever listens."""
+
+    on_progress: OnProgress = ignore
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Callable[[float], None]]:
+        """Time the block as stage `name`; gives the function to report its share with."""
+        began = time.perf_counter()
+        self.on_progress(name, 0.0)
+        try:
+            yield lambda share: self.on_progress(name, share)
+            self.on_progress(name, 1.0)
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - began, 3)

@@ -1,0 +1,93 @@
+"""Results of steps as files: plain values and frozen dataclasses in JSON, arrays beside them, no pickles.
+
+A project folder may come from somebody else, so reading one must not be able to run code: only dataclasses
+of this project's own packages are rebuilt, by calling their constructors.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from fractions import Fraction
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+__all__ = ["dumps", "loads"]
+
+PACKAGES = ("stylize.", "keyframes.", "propagate.")
+
+
+def dumps(value: Any) -> bytes:
+    """Spell `value` as bytes: an uncompressed-name .npz whose member ``tree`` is JSON."""
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    tree = json.dumps(_encode(value, arrays), ensure_ascii=False)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, tree=np.frombuffer(tree.encode(), np.uint8), **arrays)
+    return buffer.getvalue()
+
+
+def loads(data: bytes) -> Any:
+    """Rebuild what `dumps` spelled.
+
+    Raises
+    ------
+    ValueError
+        If the bytes are damaged or name a class that this project does not own.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            tree = json.loads(file["tree"].tobytes().decode())
+            return _decode(tree, file)
+    except Exception as error:
+        raise ValueError(f"a stored result is damaged ({error})") from error
+
+
+def _encode(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, (np.bool_, np.integer, np.floating)):
+        return value.item()
+    if isinstance(value, Fraction):
+        return {"fraction": str(value)}
+    if isinstance(value, np.ndarray):
+        name = f"a{len(arrays)}"
+        arrays[name] = value
+        return {"array": name}
+    if isinstance(value, tuple):
+        return {"tuple": [_encode(item, arrays) for item in value]}
+    if isinstance(value, list):
+        return [_encode(item, arrays) for item in value]
+    if isinstance(value, Mapping):
+        return {"map": [[_encode(k, arrays), _encode(v, arrays)] for k, v in value.items()]}
+    if is_dataclass(value) and not isinstance(value, type):
+        kind = f"{type(value).__module__}:{type(value).__qualname__}"
+        named = {f.name: _encode(getattr(value, f.name), arrays) for f in fields(value) if f.init}
+        return {"object": kind, "fields": named}
+    raise TypeError(f"{type(value).__name__} cannot be stored")
+
+
+def _decode(tree: Any, arrays: Any) -> Any:
+    if isinstance(tree, list):
+        return [_decode(item, arrays) for item in tree]
+    if not isinstance(tree, dict):
+        return tree
+    if "object" in tree:
+        module, _, name = tree["object"].partition(":")
+        if not f"{module}.".startswith(PACKAGES):
+            raise ValueError(f"unexpected class {tree['object']}")
+        kind = getattr(import_module(module), name)
+        if not is_dataclass(kind):
+            raise ValueError(f"{tree['object']} is no dataclass")
+        return kind(**{key: _decode(item, arrays) for key, item in tree["fields"].items()})
+    ((kind, content),) = tree.items()
+    if kind == "fraction":
+        return Fraction(content)
+    if kind == "array":
+        return arrays[content]
+    if kind == "tuple":
+        return tuple(_decode(item, arrays) for item in content)
+    return {_decode(k, arrays): _decode(v, arrays) for k, v in content}
