@@ -1,1 +1,57 @@
-"""Placeholder."""
+"""Keyframe stylization: paint a few frames of a clip, carry the paint to all others.
+
+Ten lines that do the whole job::
+
+    import stylize
+
+    result = stylize.stylize_clip("clip.mp4", "painting.png", "out.mp4")
+    print(result.output, result.keys)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stylize.carry import carry_keys as carry_keys
+    from stylize.errors import StylizeError as StylizeError
+    from stylize.pipeline import stylize_clip as stylize_clip
+    from stylize.project import Project as Project
+    from stylize.settings import Settings as Settings
+    from stylize.settings import load_settings as load_settings
+    from stylize.synth import synth_image as synth_image
+
+__all__ = [
+    "Project",
+    "Settings",
+    "StylizeError",
+    "__version__",
+    "carry_keys",
+    "load_settings",
+    "stylize_clip",
+    "synth_image",
+]
+
+_PLACES = {
+    "Project": "stylize.project",
+    "Settings": "stylize.settings",
+    "StylizeError": "stylize.errors",
+    "carry_keys": "stylize.carry",
+    "load_settings": "stylize.settings",
+    "stylize_clip": "stylize.pipeline",
+    "synth_image": "stylize.synth",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that importing the package costs nothing."""
+    if name == "__version__":
+        try:
+            return version("keystylize")
+        except PackageNotFoundError:  # run from a bare checkout
+            return "0+unknown"
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PLACES[name]), name)

@@ -34,7 +34,7 @@ class Flag:
     @property
     def name(self) -> str:
         """The flag as an identifier."""
-        return self.spelling[0].lstrip("-").replace("-", "_")
+        return self.spelling[0].partition("/")[0].lstrip("-").replace("-", "_")
 
 
 def _flag(group: str, spelling: str, setting: str, kind: type, text: str) -> Flag:
@@ -68,8 +68,8 @@ FLAGS = (
     _flag("seed", "--seed", "synthesis.seed", int, "Same seed, same picture, on any number of threads."),
     _flag("threads", "--threads", "synthesis.threads", int, "Processor threads; all of them by default."),
     _flag("threads", "--backend", "synthesis.backend", str, "auto, cpu or cuda."),
-    _flag("output", "--quality", "output.quality", float, "Of a video output, 0 (small) to 1 (best)."),
-    _flag("output", "--metadata", "output.metadata", bool, "Embed the recipe in the output."),
+    _flag("output", "--quality", "output.quality", str, "Of a video: draft, high or best."),
+    _flag("output", "--metadata/--no-metadata", "output.metadata", bool, "Embed the recipe in the output."),
     _flag(
         "synth",
         "--patch-size -patchsize",

@@ -10,6 +10,7 @@ import numpy as np
 
 from stylize.errors import MediaError
 from stylize.media import read_image
+from stylize.media.images import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,9 +19,8 @@ if TYPE_CHECKING:
     from propagate.arrays import Image
     from stylize.media import ClipInfo
 
-__all__ = ["IMAGES", "find_keys", "read_key", "same_channels"]
+__all__ = ["find_keys", "read_key", "same_channels"]
 
-IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".webp", ".bmp")
 LOOSE = 0.01
 """Relative difference of aspect that counts as the same picture at another size (rounding of odd sizes)."""
 
@@ -36,8 +36,8 @@ def find_keys(folder: Path, info: ClipInfo) -> dict[int, Path]:
     Returns
     -------
     dict
-        Frame index in the clip (or range) described by `info` → file, in the clip's order. Keys of frames that the
-        clip has but the range leaves out are passed over.
+        Frame index in the clip (or range) described by `info` → file, in the clip's order. Keys of frames
+        that the clip has but the range leaves out are passed over.
 
     Raises
     ------
@@ -48,7 +48,8 @@ def find_keys(folder: Path, info: ClipInfo) -> dict[int, Path]:
         raise MediaError(
             f"{folder}: no such folder of painted keys; name one that holds images such as 000010.png"
         )
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGES and not p.name.startswith("."))
+    visible = (p for p in folder.iterdir() if not p.name.startswith("."))
+    files = sorted(p for p in visible if p.suffix.lower() in IMAGE_SUFFIXES)
     if not files:
         raise MediaError(
             f"{folder}: holds no image; put painted keys there, named by frame, such as {info.names[0]}.png"
@@ -86,8 +87,8 @@ def read_key(path: Path, frame: Image) -> Image:
     Returns
     -------
     Image
-        RGB or RGBA of `frame`'s size and dtype. A key of another size is resized, with a notice, when its aspect
-        agrees within 1 %; grey becomes RGB.
+        RGB or RGBA of `frame`'s size and dtype. A key of another size is resized, with a notice, when its
+        aspect agrees within 1 %; grey becomes RGB.
 
     Raises
     ------
@@ -102,7 +103,7 @@ def read_key(path: Path, frame: Image) -> Image:
         tall, wide = image.shape[:2]
         if abs(wide * height / (tall * width) - 1) > LOOSE:
             raise MediaError(
-                f"{path}: {wide}x{tall}, but the clip is {width}x{height}, another aspect; crop or paint it at that size"
+                f"{path}: {wide}x{tall}, but the clip is {width}x{height}; paint it at that size"
             )
         log.warning("%s: resized from %dx%d to the clip's %dx%d", path, wide, tall, width, height)
         image = _resize(image, width, height)

@@ -10,15 +10,23 @@ from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-__all__ = ["OnProgress", "Step", "Watch", "ignore"]
+__all__ = ["OnProgress", "Overwrite", "Step", "Watch", "allowed", "ignore"]
 
 OnProgress: TypeAlias = Callable[[str, float], None]
 """Called with the stage's name and its finished share, 0 to 1."""
+Overwrite: TypeAlias = "bool | Callable[[Path], bool]"
+"""Whether an existing output may be replaced, or whom to ask."""
 
 
-def ignore(stage: str, share: float) -> None:  # noqa: ARG001
+def ignore(stage: str, share: float) -> None:
     """Tell nobody."""
+
+
+def allowed(overwrite: Overwrite, path: Path) -> bool:
+    """Whether the existing `path` may be replaced."""
+    return overwrite(path) if callable(overwrite) else overwrite
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,7 @@ class Watch:
 
     on_progress: OnProgress = ignore
     seconds: dict[str, float] = field(default_factory=dict)
+    began: float = field(default_factory=time.perf_counter)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[Callable[[float], None]]:
@@ -47,3 +56,7 @@ class Watch:
             self.on_progress(name, 1.0)
         finally:
             self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - began, 3)
+
+    def finished(self) -> dict[str, float]:
+        """Return the seconds of every stage, and ``total`` since the watch was made."""
+        return {**self.seconds, "total": round(time.perf_counter() - self.began, 3)}

@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stylize import store
-from stylize.atomic import disk_errors, replacing, write_bytes, write_text
+from stylize.atomic import disk_errors, write_bytes, write_text
 from stylize.errors import UsageError
 from stylize.fingerprint import file_hash, fingerprint
 from stylize.lock import locked
 from stylize.media import write_image
+from stylize.media.place import placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -227,7 +228,9 @@ class Project:
         """
         path = self.key_path(name)
         before = file_hash(path) if path.exists() else None
-        with replacing(path) as partial:
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with placed(path) as partial:
             write_image(partial, image)
             note = {**recipe, "file": file_hash(partial), "before": before}
             write_text(path.with_suffix(".json"), json.dumps(note, indent=2, ensure_ascii=False) + "\n")

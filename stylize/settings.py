@@ -14,7 +14,7 @@ import tomllib
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Literal, get_type_hints
 
 from stylize.errors import UsageError
 
@@ -46,17 +46,18 @@ class OutputOptions:
     Attributes
     ----------
     quality
-        0 to 1. Higher keeps more of the strokes' fine texture in a video file and makes it larger.
+        Of a video file: ``draft`` is small, ``high`` looks like the frames, ``best`` also survives another
+        encoding.
     metadata
         Embed the recipe (how the result was made) in the output.
     """
 
-    quality: float = 0.8
+    quality: Literal["draft", "high", "best"] = "high"
     metadata: bool = True
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.quality <= 1.0:
-            raise ValueError(f"quality is {self.quality}; choose 0 (small) to 1 (best)")
+        if self.quality not in ("draft", "high", "best"):
+            raise ValueError(f"quality is {self.quality!r}; choose 'draft', 'high' or 'best'")
 
 
 def _defaults(section: str) -> Any:

@@ -1,0 +1,139 @@
+"""One image from a style and guides: files in, files out, around `propagate.synthesize`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stylize.errors import UsageError
+from stylize.media import read_image, write_image
+from stylize.media.save import WRITABLE_SUFFIXES
+from stylize.progress import OnProgress, Overwrite, Watch, allowed, ignore
+from stylize.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from propagate.arrays import F32, Image
+
+__all__ = ["SynthResult", "error_image", "synth_image"]
+
+
+@dataclass(frozen=True)
+class SynthResult:
+    """What `synth_image` made.
+
+    Attributes
+    ----------
+    output
+        The image.
+    energy
+        Mean patch error over the image, the quantity that the search lowers; for comparing runs on the same
+        style, guides and weights.
+    seconds
+        By stage: read, synthesis, write, total.
+    """
+
+    output: Path
+    energy: float
+    seconds: dict[str, float]
+
+
+def synth_image(  # noqa: PLR0913  the front door takes all its choices by name
+    style: str | Path,
+    guides: Sequence[tuple[str | Path, str | Path]],
+    output: str | Path,
+    *,
+    weights: Sequence[float] = (),
+    style_weight: float = 1.0,
+    error: str | Path | None = None,
+    settings: Settings | None = None,
+    overwrite: Overwrite = False,
+    on_progress: OnProgress = ignore,
+) -> SynthResult:
+    """Paint the target of the guides with patches of `style`, as the EbSynth command does.
+
+    Parameters
+    ----------
+    style
+        The painting, 1 to 4 channels, 8 or 16 bits.
+    guides
+        Pairs of images: one of the style's size that belongs to it, and the same kind of image of the target.
+    output
+        Where the result goes; its suffix names the format.
+    weights
+        How strongly each guide binds, in the guides' order; all together 1 when not given.
+    style_weight
+        Higher keeps the style's own neighbourhoods together, lower follows the guides.
+    error
+        Where to write the error map, if anywhere; see `error_image`.
+    settings
+        The section ``synthesis`` is read.
+
+    Raises
+    ------
+    UsageError
+        If the combination cannot work: counts, sizes, channels, weights, an output that is also an input.
+    MediaError
+        If an image is missing or bad.
+    """
+    from propagate import Guide, synthesize
+
+    place, pairs = Path(output), [(Path(a), Path(b)) for a, b in guides]
+    watch = Watch(on_progress)
+    shares = _shares(pairs, weights)
+    for target in [place] if error is None else [place, Path(error)]:
+        _check_place(target, [Path(style), *(p for pair in pairs for p in pair)], overwrite)
+    with watch.stage("read"):
+        painting = read_image(style)
+        images = [(read_image(a), read_image(b)) for a, b in pairs]
+    with watch.stage("synthesis") as share:
+        try:
+            carried = [Guide(a, b, weight) for (a, b), weight in zip(images, shares, strict=True)]
+            options = (settings or Settings()).synthesis
+            made = synthesize(painting, carried, options, style_weight=style_weight, on_progress=share)
+        except ValueError as problem:
+            raise UsageError(f"{style}: {problem}") from problem
+    with watch.stage("write"):
+        write_image(place, made.image)
+        if error is not None:
+            write_image(Path(error), error_image(made.error))
+    return SynthResult(place, round(float(made.error.mean()), 3), watch.finished())
+
+
+def error_image(error: F32) -> Image:
+    """Spell an error map as a grey picture, 16 bits: its square root times 256, so that maps compare.
+
+    Black is a perfect match; the root keeps small errors visible beside large ones.
+    """
+    return np.minimum(np.sqrt(np.maximum(error, 0.0)) * 256.0, 65535.0).astype(np.uint16)[..., None]
+
+
+def _shares(pairs: Sequence[tuple[Path, Path]], weights: Sequence[float]) -> list[float]:
+    if not pairs:
+        raise UsageError("no guide given; name at least one pair: --guide SOURCE TARGET")
+    if not weights:
+        return [1.0 / len(pairs)] * len(pairs)
+    if len(weights) != len(pairs):
+        raise UsageError(
+            f"{len(weights)} weights for {len(pairs)} guides; give each guide its --weight, or none"
+        )
+    return list(weights)
+
+
+def _check_place(place: Path, inputs: Sequence[Path], overwrite: Overwrite) -> None:
+    """Refuse, before any work, an output that cannot or must not be written."""
+    if place.suffix.lower() not in WRITABLE_SUFFIXES:
+        raise UsageError(f"{place}: no image format known by {place.suffix!r}; end it in .png")
+    if place.is_dir():
+        raise UsageError(f"{place}: is a folder; name a file in it")
+    for one in inputs:
+        if place.exists() and one.exists() and place.samefile(one):
+            raise UsageError(f"{place}: is also an input; name another output")
+    if not place.absolute().parent.is_dir():
+        raise UsageError(f"{place}: the folder {place.absolute().parent} does not exist; make it first")
+    if place.exists() and not allowed(overwrite, place):
+        raise UsageError(f"{place}: exists; overwrite it with -y, or name another output")
