@@ -1,0 +1,65 @@
+"""The last touches on a painted key: forms set right, eyes and mouths drawn, colours kept if wanted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stylize.render.structure import blur
+
+if TYPE_CHECKING:
+    from propagate.arrays import F32
+
+__all__ = ["keep_colors", "set_right"]
+
+
+def set_right(painted: F32, wanted: F32, detail: F32, strength: float, unit: float) -> F32:
+    """Move `painted` towards `wanted` in broad forms everywhere, and in fine ones where detail matters.
+
+    The difference of the two is split into three bands; a stroke lives in the finer two, so those are only
+    taken where `detail` says that the subject matters more than the stroke. This is the content term of
+    Elad & Milanfar (2017, sec. III), one weight for each scale.
+
+    Parameters
+    ----------
+    painted, wanted
+        OKLab, float32 (H, W, 3): strokes of the style, and the frame in the style's colours.
+    detail
+        float32 (H, W), 0 to 1, see `structure.detail_map`.
+    strength
+        Style strength, 0 to 1. Larger leaves more to the strokes.
+    unit
+        Pixels of the finest band, about 1/400 of the frame's height.
+    """
+    off = wanted - painted
+    fine, middle, broad = blur(off, 1.0 * unit), blur(off, 3 * unit), blur(off, 9 * unit)
+    share = detail[..., None]
+    freedom = np.float32(strength)
+    # Lightness draws the form; the hue is left to the palette.
+    hue = np.array([1.0, 0.75, 0.75], np.float32)
+    out = painted + (1 - 0.55 * freedom) * hue * broad
+    out += (1 - 0.45 * freedom) * (0.3 + 0.7 * share) * hue * (middle - broad)
+    out += (1 - 0.4 * freedom) * share * (fine - middle)
+    return out.astype(np.float32)
+
+
+def keep_colors(painted: F32, frame: F32, amount: float, unit: float) -> F32:
+    """Give `painted` back the frame's hues: the style's light and strokes, the frame's a and b.
+
+    Parameters
+    ----------
+    painted, frame
+        OKLab, float32 (H, W, 3).
+    amount
+        0 keeps the style's colours, 1 takes the frame's (luminance-only transfer, Gatys et al. 2016b).
+    unit
+        Pixels; the frame's hues are taken from broader areas than this, so that strokes stay whole.
+    """
+    if amount <= 0:
+        return painted
+    out = painted.copy()
+    broad = painted[..., 1:] - blur(painted[..., 1:], 2 * unit)
+    own = blur(frame[..., 1:], unit) + 0.5 * broad
+    out[..., 1:] += np.float32(amount) * (own - out[..., 1:])
+    return out

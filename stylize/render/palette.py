@@ -1,0 +1,261 @@
+"""Colours of the frame carried onto the colours of the style.
+
+Colours live in OKLab (Ottosson 2020), where equal steps look about equal and a hue stays a hue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from propagate.arrays import F32, Image
+
+__all__ = [
+    "ColorMap",
+    "Palette",
+    "extract_palette",
+    "fit_colors",
+    "oklab_to_rgb",
+    "rgb_to_oklab",
+    "transport",
+]
+
+_TO_LMS = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ],
+    np.float32,
+)
+_TO_LAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ],
+    np.float32,
+)
+_FROM_LMS = np.linalg.inv(_TO_LMS.astype(np.float64)).astype(np.float32)
+_FROM_LAB = np.linalg.inv(_TO_LAB.astype(np.float64)).astype(np.float32)
+
+
+def rgb_to_oklab(image: Image) -> F32:
+    """OKLab of sRGB uint8 or uint16 (H, W, 3): float32, lightness 0 to 1, a and b about -0.4 to 0.4."""
+    top = np.iinfo(image.dtype).max
+    steps = np.arange(top + 1, dtype=np.float32) / top
+    linear = np.where(steps <= 0.04045, steps / 12.92, ((steps + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    lms = np.cbrt(linear[image].reshape(-1, 3) @ _TO_LMS.T)
+    return (lms @ _TO_LAB.T).reshape(image.shape)
+
+
+def oklab_to_rgb(lab: F32, dtype: NDArray[np.generic] | np.dtype[np.generic] | type = np.uint8) -> Image:
+    """sRGB uint8 or uint16 (H, W, 3) of OKLab (H, W, 3); what sRGB cannot show is clipped."""
+    kind = np.dtype(dtype)  # type: ignore[arg-type]
+    top = np.iinfo(kind).max
+    lms = lab.reshape(-1, 3).astype(np.float32) @ _FROM_LAB.T
+    linear = np.clip((lms * lms * lms) @ _FROM_LMS.T, 0, 1)
+    encoded = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return np.rint(encoded * top).astype(kind).reshape(lab.shape)
+
+
+@dataclass(frozen=True)
+class Palette:
+    """A picture's colours, most important first to none in particular.
+
+    Attributes
+    ----------
+    colors
+        float32 (K, 3), OKLab.
+    mass
+        float32 (K,), shares of the picture; they sum to 1.
+    """
+
+    colors: F32
+    mass: F32
+
+
+_CHROMA_WEIGHT = 3.0
+"""A step in hue counts three times a step in lightness; plain OKLab lets shade outvote hue."""
+_SCALE = np.array([1, _CHROMA_WEIGHT, _CHROMA_WEIGHT], np.float32)
+
+
+def extract_palette(lab: F32, count: int = 24, rounds: int = 12) -> Palette:
+    """Find a picture's colours by weighted k-means over a coarse histogram.
+
+    Parameters
+    ----------
+    lab
+        float32 (..., 3), OKLab; a subsample of the picture is enough.
+    count
+        Most colours to find; fewer come back from a picture that has fewer.
+    rounds
+        Lloyd rounds after the start, which takes the farthest colours first so that small accents count.
+    """
+    scaled = lab.reshape(-1, 3) * _SCALE
+    bins = np.round(scaled * 32).astype(np.int64) + 200
+    label = (bins[:, 0] * 1024 + bins[:, 1]) * 1024 + bins[:, 2]
+    _, member, population = np.unique(label, return_inverse=True, return_counts=True)
+    points = np.stack([np.bincount(member, scaled[:, c]) for c in range(3)], 1) / population[:, None]
+    mass = population / population.sum()
+    first = int(np.argmax(mass))
+    centers = [first]
+    distance = ((points - points[first]) ** 2).sum(1)
+    while len(centers) < min(count, len(points)):
+        # The small power lets a rare colour (an eye, a scarf) win against one more shade of the wall.
+        chosen = int(np.argmax(distance * mass**0.35))
+        centers.append(chosen)
+        distance = np.minimum(distance, ((points - points[chosen]) ** 2).sum(1))
+    colors = points[centers]
+    for _ in range(rounds):
+        nearest = ((points[:, None] - colors) ** 2).sum(2).argmin(1)
+        share = np.bincount(nearest, mass, minlength=len(colors))
+        sums = [np.bincount(nearest, mass * points[:, c], minlength=len(colors)) for c in range(3)]
+        colors = np.where(share[:, None] > 0, np.stack(sums, 1) / np.maximum(share, 1e-12)[:, None], colors)
+    kept = share > 0
+    return Palette((colors[kept] / _SCALE).astype(np.float32), share[kept].astype(np.float32))
+
+
+def transport(source: Palette, goal: Palette, *, evenness: float = 0.02, blur: float = 0.003) -> F32:
+    """Carry each colour of `source` to colours of `goal` by semi-relaxed entropic optimal transport.
+
+    All of the source must go somewhere; the goal's shares are only a wish (Chizat et al. 2018, unbalanced
+    transport by scaling). A balanced plan would paint half of a dark scene in the style's white paper.
+
+    Parameters
+    ----------
+    source, goal
+        Palettes of the frame and of the style.
+    evenness
+        Price of leaving the goal's shares. Larger uses all of the style's colours, however far; near 0 each
+        colour goes to its nearest.
+    blur
+        Entropy of the plan. Larger mixes neighbouring goals.
+
+    Returns
+    -------
+    float32 (K, 3), OKLab: where each colour of `source` goes.
+    """
+    cost = (((source.colors[:, None] - goal.colors) * _SCALE) ** 2).sum(2).astype(np.float64)
+    kernel = -cost / blur
+    log_source, log_goal = np.log(source.mass + 1e-12), np.log(goal.mass + 1e-12)
+    pull = evenness / (evenness + blur)
+    columns = np.zeros(len(goal.mass))
+    rows = np.zeros(len(source.mass))
+    for _ in range(200):
+        rows = log_source - _log_sum(kernel + columns, axis=1)
+        columns = pull * (log_goal - _log_sum(kernel + rows[:, None], axis=0))
+    plan = np.exp(kernel + rows[:, None] + columns)
+    # Squared, the larger share wins: the mean of orange and blue is mud that the style never had.
+    share = plan**2
+    goals = (share / share.sum(1, keepdims=True)) @ goal.colors
+    return _steady(source.colors, goals)
+
+
+def _log_sum(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    top = values.max(axis=axis, keepdims=True)
+    total: NDArray[np.float64] = np.log(np.exp(values - top).sum(axis=axis)) + top.squeeze(axis)
+    return total
+
+
+def _steady(colors: F32, goals: NDArray[np.float64], reach: float = 0.12, rounds: int = 2) -> F32:
+    """Let neighbouring colours move alike, so that a smooth shade stays smooth (Ferradans et al. 2014)."""
+    apart = (((colors[:, None] - colors) * _SCALE) ** 2).sum(2)
+    weight = np.exp(-apart / (2 * reach**2))
+    weight /= weight.sum(1, keepdims=True)
+    move = goals - colors
+    for _ in range(rounds):
+        move = 0.5 * move + 0.5 * (weight @ move)
+    return (colors + move).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class ColorMap:
+    """A smooth map of the frame's colours; see `fit_colors`.
+
+    Attributes
+    ----------
+    tone
+        float32 (2, N): lightness of the frame and the lightness that it is given.
+    chroma
+        Factor on the frame's a and b, towards the style's strength of colour.
+    colors, goals
+        float32 (K, 3): colours of the toned frame and where they go.
+    detail
+        Share of the variation around its colour that a pixel keeps, for lightness; half as much for hue.
+    """
+
+    tone: F32
+    chroma: float
+    colors: F32
+    goals: F32
+    detail: float = 0.7
+
+    def toned(self, lab: F32) -> F32:
+        """`lab` with the style's tones and strength of colour, still in its own hues."""
+        lightness = np.interp(lab[..., 0], self.tone[0], self.tone[1])
+        return np.dstack([lightness, lab[..., 1] * self.chroma, lab[..., 2] * self.chroma]).astype(np.float32)
+
+    def __call__(self, lab: F32) -> F32:
+        """Carry OKLab (H, W, 3) to the style's colours."""
+        toned = self.toned(lab)
+        out = np.empty_like(toned)
+        for start in range(0, len(lab), 64):
+            rows = toned[start : start + 64]
+            share = self.shares(rows)
+            kept = np.array([self.detail, self.detail / 2, self.detail / 2], np.float32)
+            moved = share @ self.goals + (rows.reshape(-1, 3) - share @ self.colors) * kept
+            out[start : start + 64] = moved.reshape(rows.shape)
+        return out
+
+    def shares(self, toned: F32, reach: float = 0.06) -> F32:
+        """How much each colour has to say for each pixel of toned OKLab: float32 (pixels, K), rows sum to 1."""
+        pixels = toned.reshape(-1, 3) * _SCALE
+        colors = self.colors * _SCALE
+        apart = (pixels**2).sum(1)[:, None] - 2 * pixels @ colors.T + (colors**2).sum(1)
+        apart -= apart.min(1, keepdims=True)
+        share = np.exp(apart * np.float32(-0.5 / reach**2))
+        share /= share.sum(1, keepdims=True)
+        return share
+
+
+def fit_colors(frame: F32, style: F32, *, evenness: float = 0.02, tone: float = 0.5) -> ColorMap:
+    """Fit the map that gives the frame the style's colours and keeps its own order of light and hue.
+
+    Parameters
+    ----------
+    frame, style
+        OKLab, float32 (..., 3); subsamples are enough.
+    evenness
+        See `transport`.
+    tone
+        0 stretches the frame's range of light to the style's; 1 gives it the style's histogram of light.
+    """
+    curve = _tone_curve(frame[..., 0].ravel(), style[..., 0].ravel(), tone)
+    vivid = [float(np.quantile(np.hypot(lab[..., 1], lab[..., 2]), 0.9)) for lab in (frame, style)]
+    chroma = float(np.clip(vivid[1] / max(vivid[0], 0.02), 0.5, 2.0))
+    start = ColorMap(curve, chroma, np.zeros((1, 3), np.float32), np.zeros((1, 3), np.float32))
+    colors = extract_palette(start.toned(np.atleast_3d(frame)))
+    goals = transport(colors, extract_palette(style), evenness=evenness)
+    return ColorMap(curve, chroma, colors.colors, goals)
+
+
+def _tone_curve(frame: F32, style: F32, tone: float) -> F32:
+    """Rising curve from the frame's lightness to the style's, its slope held to 0.4 … 1.7."""
+    at = np.linspace(0, 1, 65)
+    have, want = np.quantile(frame, at), np.quantile(style, at)
+    low, high = have[2], max(have[-3], have[2] + 0.05)
+    line = want[2] + (have - low) / (high - low) * (want[-3] - want[2])
+    wish = (1 - tone) * np.clip(line, want[0], want[-1]) + tone * want
+    steps = np.diff(have)
+    rise = np.clip(np.diff(wish), 0.4 * steps, 1.7 * steps)
+    curve = np.concatenate([[0], np.cumsum(rise)])
+    curve += np.mean(wish - curve)
+    # The held slope can leave the style's range: pull the ends back in.
+    curve = np.clip(curve, want[0], want[-1])
+    return np.stack([have + np.linspace(0, 1e-5, 65), curve]).astype(np.float32)
