@@ -1,1 +1,52 @@
-"""Placeholder."""
+"""Carry painted pictures over the frames of a shot: flow, warping, guided patch synthesis.
+
+Names are looked up when first used, so importing the package imports neither Numba nor OpenCV.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from propagate.flow import chain as chain
+    from propagate.flow import consistency as consistency
+    from propagate.flow import estimate_flow as estimate_flow
+    from propagate.register import Registration as Registration
+    from propagate.register import register as register
+    from propagate.span import CarriedFrame as CarriedFrame
+    from propagate.span import PropagateOptions as PropagateOptions
+    from propagate.span import propagate_keyframes as propagate_keyframes
+    from propagate.synthesis import Guide as Guide
+    from propagate.synthesis import Synthesis as Synthesis
+    from propagate.synthesis import SynthesisOptions as SynthesisOptions
+    from propagate.synthesis import synthesize as synthesize
+    from propagate.warp import warp as warp
+
+_HOME = {
+    "propagate_keyframes": "propagate.span",
+    "PropagateOptions": "propagate.span",
+    "CarriedFrame": "propagate.span",
+    "register": "propagate.register",
+    "Registration": "propagate.register",
+    "estimate_flow": "propagate.flow",
+    "consistency": "propagate.flow",
+    "chain": "propagate.flow",
+    "warp": "propagate.warp",
+    "synthesize": "propagate.synthesis",
+    "Guide": "propagate.synthesis",
+    "SynthesisOptions": "propagate.synthesis",
+    "Synthesis": "propagate.synthesis",
+}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605  the table is the one list of names
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'propagate' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -1,0 +1,102 @@
+"""What every backend agrees on, pixel by pixel: the hash, the patch distance, where to look next.
+
+Plain scalar functions without loops over the picture: `_cpu` calls them from tiles, `_cuda` from a grid,
+and with NUMBA_DISABLE_JIT=1 they are ordinary Python.  Pictures come flat, as one int16 vector with the
+channels of a pixel side by side; a place in them is an index, so that a patch row is one run of numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+__all__ = ["FAR", "between", "hash3", "patch_cost", "patch_cost_modulated"]
+
+FAR = np.int32(2**31 - 1)
+"""The cost of what was never measured."""
+_BLOCK = np.uint64(16)
+_QUAD = np.uint64(4)
+
+
+@njit(cache=True, nogil=True)
+def hash3(x: int, y: int, turn: int, seed: int) -> int:
+    """32 well-mixed bits from a place, a turn and a seed (xorshift-multiply finalizer of MurmurHash3)."""
+    # Masked after every product: Numba wraps at 64 bits, Python does not, CUDA must agree with both.
+    h = (x * 0x9E3779B1) & 0xFFFFFFFF
+    h = ((h ^ y) * 0x85EBCA6B) & 0xFFFFFFFF
+    h = ((h ^ (h >> 15) ^ turn) * 0xC2B2AE35) & 0xFFFFFFFF
+    h = ((h ^ (h >> 13) ^ seed) * 0x27D4EB2F) & 0xFFFFFFFF
+    h = ((h ^ (h >> 16)) * 0x85EBCA6B) & 0xFFFFFFFF
+    return h ^ (h >> 13)
+
+
+@njit(cache=True, nogil=True)
+def between(low: int, high: int, bits: int) -> int:
+    """Spread 16 random `bits` evenly over the integers from `low` to `high`, both included."""
+    return low + ((bits * (high - low + 1)) >> 16)
+
+
+@njit(cache=True, nogil=True)
+def patch_cost(
+    a: Any, b: Any, at: int, bt: int, a_stride: int, b_stride: int, run: int, rows: int, limit: Any
+) -> Any:
+    """Sum of squared differences of `rows` runs of `run` numbers; stops after a row once past `limit`.
+
+    `run` is a multiple of four.  Blocks of a fixed length and unsigned indices are what lets LLVM use packed
+    multiply-adds: the plain loop over `run` is five times slower.
+    """
+    total = np.int32(0)
+    i = np.uint64(at)
+    j = np.uint64(bt)
+    end = np.uint64(run)
+    blocks = np.uint64(run - run % 16)
+    for _ in range(rows):
+        k = np.uint64(0)
+        while k < blocks:
+            for m in range(16):
+                d = np.int16(a[i + k + np.uint64(m)] - b[j + k + np.uint64(m)])
+                total += np.int32(d) * np.int32(d)
+            k += _BLOCK
+        while k < end:
+            for m in range(4):
+                d = np.int16(a[i + k + np.uint64(m)] - b[j + k + np.uint64(m)])
+                total += np.int32(d) * np.int32(d)
+            k += _QUAD
+        if total >= limit:
+            break
+        i += np.uint64(a_stride)
+        j += np.uint64(b_stride)
+    return total
+
+
+@njit(cache=True, nogil=True)
+def patch_cost_modulated(
+    a: Any, b: Any, w: Any, at: int, bt: int, a_stride: int, b_stride: int, run: int, rows: int, limit: Any
+) -> Any:
+    """Like `patch_cost`, each difference first multiplied by `w` / 65536 (w of 32767 halves it)."""
+    total = np.int32(0)
+    i = np.uint64(at)
+    j = np.uint64(bt)
+    end = np.uint64(run)
+    blocks = np.uint64(run - run % 16)
+    for _ in range(rows):
+        k = np.uint64(0)
+        while k < blocks:
+            for m in range(16):
+                d = np.int16(a[i + k + np.uint64(m)] - b[j + k + np.uint64(m)])
+                e = np.int16((np.int32(d) * np.int32(w[i + k + np.uint64(m)])) >> 16)
+                total += np.int32(e) * np.int32(e)
+            k += _BLOCK
+        while k < end:
+            for m in range(4):
+                d = np.int16(a[i + k + np.uint64(m)] - b[j + k + np.uint64(m)])
+                e = np.int16((np.int32(d) * np.int32(w[i + k + np.uint64(m)])) >> 16)
+                total += np.int32(e) * np.int32(e)
+            k += _QUAD
+        if total >= limit:
+            break
+        i += np.uint64(a_stride)
+        j += np.uint64(b_stride)
+    return total

@@ -1,0 +1,116 @@
+"""Levels of a synthesis, each half the size of the one below it: pictures, features, masks, match fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from propagate._cpu import halve
+from propagate.guides import replicate_border
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from propagate.arrays import I32, Bool
+    from propagate.backend import Crew
+
+__all__ = ["Level", "coarser", "coarser_matches", "finer_matches", "level_count", "usable_centres"]
+
+
+@dataclass(frozen=True)
+class Level:
+    """Everything that a level holds; `target` and `canvas` are painted on.
+
+    Attributes
+    ----------
+    style, canvas : uint16 (Hs, Ws, C), (Ht, Wt, C)
+        The style and the picture being made.
+    source, target, factors : int16 (H + 2 pad, W + 2 pad, F)
+        Features of both and the multipliers of their differences (one pixel where there are none).
+    usable : bool (Hs, Ws)
+        Style pixels that may be painted with.
+    centres : bool (Hs, Ws)
+        Style pixels that may be the centre of a match.
+    active : bool (Ht, Wt)
+        Target pixels to be made.
+    """
+
+    style: NDArray[np.uint16]
+    canvas: NDArray[np.uint16]
+    source: NDArray[np.int16]
+    target: NDArray[np.int16]
+    factors: NDArray[np.int16]
+    usable: Bool
+    centres: Bool
+    active: Bool
+
+
+def level_count(source: tuple[int, int], target: tuple[int, int], patch_size: int, wanted: int | None) -> int:
+    """Return how many levels keep every side at least two patches and a pixel long, at most `wanted`."""
+    side = min(*source, *target)
+    levels = 1
+    while side >> levels >= 2 * patch_size + 1:
+        levels += 1
+    return levels if wanted is None else min(levels, wanted)
+
+
+def usable_centres(usable: Bool, patch_size: int) -> Bool:
+    """Return the pixels whose whole patch is usable; those that are usable themselves if there is no such patch."""
+    if usable.all():
+        return usable
+    kernel = np.ones((patch_size, patch_size), np.uint8)
+    whole = cv2.erode(usable.view(np.uint8), kernel).view(np.bool_)
+    return whole if whole.any() else usable
+
+
+def coarser(level: Level, pad: int, patch_size: int, crew: Crew) -> Level:
+    """Return the next level: pictures averaged, style usable where all of it was, target active where any was."""
+    usable = _pool(level.usable, every=True)
+    if not usable.any():
+        usable = _pool(level.usable, every=False)
+    return Level(
+        style=_halved(level.style, 0, crew),
+        canvas=_halved(level.canvas, 0, crew),
+        source=_halved(level.source, pad, crew),
+        target=_halved(level.target, pad, crew),
+        factors=_halved(level.factors, pad, crew) if level.factors.size > 1 else level.factors,
+        usable=usable,
+        centres=usable_centres(usable, patch_size),
+        active=_pool(level.active, every=False),
+    )
+
+
+def finer_matches(matches: I32, size: tuple[int, int], source_size: tuple[int, int]) -> I32:
+    """Return the field for the next finer level: each match twice as far, kept inside the source."""
+    fine = np.repeat(np.repeat(matches, 2, axis=0), 2, axis=1)[: size[0], : size[1]] * 2
+    fine[:, 1::2, 0] += 1
+    fine[1::2, :, 1] += 1
+    fine[..., 0] = np.minimum(fine[..., 0], source_size[1] - 1)
+    fine[..., 1] = np.minimum(fine[..., 1], source_size[0] - 1)
+    fine[fine.min(axis=2) < 0] = -1
+    return np.ascontiguousarray(fine)
+
+
+def coarser_matches(matches: I32) -> I32:
+    """Return the field for the next coarser level, -1 where the top left of four pixels has no match."""
+    coarse = matches[::2, ::2] // 2
+    coarse[matches[::2, ::2].min(axis=2) < 0] = -1
+    return np.ascontiguousarray(coarse)
+
+
+def _halved(fine: Any, pad: int, crew: Crew) -> Any:
+    height, width = ((n - 2 * pad + 1) // 2 for n in fine.shape[:2])
+    coarse = np.empty((height + 2 * pad, width + 2 * pad, fine.shape[2]), fine.dtype)
+    crew.run(halve, height, fine, coarse, pad)
+    replicate_border(coarse, pad)
+    return coarse
+
+
+def _pool(mask: Bool, *, every: bool) -> Bool:
+    height, width = mask.shape
+    even = np.pad(mask, ((0, height % 2), (0, width % 2)), mode="edge")
+    blocks = even.reshape((height + 1) // 2, 2, (width + 1) // 2, 2)
+    return np.asarray(blocks.all(axis=(1, 3)) if every else blocks.any(axis=(1, 3)))
