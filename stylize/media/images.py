@@ -1,0 +1,238 @@
+"""Reading still images into the one form that the rest of the project knows."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stylize.errors import MediaError
+from stylize.media.kinds import what_is
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from propagate.arrays import Image
+
+__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "image_depth", "image_size", "read_image"]
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".webp", ".bmp")
+"""What a file must end with to be taken for a frame of a sequence or a key; `read_image` itself looks at the content."""
+MAX_PIXELS = 1 << 28
+_EXIF_ORIENTATION = 0x0112
+
+
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Return an image's (width, height) as `read_image` would deliver it, from its header alone.
+
+    Raises
+    ------
+    MediaError
+        If the file is missing, no image, or larger than `MAX_PIXELS`.
+    """
+    place = _checked(path)
+    if _is_exr(place):
+        from stylize.media.exr import exr_size
+
+        return _bounded(place, *exr_size(place))
+    with _opened(place) as image:
+        width, height = _bounded(place, *image.size)
+        turned = image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+        return (height, width) if turned else (width, height)
+
+
+def image_depth(path: str | Path) -> int:
+    """Return 16 for an image that `read_image` delivers as uint16, else 8; from the header alone."""
+    place = _checked(path)
+    if _is_exr(place):
+        return 16
+    with _opened(place) as image:
+        return 16 if image.mode.startswith(("I", "F")) or _is_deep(place, image) else 8
+
+
+def read_image(path: str | Path, channels: int | None = None) -> Image:
+    """Read an image file.
+
+    PNG, JPEG, TIFF, WebP and BMP come as they are stored, EXR (linear light) is encoded as sRGB. EXIF orientation is
+    applied, palettes are expanded, CMYK becomes RGB, floats in [0, 1] become 16 bits. Alpha is straight.
+
+    Parameters
+    ----------
+    path
+        The file; its content decides, not its name.
+    channels
+        None for the channels that the file has: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. 3 makes RGB of any of them
+        and leaves alpha out, 4 makes RGBA, opaque where there is no alpha.
+
+    Returns
+    -------
+    Image
+        uint8, or uint16 of a deeper file, (H, W, C).
+
+    Raises
+    ------
+    MediaError
+        If the file is missing, no image, damaged, animated, or larger than `MAX_PIXELS` (268 megapixels).
+    ValueError
+        If `channels` is none of None, 3 and 4.
+    """
+    if channels not in (None, 3, 4):
+        raise ValueError(f"channels is {channels}; expected 3, 4 or None")
+    place = _checked(path)
+    if _is_exr(place):
+        from stylize.media.exr import read_exr
+
+        _bounded(place, *image_size(place))
+        image = read_exr(place)
+    else:
+        image = _read(place)
+    return image if channels is None else _with_channels(image, channels)
+
+
+def _checked(path: str | Path) -> Path:
+    place = Path(path)
+    if not place.exists():
+        raise MediaError(f"{place} does not exist; check the path")
+    if not place.is_file():
+        raise MediaError(f"{place} is no image but a folder; give an image file")
+    if not place.stat().st_size:
+        raise MediaError(f"{place} is empty (0 bytes); save or copy it again")
+    return place
+
+
+def _is_exr(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"\x76\x2f\x31\x01"
+
+
+def _bounded(path: Path, width: int, height: int) -> tuple[int, int]:
+    if width * height > MAX_PIXELS:
+        raise MediaError(
+            f"{path} has {width}x{height} pixels, more than {MAX_PIXELS // 1_000_000} million; make it smaller"
+        )
+    return width, height
+
+
+def _opened(path: Path) -> Any:
+    """Open with Pillow, header only; its own limit on size gives way to ours."""
+    from PIL import Image as Pillow
+    from PIL import UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
+            return Pillow.open(path)
+    except Pillow.DecompressionBombError as error:
+        raise MediaError(f"{path} has too many pixels ({error}); make it smaller") from error
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        raise MediaError(f"{path} is no image that can be read: {_instead(path, error)}") from error
+
+
+def _instead(path: Path, error: Exception) -> str:
+    phrase = what_is(path)
+    if phrase is None or "image" in phrase:
+        return f"damaged ({str(error).split(chr(10))[0]}); save it again as PNG"
+    if "no video" in phrase:
+        return "neither PNG, JPEG, TIFF, EXR, WebP nor BMP; save it as PNG"
+    return phrase.replace("a video file", "a PNG or JPEG")
+
+
+def _is_deep(path: Path, image: Any) -> bool:
+    """Whether a colour image has 16 bits, which Pillow would cut to 8."""
+    if image.format == "PNG":
+        with path.open("rb") as file:
+            head = file.read(26)
+        return head[24] == 16
+    if image.format == "TIFF":
+        bits = image.tag_v2.get(258, (8,))
+        return max(bits if isinstance(bits, tuple) else (bits,)) > 8
+    return False
+
+
+def _read(path: Path) -> Image:
+    from PIL import Image as Pillow
+    from PIL import ImageOps
+
+    with _opened(path) as image:
+        _bounded(path, *image.size)
+        if getattr(image, "n_frames", 1) > 1 and image.format in ("GIF", "PNG", "WEBP"):
+            raise MediaError(
+                f"{path} is an animation of {image.n_frames} frames; save the one that is meant as PNG"
+            )
+        try:
+            if _is_deep(path, image) and image.mode not in ("I;16", "I;16B", "I;16L", "F"):
+                # Pillow checks the file, OpenCV reads all 16 bits of it.
+                orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
+                image.load()
+                return _oriented(_read_deep(path), orientation)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
+                return _as_array(path, ImageOps.exif_transpose(image))
+        except (OSError, SyntaxError, ValueError, EOFError, Pillow.DecompressionBombError) as error:
+            raise MediaError(f"{path} is damaged: {str(error).split(chr(10))[0]}; save it again") from error
+
+
+def _as_array(path: Path, image: Any) -> Image:
+    """Turn any mode of Pillow's into grey, grey + alpha, RGB or RGBA."""
+    mode = image.mode
+    if mode in ("P", "PA") or (mode in ("L", "RGB", "1") and "transparency" in image.info):
+        image = image.convert("RGBA" if "transparency" in image.info or mode == "PA" else "RGB")
+    elif mode == "1":
+        image = image.convert("L")
+    elif mode == "La":
+        image = image.convert("LA")
+    elif mode == "RGBa":
+        image = image.convert("RGBA")
+    elif mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBX"):
+        image = image.convert("RGB")
+    array = np.array(image)
+    if array.dtype.kind == "f":
+        array = np.round(np.clip(np.nan_to_num(array), 0, 1) * 65535).astype(np.uint16)
+    elif array.dtype not in (np.uint8, np.uint16):
+        if array.min() < 0 or array.max() > 65535:
+            raise MediaError(f"{path} has 32-bit integers, which cannot be scaled; save it with 16 bits")
+        array = array.astype(np.uint16)
+    return np.ascontiguousarray(array.astype(array.dtype.newbyteorder("=")).reshape(*array.shape[:2], -1))
+
+
+def _read_deep(path: Path) -> Image:
+    import cv2
+
+    # imdecode takes bytes, so names that OpenCV's own file reading cannot open on Windows are no matter.
+    data = np.frombuffer(path.read_bytes(), np.uint8)
+    flags = cv2.IMREAD_UNCHANGED
+    array = cv2.imdecode(data, flags)
+    if array is None:
+        raise MediaError(f"{path} is a 16-bit image of a kind that cannot be read; save it as 16-bit PNG")
+    if array.dtype.kind == "f":
+        array = np.round(np.clip(np.nan_to_num(array), 0, 1) * 65535).astype(np.uint16)
+    if array.dtype not in (np.uint8, np.uint16):
+        raise MediaError(f"{path} has {array.dtype} samples; save it with 8 or 16 bits")
+    if array.ndim == 2:
+        return np.ascontiguousarray(array[..., None])  # type: ignore[no-any-return]
+    order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}[array.shape[2]]
+    return np.ascontiguousarray(array[..., order])  # type: ignore[no-any-return]
+
+
+def _oriented(image: Image, orientation: int) -> Image:
+    """Apply an EXIF orientation (CIPA DC-008, tag 0x0112)."""
+    if orientation in (2, 4, 5, 7):
+        image = image[:, ::-1]
+    turns = {3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}.get(orientation, 0)
+    return np.ascontiguousarray(np.rot90(image, turns))
+
+
+def _with_channels(image: Image, channels: int) -> Image:
+    colour: NDArray[Any] = image[..., :1] if image.shape[2] < 3 else image[..., :3]
+    if colour.shape[2] == 1:
+        colour = np.repeat(colour, 3, axis=2)
+    if channels == 3:
+        return np.ascontiguousarray(colour)
+    alpha = (
+        image[..., -1:]
+        if image.shape[2] in (2, 4)
+        else np.full_like(image[..., :1], np.iinfo(image.dtype).max)
+    )
+    return np.concatenate([colour, alpha], axis=2)

@@ -1,0 +1,254 @@
+"""Frame-exact reading of a video file at any place, in any order."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stylize.errors import MediaError
+from stylize.media.cache import FrameCache
+from stylize.media.colour import swscale_matrix
+from stylize.media.scan import VideoIndex, open_container
+from stylize.media.tonemap import ToneMap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import av
+    from numpy.typing import NDArray
+
+    from propagate.arrays import Image
+
+__all__ = ["VideoSource"]
+
+_CURSORS = 2  # one for a reader going forwards and one for a reader going backwards, as spans are painted
+_REACH = 12  # frames that are decoded on the way rather than sought over
+
+
+class VideoSource:
+    """Frames of one video file by index, with decoders that stay open and a cache.
+
+    Asked for a frame that no decoder is about to reach, it enters at the last entry before, decodes up to the frame,
+    and keeps as many of the last ones as half the cache holds: a reader going backwards pays one pass over each chunk.
+    """
+
+    def __init__(self, index: VideoIndex, cache: FrameCache) -> None:
+        self.index, self.cache = index, cache
+        self.info = index.info
+        self._cursors: list[_Cursor] = []
+        deep = index.info.bit_depth > 8
+        self._hdr = (
+            ToneMap(index.info.colour.transfer) if index.info.colour.transfer in ToneMap.KNOWN else None
+        )
+        self._format = "rgb48le" if deep else "rgb24"
+        bytes_per_frame = self.info.width * self.info.height * (6 if deep else 3)
+        self._keep = max(1, cache.limit // 2 // bytes_per_frame)
+
+    def read(self, index: int) -> Image:
+        """Return frame `index` of the file, (H, W, 3), upright; the array is the cache's own."""
+        held = self.cache.get(index)
+        if held is not None:
+            return held
+        for at, frame in self._towards(index):
+            if at > index - self._keep and at not in self.cache:
+                self.cache.put(at, self._convert(frame, None))
+        return self._found(index, self.cache.get(index))
+
+    def small(self, index: int, width: int, height: int) -> Image:
+        """Return frame `index` at `width` by `height`, uint8 (H, W, 3), averaged straight from the decoder's planes."""
+        key = (index, width, height)
+        held = self.cache.get(key)
+        if held is not None:
+            return held
+        for at, frame in self._towards(index):
+            if (at, width, height) not in self.cache:
+                self.cache.put((at, width, height), self._convert(frame, (width, height)))
+        return self._found(index, self.cache.get(key))
+
+    def close(self) -> None:
+        """Close the decoders and empty the cache."""
+        while self._cursors:
+            self._cursors.pop().close()
+        self.cache.clear()
+
+    def _found(self, index: int, image: NDArray[Any] | None) -> Image:
+        if image is None:
+            last = f"frame {index - 1} is the last good one" if index else "it is the first"
+            raise MediaError(
+                f"{self.info.path} is damaged at frame {index} ({last}); get a whole copy, "
+                "or pass --allow-truncated to hold the frame before"
+            )
+        return image
+
+    def _towards(self, index: int) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Yield frames in order, up to `index`; less than that where the file is damaged."""
+        cursor = self._cursor_for(index)
+        previous = None
+        for at, frame in cursor.until(index):
+            previous = frame
+            yield at, frame
+        if cursor.position <= index and self.index.forgiving:
+            # A hole in a damaged clip: what is shown is the frame before, and the next call starts afresh.
+            self._drop(cursor)
+            if previous is not None:
+                yield index, previous
+            elif index:
+                yield index, self._last_before(index)
+
+    def _last_before(self, index: int) -> av.VideoFrame:
+        frames = [frame for _, frame in self._towards(index - 1)]
+        return frames[-1]
+
+    def _cursor_for(self, index: int) -> _Cursor:
+        entry = self.index.entries[bisect_right(self.index.entries, index) - 1]
+        ready = [
+            c
+            for c in self._cursors
+            if c.position <= index and (c.position >= entry or index - c.position <= _REACH)
+        ]
+        if ready:
+            cursor = max(ready, key=lambda c: c.position)
+            self._cursors.remove(cursor)
+        else:
+            if len(self._cursors) >= _CURSORS:
+                cursor = self._cursors.pop(0)
+            else:
+                cursor = _Cursor(self.index)
+            cursor.enter(entry)
+        self._cursors.append(cursor)
+        return cursor
+
+    def _drop(self, cursor: _Cursor) -> None:
+        if cursor in self._cursors:
+            self._cursors.remove(cursor)
+        cursor.close()
+
+    def _convert(self, frame: av.VideoFrame, size: tuple[int, int] | None) -> Image:
+        tags, turns = self.info.colour, round(self.info.rotation / 90) % 4
+        width, height = size or (self.info.width, self.info.height)
+        if turns % 2:
+            width, height = height, width
+        image = frame.reformat(
+            width=width,
+            height=height,
+            format="rgb24" if size and not self._hdr else self._format,
+            src_colorspace=swscale_matrix(tags),
+            src_color_range=2 if tags.full_range else 1,
+            dst_color_range=2,
+            interpolation="AREA" if size else "BICUBIC",
+        ).to_ndarray()
+        if self._hdr:
+            image = self._hdr.apply(image)
+            if size:
+                image = (image >> 8).astype(np.uint8)
+        if turns:
+            image = np.rot90(image, turns)
+        return np.ascontiguousarray(image)
+
+
+class _Cursor:
+    """One decoder: `position` is the next frame that it has not passed."""
+
+    def __init__(self, index: VideoIndex) -> None:
+        self.index = index
+        self.place = {pts: i for i, pts in enumerate(index.info.pts)}
+        self.position = 0
+        self._container: av.container.InputContainer | None = None
+        self._frames: Iterator[tuple[int, av.VideoFrame]] = iter(())
+        self._ahead: tuple[int, av.VideoFrame] | None = None
+
+    def close(self) -> None:
+        self._frames, self._ahead = iter(()), None
+        if self._container is not None:
+            self._container.close()
+            self._container = None
+
+    def enter(self, entry: int) -> None:
+        """Go to frame `entry`, one that decoding can start from."""
+        entries = self.index.entries
+        at = bisect_right(entries, entry) - 1
+        # A demuxer may land late, or the decoder may not come up at once: then one entry earlier, at last the start.
+        for back in (0, 1, 4, at):
+            first = entries[max(0, at - back)]
+            if self._start(first, rewind=first == 0) and self._ahead is not None and self._ahead[0] <= entry:
+                break
+        self.position = self._ahead[0] if self._ahead is not None else entry
+
+    def _start(self, entry: int, *, rewind: bool) -> bool:
+        import av
+
+        if rewind or self._container is None:
+            self.close()
+            self._container = open_container(self.index.info.path)
+            self._container.streams[self.index.stream].thread_type = "AUTO"  # type: ignore[attr-defined]
+        stream = self._container.streams[self.index.stream]
+        if not rewind:
+            try:
+                self._container.seek(self.index.info.pts[entry], stream=stream, backward=True)
+            except av.error.FFmpegError:
+                return False
+        self._frames = self._decode(self._container, stream, entry)
+        self._ahead = next(self._frames, None)
+        return self._ahead is not None
+
+    def _decode(self, container: Any, stream: Any, entry: int) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Yield (index, frame) from `entry` on; frames that lean on what was not decoded are left out."""
+        import av
+
+        count, forgiving = 0, self.index.forgiving
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+                frames = packet.decode() if packet is not None else []
+            except av.error.EOFError:
+                return
+            except av.error.FFmpegError:
+                if forgiving:
+                    continue
+                return
+            if packet is None:
+                return
+            for frame in frames:
+                if self.index.counted:
+                    at: int | None = count
+                    count += 1
+                else:
+                    at = self.place.get(frame.pts)
+                if at is None or at < entry or at >= len(self.index.info.pts):
+                    continue
+                if frame.is_corrupt:
+                    if forgiving:
+                        continue
+                    return
+                self._check(at, frame)
+                yield at, frame
+
+    def _check(self, at: int, frame: av.VideoFrame) -> None:
+        info = self.index.info
+        size = (frame.height, frame.width) if info.rotation % 180 else (frame.width, frame.height)
+        if size != (info.width, info.height):
+            raise MediaError(
+                f"{info.path} changes its size from {info.width}x{info.height} to {size[0]}x{size[1]} at frame {at}; "
+                "cut it there into two clips"
+            )
+        if frame.interlaced_frame:
+            raise MediaError(
+                f"{info.path} turns interlaced at frame {at}; deinterlace it first: ffmpeg -i IN -vf bwdif OUT"
+            )
+
+    def until(self, index: int) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Yield the frames from the position up to and with `index`."""
+        while True:
+            # Read on only when asked: what lies behind the last frame wanted may be damaged.
+            if self._ahead is None:
+                self._ahead = next(self._frames, None)
+            if self._ahead is None or self._ahead[0] > index:
+                return
+            at, frame = self._ahead
+            self._ahead, self.position = None, at + 1
+            yield at, frame
+            if at == index:
+                return
