@@ -1,1 +1,37 @@
-"""Placeholder."""
+"""Where the keys go: shots, coverage, selection and the plan.
+
+Importing this package does no work; its names are loaded from their modules when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "Shot": "keyframes.shots",
+    "ShotDetection": "keyframes.shots",
+    "ShotOptions": "keyframes.shots",
+    "detect_shots": "keyframes.shots",
+    "parse_scene_csv": "keyframes.shots",
+    "shots_from_scores": "keyframes.shots",
+    "AnalysisOptions": "keyframes.coverage",
+    "ShotAnalysis": "keyframes.coverage",
+    "analyse": "keyframes.coverage",
+    "Key": "keyframes.select",
+    "SelectOptions": "keyframes.select",
+    "Selection": "keyframes.select",
+    "select_keyframes": "keyframes.select",
+}
+
+__all__ = sorted(_HOME)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'keyframes' has no attribute '{name}'")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

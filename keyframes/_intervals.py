@@ -1,0 +1,80 @@
+"""The exact choice of keys when each frame is explained by the keys next to it.
+
+What a pair of neighbouring keys leaves unexplained between them depends on nothing else, so the best set of k keys
+is a shortest path with k + 1 steps through the table of all pairs: dynamic programming finds it (Bellman 1957).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from keyframes._trace import count_bits
+
+_BEYOND = 3  # sets looked at after enough is reached: the curve shows what more keys would buy
+
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+
+@njit(cache=True, nogil=True)
+def left_over(seen: NDArray[np.uint64], planes: NDArray[np.uint64], heft: F32) -> float:
+    """Sum the weights of the points of one node that are not in `seen`.
+
+    A point weighs 2**i for every plane i that it is in, times the heft of its group of 64.
+    """
+    total = 0.0
+    for word in range(seen.shape[0]):
+        for i in range(planes.shape[0]):
+            total += heft[word] * (count_bits(~seen[word] & planes[i, word]) << i)
+    return total
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def interval_costs(reach: NDArray[np.uint64], planes: NDArray[np.uint64], heft: F32) -> F64:
+    """Return (M + 1, M + 1): what is left over strictly between node a (row a + 1) and node b (column b).
+
+    Row 0 stands for no key before, column M for no key after.
+    """
+    count, words = reach.shape[0], reach.shape[2]
+    cost = np.zeros((count + 1, count + 1), np.float64)
+    for row in prange(count + 1):
+        a = np.int64(row) - 1
+        seen = np.zeros(words, np.uint64)
+        for b in range(a + 1, count + 1):
+            total = 0.0
+            for t in range(a + 1, b):
+                for word in range(words):
+                    seen[word] = np.uint64(0)
+                    if a >= 0:
+                        seen[word] |= reach[t, a, word]
+                    if b < count:
+                        seen[word] |= reach[t, b, word]
+                total += left_over(seen, planes[t], heft[t])
+            cost[a + 1, b] = total
+    return cost
+
+
+def best_paths(cost: F64, most: int, enough: float = 0.0) -> list[tuple[float, list[int]]]:
+    """Return for k = 1, 2, … the least total cost and the k nodes that reach it; infinite cost where none can.
+
+    Stops at `most` keys, or a few after a cost of `enough` is reached.
+    """
+    count = cost.shape[0] - 1
+    steps = np.where(np.tri(count, dtype=bool), np.inf, cost[1:, :count])
+    best, ends, came, paths = cost[0, :count], cost[1:, count], [], []
+    for k in range(1, most + 1):
+        if k > 1:
+            ways = best[:, None] + steps
+            came.append(ways.argmin(axis=0))
+            best = ways.min(axis=0)
+        totals = best + ends
+        node = int(totals.argmin())
+        path = [node]
+        for arg in reversed(came):
+            path.append(int(arg[path[-1]]))
+        paths.append((float(totals[node]), path[::-1]))
+        if k > _BEYOND and paths[k - 1 - _BEYOND][0] <= enough:
+            break
+    return paths

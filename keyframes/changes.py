@@ -1,0 +1,130 @@
+"""How much each frame differs from those before it: the numbers that shot detection decides on.
+
+Measured once while frames pass by, on thumbnails; thresholds are applied later (`keyframes.shots`), so that they can
+be tuned without decoding again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from propagate.arrays import Image
+
+__all__ = ["COLUMNS", "LAGS", "ChangeMeter"]
+
+LAGS = 6
+"""A frame is compared with each of this many frames before it."""
+WINDOWS = (4, 8, 16)
+"""Half widths in frames of the blends that a dissolve is looked for with."""
+COLUMNS = (*(f"lag{i}" for i in range(1, LAGS + 1)), *(f"blend{w}" for w in WINDOWS), "luma", "contrast")
+
+_SIDE = 96  # long side of the thumbnails in pixels
+_QUIET = 0.1  # longer lags are only measured where the shortest reaches this; below, nothing can be a cut
+
+F32 = NDArray[np.float32]
+
+
+class ChangeMeter:
+    """Takes frames one by one and returns one row of `COLUMNS` for each.
+
+    ``lag`` i is the share of the picture that cannot be found again in the frame i before, 0 to 1, after motion and
+    a change of exposure have been taken out.  ``blend`` w tells how well frame t - w is a mixture of frames t - 2 w
+    and t, times how little these two have in common, 0 to 1 (it is moved to the row of t - w at the end).
+    ``luma`` and ``contrast`` are mean and spread of the brightness, 0 to 1.
+    """
+
+    def __init__(self) -> None:
+        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)  # type: ignore[attr-defined]
+        self._thumbs: deque[NDArray[np.uint8]] = deque(maxlen=LAGS)
+        self._tiny: deque[F32] = deque(maxlen=2 * max(WINDOWS) + 1)
+        self._rows: list[list[float]] = []
+
+    def add(self, frame: Image) -> None:
+        """Measure the next frame, uint8 or uint16 (H, W, 3)."""
+        thumb = _thumbnail(frame)
+        grey = cv2.cvtColor(thumb, cv2.COLOR_RGB2GRAY)
+        lags = [0.0] * LAGS
+        for i, before in enumerate(reversed(self._thumbs)):
+            if i and lags[0] < _QUIET:
+                break
+            lags[i] = self._difference(thumb, before)
+        self._thumbs.append(thumb)
+        self._tiny.append(
+            cv2.resize(thumb, (32, 20), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
+        )
+        blends = [0.0] * len(WINDOWS)
+        for i, width in enumerate(WINDOWS):
+            if len(self._tiny) > 2 * width:
+                self._rows[-width][LAGS + i] = _blend(
+                    self._tiny[-1 - 2 * width], self._tiny[-1 - width], self._tiny[-1]
+                )
+        self._rows.append([*lags, *blends, float(grey.mean()) / 255, float(grey.std()) / 255])
+
+    def rows(self) -> F32:
+        """Return float32 (frames, len(COLUMNS))."""
+        return np.array(self._rows, np.float32).reshape(-1, len(COLUMNS))
+
+    def _difference(self, now: NDArray[np.uint8], before: NDArray[np.uint8]) -> float:
+        a, b = _levelled(now), _levelled(before)
+        flow = self._flow.calc(a, b, None) if min(a.shape) >= 16 else np.zeros((*a.shape, 2), np.float32)
+        height, width = a.shape
+        x = flow[..., 0] + np.arange(width, dtype=np.float32)
+        y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+        moved = cv2.remap(before, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return _mismatch(now, moved)
+
+
+def _thumbnail(frame: Image) -> NDArray[np.uint8]:
+    if frame.dtype == np.uint16:
+        frame = (frame >> 8).astype(np.uint8)
+    height, width = frame.shape[:2]
+    scale = min(_SIDE / max(height, width), 1.0)
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _levelled(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the brightness, stretched to one mean and spread, so that flicker and fades do not disturb the flow."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    spread = max(float(grey.std()), 2.0)
+    return np.clip((grey - grey.mean()) * (48.0 / spread) + 128, 0, 255).astype(np.uint8)
+
+
+def _mismatch(now: NDArray[np.uint8], moved: NDArray[np.uint8]) -> float:
+    """Return the share of the picture whose surroundings do not correlate, in brightness and in colour."""
+    a, b = now.astype(np.float32), moved.astype(np.float32)
+    box = (9, 9)
+    mean_a, mean_b = cv2.blur(a, box), cv2.blur(b, box)
+    var_a = cv2.blur(a * a, box) - mean_a * mean_a
+    var_b = cv2.blur(b * b, box) - mean_b * mean_b
+    cov = cv2.blur(a * b, box) - mean_a * mean_b
+    # flat places always "correlate": the noise floor is added above and below
+    floor = 16.0
+    alike = (cov.sum(2) + floor) / np.sqrt((var_a.sum(2) + floor) * (var_b.sum(2) + floor))
+    gain = (a.mean() + 4) / (b.mean() + 4)
+    shade = np.abs(mean_a - mean_b * gain).max(2) / (24 + 0.25 * mean_a.max(2))
+    return float(np.clip(np.maximum(1 - alike, np.minimum(shade, 1) ** 2), 0, 1).mean())
+
+
+def _blend(a: F32, middle: F32, b: F32) -> float:
+    """Tell how well `middle` is a mixture of a and b that needs both, times how unlike they are."""
+    a, middle, b = a - a.mean(), middle - middle.mean(), b - b.mean()
+    aa, bb, ab = float(a @ a), float(b @ b), float(a @ b)
+    if aa < 1e3 or bb < 1e3:
+        return 0.0
+    unlike = 1 - max(ab / (aa * bb) ** 0.5, 0.0)
+    det = aa * bb - ab * ab
+    if det < 1e-3 * aa * bb:
+        return 0.0
+    am, bm, mm = float(a @ middle), float(b @ middle), max(float(middle @ middle), 1.0)
+    share_a, share_b = (am * bb - bm * ab) / det, (bm * aa - am * ab) / det
+    if share_a < 0.15 or share_b < 0.15:
+        return 0.0
+    left = mm - share_a * am - share_b * bm
+    return float(max(1 - left / mm, 0.0) * unlike)

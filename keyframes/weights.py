@@ -1,0 +1,76 @@
+"""What counts where: mattes and regions of interest, brought to the points of an analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from propagate.arrays import F32
+
+if TYPE_CHECKING:
+    from keyframes.coverage import ShotAnalysis
+
+__all__ = ["Weights", "sum_weights", "weigh"]
+
+Weights: TypeAlias = Callable[[int], F32 | None] | Sequence[F32 | None]
+"""For a frame of the shot, counted from its start, a float (H, W) map of any size, 0 (ignored) to 1; None: all 1."""
+
+_PLANES = 4
+_LEVELS = 2**_PLANES - 1
+
+
+def weigh(analysis: ShotAnalysis, weights: Weights | None) -> tuple[NDArray[np.uint64], F32]:
+    """Return for every node what its points weigh.
+
+    Returns
+    -------
+    planes
+        uint64 (M, L, P / 64): point p weighs the sum of 2**i over the planes i in which its bit is set.
+    heft
+        float32 (M, P / 64): frames that a weight of 1 in a group of 64 points stands for.  Nodes that stand for
+        several merged frames count for as many.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer maps than frames, or a map is not two-dimensional, leaves 0 to 1 or is not finite.
+    """
+    nodes, groups = analysis.heft.shape
+    ends = np.concatenate([[-0.5], (analysis.nodes[1:] + analysis.nodes[:-1]) / 2, [analysis.length - 0.5]])
+    heft = (analysis.heft * np.diff(ends)[:, None]).astype(np.float32)
+    if weights is None:
+        return np.full((nodes, 1, groups), ~np.uint64(0)), heft
+    if not callable(weights) and len(weights) != analysis.length:
+        raise ValueError(
+            f"there are {len(weights)} weight maps for {analysis.length} frames; give one for each"
+        )
+    levels = np.full((nodes, groups * 64), _LEVELS, np.uint8)
+    for node, frame in enumerate(analysis.nodes):
+        weight = weights(int(frame)) if callable(weights) else weights[int(frame)]
+        if weight is not None:
+            levels[node] = _levels(np.asarray(weight), analysis.points[node], analysis.size, int(frame))
+    planes = np.stack(
+        [np.packbits(levels >> i & 1, axis=1, bitorder="little") for i in range(_PLANES)], axis=1
+    )
+    return np.ascontiguousarray(planes).view(np.uint64), heft / np.float32(_LEVELS)
+
+
+def sum_weights(planes: NDArray[np.uint64], heft: F32) -> float:
+    """Return the weight of all points of all nodes, in frames."""
+    ones = np.bitwise_count(planes).astype(np.float64) * (2.0 ** np.arange(planes.shape[1]))[:, None]
+    return float((ones.sum(axis=1) * heft).sum())
+
+
+def _levels(weight: F32, points: NDArray[np.uint16], size: tuple[int, int], frame: int) -> NDArray[np.uint8]:
+    if weight.ndim != 2 or 0 in weight.shape:
+        raise ValueError(
+            f"the weight map of frame {frame} has shape {weight.shape}; expected (height, width)"
+        )
+    if not (np.isfinite(weight).all() and weight.min() >= 0 and weight.max() <= 1):
+        raise ValueError(f"the weight map of frame {frame} leaves 0 to 1; scale it")
+    rows = (points[:, 1] + 0.5) * (weight.shape[0] / size[0])
+    columns = (points[:, 0] + 0.5) * (weight.shape[1] / size[1])
+    return np.rint(weight[rows.astype(np.int32), columns.astype(np.int32)] * _LEVELS).astype(np.uint8)
