@@ -180,7 +180,7 @@ def _ffmpeg() -> Check:
 def _threads() -> Check:
     import numba
 
-    if numba.config.DISABLE_JIT:
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
         return Check(
             "threads",
             "bad",

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
 __all__ = ["HasFingerprint", "file_hash", "fingerprint", "step"]
 
 CHUNK = 1 << 20
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @runtime_checkable
@@ -43,7 +44,7 @@ def fingerprint(*things: Any) -> str:
     ----------
     *things
         None, numbers, text, bytes, fractions, arrays, frozen dataclasses (by class name and fields),
-        mappings, sequences, sets, `HasFingerprint` objects, and `Path`, which stands for the file's bytes.
+        mappings, sequences, sets, clips and other `HasFingerprint` objects, and `Path`: the file's bytes.
 
     Raises
     ------
@@ -55,11 +56,11 @@ def fingerprint(*things: Any) -> str:
     return digest.hexdigest()
 
 
-def step(version: int) -> Any:
+def step(version: int) -> Callable[[F], F]:
     """Mark a plain function as a step; raise `version` when the same inputs give another result."""
 
-    def mark(function: Any) -> Any:
-        function.version = version
+    def mark(function: F) -> F:
+        function.version = version  # type: ignore[attr-defined]
         return function
 
     return mark
@@ -94,6 +95,8 @@ def _spell(thing: Any) -> tuple[str, bytes, list[Any] | None]:
 
 
 def _spell_compound(thing: Any) -> tuple[str, bytes, list[Any]]:
+    if isinstance(info := getattr(thing, "info", None), HasFingerprint):  # a clip: its info names its content
+        thing = info
     if isinstance(thing, HasFingerprint) and isinstance(thing.fingerprint, str):
         return "named", thing.fingerprint.encode(), []
     if is_dataclass(thing) and not isinstance(thing, type):

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stylize.errors import MediaError
-from stylize.media import read_image
+from stylize.media import image_size, read_image
 from stylize.media.images import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from propagate.arrays import Image
     from stylize.media import ClipInfo
 
-__all__ = ["find_keys", "read_key", "same_channels"]
+__all__ = ["check_keys", "find_keys", "read_key", "read_keys"]
 
 LOOSE = 0.01
 """Relative difference of aspect that counts as the same picture at another size (rounding of odd sizes)."""
@@ -81,6 +83,12 @@ def find_keys(folder: Path, info: ClipInfo) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
+def check_keys(files: Mapping[int, Path], info: ClipInfo) -> None:
+    """Refuse keys that `read_key` would refuse, from their headers, before any work starts."""
+    for path in files.values():
+        _check_size(path, image_size(path), (info.width, info.height))
+
+
 def read_key(path: Path, frame: Image) -> Image:
     """Read the painted key at `path` for `frame`, at its size and depth.
 
@@ -95,26 +103,31 @@ def read_key(path: Path, frame: Image) -> Image:
     MediaError
         If the file is no image, or of another aspect.
     """
-    image = read_image(path)
+    image: NDArray[Any] = read_image(path)
     if image.shape[2] < 3:
         image = np.concatenate([image[..., :1]] * 3 + [image[..., 1:]], axis=2)
     height, width = frame.shape[:2]
     if image.shape[:2] != (height, width):
         tall, wide = image.shape[:2]
-        if abs(wide * height / (tall * width) - 1) > LOOSE:
-            raise MediaError(
-                f"{path}: {wide}x{tall}, but the clip is {width}x{height}; paint it at that size"
-            )
+        _check_size(path, (wide, tall), (width, height))
         log.warning("%s: resized from %dx%d to the clip's %dx%d", path, wide, tall, width, height)
         image = _resize(image, width, height)
     return _to_depth(image, frame.dtype)
 
 
-def same_channels(painted: Sequence[Image]) -> list[Image]:
-    """Give every key an alpha channel (opaque) if any has one."""
-    if all(image.shape[2] == painted[0].shape[2] for image in painted):
-        return list(painted)
-    return [image if image.shape[2] == 4 else _opaque(image) for image in painted]
+def read_keys(files: Mapping[int, Path], frame: Image) -> dict[int, Image]:
+    """Read the keys of one shot; if one of them has alpha, all get it (opaque)."""
+    painted = {index: read_key(path, frame) for index, path in files.items()}
+    if len({image.shape[2] for image in painted.values()}) > 1:
+        return {index: image if image.shape[2] == 4 else _opaque(image) for index, image in painted.items()}
+    return painted
+
+
+def _check_size(path: Path, size: tuple[int, int], wanted: tuple[int, int]) -> None:
+    if abs(size[0] * wanted[1] / (size[1] * wanted[0]) - 1) > LOOSE:
+        raise MediaError(
+            f"{path}: {size[0]}x{size[1]}, but the clip is {wanted[0]}x{wanted[1]}; paint it at that size"
+        )
 
 
 def _opaque(image: Image) -> Image:
@@ -122,7 +135,7 @@ def _opaque(image: Image) -> Image:
     return np.concatenate([image, alpha], axis=2)
 
 
-def _resize(image: Image, width: int, height: int) -> Image:
+def _resize(image: NDArray[Any], width: int, height: int) -> NDArray[Any]:
     import cv2
 
     smaller = width < image.shape[1]
@@ -131,7 +144,7 @@ def _resize(image: Image, width: int, height: int) -> Image:
     )
 
 
-def _to_depth(image: Image, dtype: np.dtype[np.uint8] | np.dtype[np.uint16]) -> Image:
+def _to_depth(image: NDArray[Any], dtype: np.dtype[Any]) -> Image:
     if image.dtype == dtype:
         return image
     if dtype == np.uint16:

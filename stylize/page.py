@@ -11,6 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from numpy.typing import NDArray
+
     from propagate.arrays import Image
 
 __all__ = ["curve", "page", "picture", "table", "thumbnail"]
@@ -46,7 +48,7 @@ def thumbnail(image: Image) -> str:
     """Return `image` as a JPEG in a data: URL, its long side at most `THUMB` pixels."""
     import cv2
 
-    shown = image if image.dtype == np.uint8 else (image >> 8).astype(np.uint8)
+    shown: NDArray[Any] = image if image.dtype == np.uint8 else (image >> 8).astype(np.uint8)
     shown = np.repeat(shown[..., :1], 3, axis=2) if shown.shape[2] < 3 else shown[..., :3]
     scale = THUMB / max(shown.shape[:2])
     if scale < 1:

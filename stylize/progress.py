@@ -55,8 +55,18 @@ class Watch:
             yield lambda share: self.on_progress(name, share)
             self.on_progress(name, 1.0)
         finally:
-            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - began, 3)
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
+
+    @contextmanager
+    def also(self, name: str) -> Iterator[None]:
+        """Time the block as `name` too, without progress; for what is spread over a stage."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
 
     def finished(self) -> dict[str, float]:
         """Return the seconds of every stage, and ``total`` since the watch was made."""
-        return {**self.seconds, "total": round(time.perf_counter() - self.began, 3)}
+        seconds = {**self.seconds, "total": time.perf_counter() - self.began}
+        return {name: round(value, 3) for name, value in seconds.items()}

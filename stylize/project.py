@@ -177,7 +177,7 @@ class Project:
                     self._write_about({**about, "clip": clip})
             yield self
 
-    def recall(self, name: str, function: Callable[..., T], *inputs: Any) -> T:
+    def recall(self, name: str, function: Callable[..., T], *inputs: Any, **unread: Any) -> T:
         """Return ``function(*inputs)``, from the cache when the same step saw the same inputs before.
 
         Parameters
@@ -188,6 +188,8 @@ class Project:
             A plain function of its inputs; `stylize.fingerprint.step` gives it a version.
         *inputs
             Everything the step reads; must have a fingerprint (see `stylize.fingerprint`).
+        **unread
+            Handed to the function and not part of the fingerprint, such as ``on_progress``.
         """
         path = self.cached(name, function, *inputs)
         if path.exists():
@@ -197,7 +199,7 @@ class Project:
                 path.unlink()
             else:
                 return found
-        made = function(*inputs)
+        made = function(*inputs, **unread)
         write_bytes(path, store.dumps(made))
         return made
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from keyframes import SelectOptions, ShotOptions
+    from keyframes import AnalysisOptions, SelectOptions, ShotOptions
     from propagate import PropagateOptions, SynthesisOptions
     from stylize.render.patch import PatchOptions
 
@@ -30,6 +30,7 @@ __all__ = ["SECTIONS", "OutputOptions", "Settings", "describe", "load_settings",
 
 SECTIONS: Final = {
     "shots": "keyframes:ShotOptions",
+    "analysis": "keyframes:AnalysisOptions",
     "select": "keyframes:SelectOptions",
     "patch": "stylize.render.patch:PatchOptions",
     "propagate": "propagate:PropagateOptions",
@@ -48,16 +49,21 @@ class OutputOptions:
     quality
         Of a video file: ``draft`` is small, ``high`` looks like the frames, ``best`` also survives another
         encoding.
+    image_format
+        Of a folder of images.
     metadata
         Embed the recipe (how the result was made) in the output.
     """
 
     quality: Literal["draft", "high", "best"] = "high"
+    image_format: Literal["png", "tif", "exr"] = "png"
     metadata: bool = True
 
     def __post_init__(self) -> None:
         if self.quality not in ("draft", "high", "best"):
             raise ValueError(f"quality is {self.quality!r}; choose 'draft', 'high' or 'best'")
+        if self.image_format not in ("png", "tif", "exr"):
+            raise ValueError(f"image_format is {self.image_format!r}; choose 'png', 'tif' or 'exr'")
 
 
 def _defaults(section: str) -> Any:
@@ -70,6 +76,7 @@ class Settings:
     """All options of a run, one frozen group per room."""
 
     shots: ShotOptions = field(default_factory=partial(_defaults, "shots"))
+    analysis: AnalysisOptions = field(default_factory=partial(_defaults, "analysis"))
     select: SelectOptions = field(default_factory=partial(_defaults, "select"))
     patch: PatchOptions = field(default_factory=partial(_defaults, "patch"))
     propagate: PropagateOptions = field(default_factory=partial(_defaults, "propagate"))

@@ -26,7 +26,7 @@ def dumps(value: Any) -> bytes:
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     tree = json.dumps(_encode(value, arrays), ensure_ascii=False)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, tree=np.frombuffer(tree.encode(), np.uint8), **arrays)
+    np.savez_compressed(buffer, allow_pickle=False, tree=np.frombuffer(tree.encode(), np.uint8), **arrays)
     return buffer.getvalue()
 
 
@@ -63,6 +63,9 @@ def _encode(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
         return [_encode(item, arrays) for item in value]
     if isinstance(value, Mapping):
         return {"map": [[_encode(k, arrays), _encode(v, arrays)] for k, v in value.items()]}
+    if hasattr(value, "to_arrays"):  # a result that knows a compact spelling of its own
+        kind = f"{type(value).__module__}:{type(value).__qualname__}"
+        return {"object": kind, "arrays": _encode(value.to_arrays(), arrays)}
     if is_dataclass(value) and not isinstance(value, type):
         kind = f"{type(value).__module__}:{type(value).__qualname__}"
         named = {f.name: _encode(getattr(value, f.name), arrays) for f in fields(value) if f.init}
@@ -79,10 +82,13 @@ def _decode(tree: Any, arrays: Any) -> Any:
         module, _, name = tree["object"].partition(":")
         if not f"{module}.".startswith(PACKAGES):
             raise ValueError(f"unexpected class {tree['object']}")
-        kind = getattr(import_module(module), name)
-        if not is_dataclass(kind):
+        kind: Any = getattr(import_module(module), name)
+        if not isinstance(kind, type) or not is_dataclass(kind):
             raise ValueError(f"{tree['object']} is no dataclass")
-        return kind(**{key: _decode(item, arrays) for key, item in tree["fields"].items()})
+        made: Any = kind
+        if "arrays" in tree:
+            return made.from_arrays(_decode(tree["arrays"], arrays))
+        return made(**{key: _decode(item, arrays) for key, item in tree["fields"].items()})
     ((kind, content),) = tree.items()
     if kind == "fraction":
         return Fraction(content)

@@ -33,7 +33,7 @@ def test_flag_over_environment_over_project_over_user_over_default(tmp_path):
 
 
 def test_toml_out_and_in_again_is_the_same(tmp_path):
-    settings = load(tmp_path, flags={"select.max_keys": 7, "output.quality": 0.25, "synthesis.seed": 3})
+    settings = load(tmp_path, flags={"select.max_keys": 7, "output.quality": "best", "synthesis.seed": 3})
     assert load(tmp_path, settings.to_toml()) == settings
 
 
@@ -48,7 +48,7 @@ def test_toml_out_and_in_again_is_the_same(tmp_path):
         ("[select]\nmax_keys = 0", "stylize.toml: select: "),
         ("[select]\ncoverage = 3.0", "stylize.toml: select: .*coverage"),
         ("[select", "cannot be read as TOML"),
-        ("[output]\nquality = 2", "quality is 2.0; choose 0"),
+        ("[output]\nquality = 'good'", "output.quality is 'good'; input should be"),
     ],
 )
 def test_what_is_wrong_is_an_error_that_says_where(tmp_path, text, words):

@@ -1,0 +1,183 @@
+"""Carry painted keys across a clip: frames and keys in, frames out, no project."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+
+from stylize.errors import UsageError
+from stylize.keyfiles import check_keys, find_keys, read_keys
+from stylize.mattes import open_matte, over
+from stylize.media import check_output, open_clip, open_writer, write_image
+from stylize.progress import OnProgress, Overwrite, Watch, allowed, ignore
+from stylize.settings import Settings
+from stylize.shots import by_shot, find_shots
+from stylize.synth import error_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from propagate import CarriedFrame, PropagateOptions
+    from propagate.arrays import F32, Image
+    from stylize.media import Clip, Writer
+
+__all__ = ["CarryResult", "carry_keys", "carry_shot", "check_place"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CarryResult:
+    """What `carry_keys` made.
+
+    Attributes
+    ----------
+    output
+        The video or folder.
+    frames
+        How many.
+    quality
+        Per frame, 0 to 1.
+    seconds
+        By stage: flow, synthesis, join, io, total.
+    """
+
+    output: Path
+    frames: int
+    quality: tuple[float, ...]
+    seconds: dict[str, float]
+
+
+def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
+    frames: str | Path,
+    keys: str | Path,
+    output: str | Path,
+    *,
+    matte: str | Path | None = None,
+    start: str | int | None = None,
+    end: str | int | None = None,
+    confidence: str | Path | None = None,
+    error: str | Path | None = None,
+    settings: Settings | None = None,
+    overwrite: Overwrite = False,
+    on_progress: OnProgress = ignore,
+) -> CarryResult:
+    """Carry painted keys over all frames of a clip; nothing crosses a cut.
+
+    Parameters
+    ----------
+    frames
+        A video or a folder of numbered images.
+    keys
+        A folder of painted keys, named by frame; each comes out bit for bit.
+    output
+        A video's name, or a folder for images under the clip's frame names.
+    matte
+        Where the paint goes; elsewhere the clip shows. See `stylize.mattes.open_matte`.
+    start, end
+        Work on a range only.
+    confidence, error
+        Folders for grey pictures per frame: how sure each pixel is (white: sure), and how badly it fits.
+
+    Raises
+    ------
+    MediaError
+        If the clip, a key or the matte is missing or bad, or a shot has no key.
+    UsageError
+        If the output cannot be written.
+    """
+    settings, place, watch = settings or Settings(), Path(output), Watch(on_progress)
+    with ExitStack() as stack:
+        clip = stack.enter_context(open_clip(frames, start=start, end=end))
+        check_place(place, clip, overwrite)
+        files = find_keys(Path(keys), clip.info)
+        check_keys(files, clip.info)
+        mattes = stack.enter_context(open_matte(Path(matte), clip.info)) if matte else None
+        with watch.stage("shots") as share:
+            shots = find_shots(clip, settings.shots, share)
+        groups = by_shot(shots, files, clip)
+        quality: list[float] = []
+        writer = stack.enter_context(_writer(place, clip, settings))
+        with watch.stage("propagate") as share:
+            for shot, group in zip(shots, groups, strict=True):
+                source = clip[shot.start : shot.stop]
+                veil = mattes[shot.start : shot.stop] if mattes else None
+                with watch.also("io"):
+                    painted = read_keys(group, source[0])
+                for made in carry_shot(TimedFrames(source, watch), painted, settings.propagate, veil):
+                    with watch.also("io"):
+                        own = veil[made.index] if veil else None
+                        writer.write(over(made.image, source[made.index], own))
+                        _write_maps(made, source.info.names[made.index], confidence, error)
+                    quality.append(made.quality)
+                    share(len(quality) / len(clip))
+        with watch.stage("write"), watch.also("io"):
+            writer.close()
+    return CarryResult(place, len(quality), tuple(quality), watch.finished())
+
+
+def carry_shot(
+    frames: Sequence[Image],
+    painted: Mapping[int, Image],
+    options: PropagateOptions,
+    mattes: Sequence[F32] | None,
+) -> Iterator[CarriedFrame]:
+    """Carry one shot's keys, as `propagate.propagate_keyframes` does, with this package's errors."""
+    from propagate import propagate_keyframes
+
+    try:
+        yield from propagate_keyframes(frames, painted, options, mattes=mattes)
+    except ValueError as error:
+        raise UsageError(f"the keys cannot be carried: {error}") from error
+
+
+def check_place(place: Path, clip: Clip, overwrite: Overwrite) -> None:
+    """Refuse, before any work, an output that cannot or must not be written; tell what it will not hold."""
+    there = place.is_file() or (place.is_dir() and any(place.iterdir()))
+    if there and not place.samefile(clip.info.path):
+        there = allowed(overwrite, place)
+    for notice in (*clip.info.notices, *check_output(place, clip, overwrite=there)):
+        log.warning("%s", notice)
+
+
+class TimedFrames(Sequence["Image"]):
+    """A clip's frames; reading them counts as io."""
+
+    def __init__(self, clip: Clip, watch: Watch) -> None:
+        self._clip, self._watch = clip, watch
+
+    def __len__(self) -> int:
+        return len(self._clip)
+
+    @overload
+    def __getitem__(self, index: int) -> Image: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Image]: ...
+    def __getitem__(self, index: int | slice) -> Image | Sequence[Image]:
+        if isinstance(index, slice):
+            return TimedFrames(self._clip[index], self._watch)
+        with self._watch.also("io"):
+            return self._clip[index]
+
+
+def _writer(place: Path, clip: Clip, settings: Settings) -> Writer:
+    options = settings.output
+    return open_writer(
+        place, clip.info, overwrite=True, quality=options.quality, image_format=f".{options.image_format}"
+    )
+
+
+def _write_maps(
+    made: CarriedFrame, name: str, confidence: str | Path | None, error: str | Path | None
+) -> None:
+    if confidence is not None:
+        sure = np.rint(np.clip(made.confidence, 0, 1) * 255).astype(np.uint8)[..., None]
+        write_image(Path(confidence) / f"{name}.png", sure, durable=False)
+    if error is not None:
+        write_image(Path(error) / f"{name}.png", error_image(made.error), durable=False)

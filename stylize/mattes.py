@@ -1,0 +1,114 @@
+"""A matte as a clip: where the paint goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self, overload
+
+import numpy as np
+
+from stylize.errors import MediaError
+from stylize.media import open_clip
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from propagate.arrays import F32, Image
+    from stylize.media import Clip, ClipInfo
+
+__all__ = ["MatteClip", "open_matte", "over"]
+
+
+class MatteClip(Sequence["F32"]):
+    """The matte of every frame, read when asked for: float32 (H, W), 1 is styled, 0 stays the clip's own."""
+
+    def __init__(self, clip: Clip, owner: Clip | None = None) -> None:
+        self.clip = clip
+        self._owner = owner or clip  # a range closes nothing
+
+    @property
+    def fingerprint(self) -> str:
+        """The content's short name."""
+        return f"matte {self.clip.info.fingerprint}"
+
+    def __len__(self) -> int:
+        return len(self.clip)
+
+    @overload
+    def __getitem__(self, index: int) -> F32: ...
+    @overload
+    def __getitem__(self, index: slice) -> MatteClip: ...
+    def __getitem__(self, index: int | slice) -> F32 | MatteClip:
+        if isinstance(index, slice):
+            return MatteClip(self.clip[index])
+        frame = self.clip[index]
+        return np.asarray(frame.mean(axis=2) / np.iinfo(frame.dtype).max, np.float32)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._owner.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_matte(path: Path, info: ClipInfo) -> MatteClip:
+    """Open the matte of the clip or range that `info` describes: a video, or a folder of images by frame.
+
+    Parameters
+    ----------
+    path
+        As many frames as the whole clip has, or as the range; of the clip's size. White is styled.
+    info
+        The clip, or the range of it, that is worked on.
+
+    Raises
+    ------
+    MediaError
+        If the matte is missing or bad, or its size or number of frames is another.
+    """
+    with ExitStack() as stack:
+        clip = stack.enter_context(open_clip(path))
+        matte = MatteClip(_fitting(clip, info), clip)
+        stack.pop_all()  # the caller closes it from here on
+    return matte
+
+
+def _fitting(clip: Clip, info: ClipInfo) -> Clip:
+    found = clip.info
+    if (found.width, found.height) != (info.width, info.height):
+        raise MediaError(
+            f"{found.path}: {found.width}x{found.height}, but the clip is {info.width}x{info.height}; "
+            "make the matte at the clip's size"
+        )
+    if found.count == info.total:
+        return clip[info.start : info.start + info.count]
+    if found.count == info.count:
+        return clip
+    raise MediaError(
+        f"{found.path}: {found.count} frames, but the clip has {info.total}; make one for every frame"
+    )
+
+
+def over(paint: Image, frame: Image, matte: F32 | None = None) -> Image:
+    """Lay `paint`, RGB or RGBA, over `frame` where its alpha and the matte say so; straight alpha, as displayed.
+
+    Where nothing is to be blended the paint comes through bit for bit.
+    """
+    share: NDArray[np.float32] | None = None if matte is None else matte[..., None]
+    colour: NDArray[Any] = paint
+    if paint.shape[2] == 4:
+        alpha = (paint[..., 3:] / np.iinfo(paint.dtype).max).astype(np.float32)
+        share = alpha if share is None else share * alpha
+        colour = paint[..., :3]
+    if share is None:
+        return paint
+    mixed = np.rint(colour * share + frame * (1 - share)).astype(paint.dtype)
+    blended: Image = np.where(share >= 1, colour, np.where(share <= 0, frame, mixed))
+    return blended
