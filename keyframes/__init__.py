@@ -9,19 +9,25 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
-    "Shot": "keyframes.shots",
+    "Shot": "keyframes.words",
     "ShotDetection": "keyframes.shots",
-    "ShotOptions": "keyframes.shots",
+    "ShotOptions": "keyframes.options",
     "detect_shots": "keyframes.shots",
     "parse_scene_csv": "keyframes.shots",
     "shots_from_scores": "keyframes.shots",
-    "AnalysisOptions": "keyframes.coverage",
+    "AnalysisOptions": "keyframes.options",
     "ShotAnalysis": "keyframes.coverage",
     "analyse": "keyframes.coverage",
-    "Key": "keyframes.select",
-    "SelectOptions": "keyframes.select",
+    "Key": "keyframes.words",
+    "SelectOptions": "keyframes.options",
     "Selection": "keyframes.select",
     "select_keyframes": "keyframes.select",
+    "ClipFacts": "keyframes.plan",
+    "Plan": "keyframes.plan",
+    "parse_plan": "keyframes.plan",
+    "format_plan": "keyframes.plan_text",
+    "merge": "keyframes.edits",
+    "new_plan": "keyframes.edits",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605

@@ -1,7 +1,8 @@
 """The exact choice of keys when each frame is explained by the keys next to it.
 
-What a pair of neighbouring keys leaves unexplained between them depends on nothing else, so the best set of k keys
-is a shortest path with k + 1 steps through the table of all pairs: dynamic programming finds it (Bellman 1957).
+What a pair of neighbouring keys leaves unexplained between them depends on nothing else, so the best set of
+k keys is a shortest path with k + 1 steps through the table of all pairs: dynamic programming finds it
+(Bellman 1957).
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ _EVEN = 1e-4  # novelty that a frame without any counts for, so that still frame
 class NodeChain:
     """A chain of at most `limit` frames with both flows between neighbours.
 
-    Flow and certainty are kept at half size (DIS computes its finest level there anyway), frames as they came.
+    Flow and certainty are kept at half size (DIS computes its finest level there anyway), frames as they
+    came.
     """
 
     def __init__(self, limit: int, gap: float, colour: float) -> None:

@@ -106,8 +106,8 @@ def trace(
 ) -> None:
     """Fill `out[t, s]`, bits over the points of node t: which are found again in node s.
 
-    `nodes` holds the images, the links to the node before with their certainty, and the links from it with theirs:
-    ``back[i]`` leads from node i to i - 1, ``forth[i]`` from node i - 1 to i; index 0 is unused.
+    `nodes` holds the images, the links to the node before with their certainty, and the links from it with
+    theirs: ``back[i]`` leads from node i to i - 1, ``forth[i]`` from node i - 1 to i; index 0 is unused.
     """
     for index in prange(nodes[0].shape[0]):
         t = np.int64(index)  # prange counts in uint64, and uint64 - int64 is a float
@@ -131,8 +131,8 @@ def add_ages(links: NDArray[np.int16], sure: NDArray[np.uint8], step: int, out: 
             for x in range(width):
                 age[new, y, x] = 0
                 if sure[link, y, x] > 127:
-                    sx = min(max(x + int(round(links[link, y, x, 0] / STEP)), 0), width - 1)
-                    sy = min(max(y + int(round(links[link, y, x, 1] / STEP)), 0), height - 1)
+                    sx = min(max(x + round(links[link, y, x, 0] / STEP), 0), width - 1)
+                    sy = min(max(y + round(links[link, y, x, 1] / STEP), 0), height - 1)
                     age[new, y, x] = age[old, sy, sx] + 1
                 out[t, y, x] += age[new, y, x]
 

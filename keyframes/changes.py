@@ -1,7 +1,7 @@
 """How much each frame differs from those before it: the numbers that shot detection decides on.
 
-Measured once while frames pass by, on thumbnails; thresholds are applied later (`keyframes.shots`), so that they can
-be tuned without decoding again.
+Measured once while frames pass by, on thumbnails; thresholds are applied later (`keyframes.shots`), so that
+they can be tuned without decoding again.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ F32 = NDArray[np.float32]
 class ChangeMeter:
     """Takes frames one by one and returns one row of `COLUMNS` for each.
 
-    ``lag`` i is the share of the picture that cannot be found again in the frame i before, 0 to 1, after motion and
-    a change of exposure have been taken out.  ``blend`` w tells how well frame t - w is a mixture of frames t - 2 w
-    and t, times how little these two have in common, 0 to 1 (it is moved to the row of t - w at the end).
-    ``luma`` and ``contrast`` are mean and spread of the brightness, 0 to 1.
+    ``lag`` i is the share of the picture that cannot be found again in the frame i before, 0 to 1, after
+    motion and a change of exposure have been taken out.  ``blend`` w tells how well frame t - w is a
+    mixture of frames t - 2 w and t, times how little these two have in common, 0 to 1 (it is moved to the
+    row of t - w at the end). ``luma`` and ``contrast`` are mean and spread of the brightness, 0 to 1.
     """
 
     def __init__(self) -> None:

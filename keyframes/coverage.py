@@ -1,9 +1,10 @@
 """What a frame shows that another frame of its shot shows too.
 
-A point of frame *t* is explained by frame *s* if following the optical flow from *t* to *s*, frame by frame,
-stays forward/backward consistent all the way (the check of Sundaram, Brox and Keutzer, "Dense point
+A point of frame *t* is explained by frame *s* if following the optical flow from *t* to *s*, frame by
+frame, stays forward/backward consistent all the way (the check of Sundaram, Brox and Keutzer, "Dense point
 trajectories by GPU-accelerated large displacement optical flow", 2010, sec. 4, with a fixed threshold) and
-ends on a similar colour.  `analyse` answers this for all pairs of frames of a shot at once, on a grid of points.
+ends on a similar colour.  `analyse` answers this for all pairs of frames of a shot at once, on a grid of
+points.
 
 Frames are read once and forgotten; kept are at most ``AnalysisOptions.nodes`` of them, small.  When a shot is
 longer than that, frames between which the least changes are merged into one link: stillness takes few nodes,
@@ -12,65 +13,28 @@ a burst keeps all of its frames, and memory does not grow with the length of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from keyframes._nodes import NodeChain
 from keyframes._trace import Nodes, add_ages, trace
+from keyframes.options import AnalysisOptions
 from propagate.arrays import check_image
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
     from propagate.arrays import Image
 
-__all__ = ["AnalysisOptions", "ShotAnalysis", "analyse"]
+__all__ = ["ShotAnalysis", "analyse"]
 
 _VERSION = 1
 _STOP_SHARE = 0.004  # a chain is dropped once fewer of its points than this are left
-
-
-@dataclass(frozen=True)
-class AnalysisOptions:
-    """How closely a shot is looked at.
-
-    Parameters
-    ----------
-    side
-        Long side in pixels at which flow is computed; larger frames are shrunk.  More sees smaller things and takes
-        proportionally longer.
-    points
-        Points followed per frame.  More makes shares finer (2048: about half a per cent of a frame).
-    nodes
-        Most frames of a shot that can become keys.  Memory is about 0.4 MiB for each, time grows with the square.
-    colour
-        A point found again must agree within this in every channel, in steps of 8 bit.  Less asks for new keys when
-        the light changes.
-    gap
-        Largest disagreement of forward and backward flow, in pixels at `side`.
-    """
-
-    side: int = 320
-    points: int = 2048
-    nodes: int = 480
-    colour: float = 30.0
-    gap: float = 1.0
-
-    def __post_init__(self) -> None:
-        bounds = {
-            "side": (64, 2048),
-            "points": (64, 65536),
-            "nodes": (8, 4096),
-            "colour": (1, 255),
-            "gap": (0.1, 16),
-        }
-        for name, (low, high) in bounds.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"{name} is {value}; choose a value from {low} to {high}")
 
 
 @dataclass(frozen=True)
@@ -206,9 +170,10 @@ def _shrink(frame: Image, side: int) -> NDArray[np.uint8]:
 def _sample(nodes: Nodes, count: int) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
     """Choose the points of every node, groups of 64 that stand for equally much.
 
-    Pixels that can be followed for long are explained by nearly every key; what a choice of keys leaves over is found
-    among the short-lived ones.  So these are sampled more densely, in proportion to one over their life span
-    (importance sampling), and each point stands for as many pixels as its group was drawn from.
+    Pixels that can be followed for long are explained by nearly every key; what a choice of keys leaves
+    over is found among the short-lived ones.  So these are sampled more densely, in proportion to one over
+    their life span (importance sampling), and each point stands for as many pixels as its group was drawn
+    from.
     """
     images, back, back_sure, forth, forth_sure = nodes
     age = np.zeros(images.shape[:3], np.int16)

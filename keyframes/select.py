@@ -1,13 +1,12 @@
 """Choose the keyframes of a shot: the fewest that explain the most.
 
-For every number of keys the best set is found exactly (dynamic programming over all pairs of neighbouring keys, see
-`keyframes._intervals`); then the smallest number is taken that reaches the asked coverage, or after which one more
-key would not pay for being painted.
+For every number of keys the best set is found exactly (dynamic programming over all pairs of neighbouring
+keys, see `keyframes._intervals`); then the smallest number is taken that reaches the asked coverage, or
+after which one more key would not pay for being painted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,97 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keyframes._intervals import best_paths, interval_costs
+from keyframes.options import SelectOptions
 from keyframes.reasons import alone, explain, share_of_nodes
-from keyframes.weights import Weights, sum_weights, weigh
+from keyframes.weights import sum_weights, weigh
+from keyframes.words import Key
 
 if TYPE_CHECKING:
-    from keyframes.coverage import ShotAnalysis
+    from collections.abc import Iterable, Sequence
 
-__all__ = ["Key", "SelectOptions", "Selection", "Weights", "select_keyframes"]
+    from keyframes.coverage import ShotAnalysis
+    from keyframes.weights import Weights
+
+__all__ = ["Key", "Selection", "select_keyframes"]
 
 F64 = NDArray[np.float64]
 _BROKEN = (
     1e6  # frames left over that breaking min_gap or max_gap counts for: only where forced keys leave no way
 )
-
-
-@dataclass(frozen=True)
-class SelectOptions:
-    """What to aim for.
-
-    Parameters
-    ----------
-    coverage
-        Stop once this share of the shot is explained, above 0 to 1.
-    max_keys
-        Never more than this many, forced ones aside.  None: no limit.
-    min_gap, max_gap
-        Least and greatest distance of neighbouring keys in frames; `max_gap` also holds from the shot's ends.
-    liveliness
-        0 (calm): one key where one will do, each further one must earn its place; such a shot is steady.
-        1 (lively): a key wherever anything is new and every 12 frames; such a shot shimmers.
-    min_gain
-        Frames' worth of picture that each further key must newly explain; below that the shot stays short of
-        `coverage`, as noise and blur can be explained by nothing but themselves.  None: 3 when calm, 1.1 when
-        lively.  0: reach `coverage` at any price.
-    """
-
-    coverage: float = 0.97
-    max_keys: int | None = None
-    min_gap: int = 1
-    max_gap: int | None = None
-    liveliness: float = 0.0
-    min_gain: float | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 < self.coverage <= 1:
-            raise ValueError(f"coverage is {self.coverage}; choose a share above 0, up to 1")
-        if self.max_keys is not None and self.max_keys < 1:
-            raise ValueError(f"max_keys is {self.max_keys}; choose 1 or more, or leave it out")
-        if self.min_gap < 1:
-            raise ValueError(f"min_gap is {self.min_gap}; choose 1 or more")
-        if self.max_gap is not None and self.max_gap < self.min_gap:
-            raise ValueError(
-                f"max_gap is {self.max_gap}, below min_gap {self.min_gap}; choose {self.min_gap} or more"
-            )
-        if not 0 <= self.liveliness <= 1:
-            raise ValueError(f"liveliness is {self.liveliness}; choose a value from 0 (calm) to 1 (lively)")
-
-        if self.min_gain is not None and self.min_gain < 0:
-            raise ValueError(f"min_gain is {self.min_gain}; choose 0 or more frames, or leave it out")
-
-    @property
-    def worth(self) -> float:
-        """Frames' worth of picture that a key must newly explain."""
-        return 3.0 * (1.1 / 3.0) ** self.liveliness if self.min_gain is None else self.min_gain
-
-    @property
-    def widest(self) -> float:
-        """Greatest distance of keys that `max_gap` and `liveliness` allow."""
-        lively = max(12 / self.liveliness, self.min_gap) if self.liveliness > 0 else np.inf
-        return min(lively, self.max_gap or np.inf)
-
-
-@dataclass(frozen=True)
-class Key:
-    """A frame to be painted.
-
-    Attributes
-    ----------
-    frame
-        Frame number; counts from the start of the shot, plus the `offset` given to `select_keyframes`.
-    reason
-        One sentence for a person.
-    coverage
-        Share of the shot that this key alone explains, 0 to 1.
-    kind
-        "auto", "user", "locked" or "override".
-    """
-
-    frame: int
-    reason: str
-    coverage: float
-    kind: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -152,13 +77,14 @@ def select_keyframes(
     weights
         See `Weights`: a matte or region of interest; only what it shows has to be explained.
     offset
-        First frame of the shot in the clip.  `forced`, `banned` and the result count from the start of the clip then.
+        First frame of the shot in the clip.  `forced`, `banned` and the result count from the start of the
+        clip then.
 
     Raises
     ------
     ValueError
-        If a forced or banned frame is not in the shot, a frame is both, every frame is banned, or a weight map is
-        out of range.
+        If a forced or banned frame is not in the shot, a frame is both, every frame is banned, or a weight
+        map is out of range.
     """
     options = options or SelectOptions()
     kinds = dict(forced) if isinstance(forced, dict) else dict.fromkeys(forced, "user")

@@ -1,14 +1,14 @@
 """Where one shot ends and the next begins.
 
-A cut is a place that no frame shortly before and no frame shortly after have in common: a flash, a flicker or
-something that darts through the picture does not count, because what was there before is there again after it.
-Frames are compared after motion and exposure have been taken out, so that a shaking camera does not count either.
+A cut is a place that no frame shortly before and no frame shortly after have in common: a flash, a flicker
+or something that darts through the picture does not count, because what was there before is there again
+after it. Frames are compared after motion and exposure have been taken out, so that a shaking camera does
+not count either.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,53 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keyframes.changes import COLUMNS, LAGS, ChangeMeter
+from keyframes.options import ShotOptions
+from keyframes.words import Shot
 from propagate.arrays import check_image
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from propagate.arrays import Image
 
-__all__ = ["Shot", "ShotDetection", "ShotOptions", "detect_shots", "parse_scene_csv", "shots_from_scores"]
+__all__ = ["Shot", "ShotDetection", "detect_shots", "parse_scene_csv", "shots_from_scores"]
 
 F32 = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Shot:
-    """Frames [start, stop) without a cut; `begins` is "start", "cut", "dissolve" or "fade"."""
-
-    start: int
-    stop: int
-    begins: str = "cut"
-
-
-@dataclass(frozen=True)
-class ShotOptions:
-    """What counts as the end of a shot.
-
-    Parameters
-    ----------
-    cut
-        Share of the picture that must be new, 0 to 1.  Less finds cuts between alike pictures, and takes a whip pan
-        for one.
-    dissolve
-        How clearly frames must be a blend of two unlike pictures, 0 to 1.
-    black
-        A fade goes through frames whose contrast is below this share of the usual one.
-    least
-        Shortest shot in frames; of cuts that are closer, the clearest stays.
-    """
-
-    cut: float = 0.4
-    dissolve: float = 0.6
-    black: float = 0.12
-    least: int = 4
-
-    def __post_init__(self) -> None:
-        for name in ("cut", "dissolve", "black"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; choose a share above 0, up to 1")
-        if self.least < 1:
-            raise ValueError(f"least is {self.least}; choose 1 frame or more")
 
 
 @dataclass(frozen=True)
@@ -74,10 +39,11 @@ class ShotDetection:
     shots
         In order, without gaps.
     scores
-        float32 (frames, columns), see `keyframes.changes.COLUMNS`: keep them, and `shots_from_scores` applies other
-        options without decoding.
+        float32 (frames, columns), see `keyframes.changes.COLUMNS`: keep them, and `shots_from_scores`
+        applies other options without decoding.
     boundary
-        float32 (frames,): how much a cut before each frame is supported, to be compared with ``ShotOptions.cut``.
+        float32 (frames,): how much a cut before each frame is supported, to be compared with
+        ``ShotOptions.cut``.
     """
 
     shots: tuple[Shot, ...]

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from propagate.arrays import F32
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from keyframes.coverage import ShotAnalysis
 
 __all__ = ["Weights", "sum_weights", "weigh"]
@@ -30,8 +31,8 @@ def weigh(analysis: ShotAnalysis, weights: Weights | None) -> tuple[NDArray[np.u
     planes
         uint64 (M, L, P / 64): point p weighs the sum of 2**i over the planes i in which its bit is set.
     heft
-        float32 (M, P / 64): frames that a weight of 1 in a group of 64 points stands for.  Nodes that stand for
-        several merged frames count for as many.
+        float32 (M, P / 64): frames that a weight of 1 in a group of 64 points stands for.  Nodes that stand
+        for several merged frames count for as many.
 
     Raises
     ------
