@@ -37,7 +37,7 @@ def set_right(painted: F32, wanted: F32, detail: F32, strength: float, unit: flo
     share = detail[..., None]
     freedom = np.float32(strength)
     # Lightness draws the form; the hue is left to the palette.
-    hue = np.array([1.0, 0.75, 0.75], np.float32)
+    hue = np.array([1.0, 0.5, 0.5], np.float32)
     out = painted + (1 - 0.55 * freedom) * hue * broad
     out += (1 - 0.45 * freedom) * (0.3 + 0.7 * share) * hue * (middle - broad)
     out += (1 - 0.4 * freedom) * share * (fine - middle)

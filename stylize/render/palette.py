@@ -152,7 +152,7 @@ def transport(source: Palette, goal: Palette, *, evenness: float = 0.02, blur: f
         columns = pull * (log_goal - _log_sum(kernel + rows[:, None], axis=0))
     plan = np.exp(kernel + rows[:, None] + columns)
     # Squared, the larger share wins: the mean of orange and blue is mud that the style never had.
-    share = plan**2
+    share = plan**4
     goals = (share / share.sum(1, keepdims=True)) @ goal.colors
     return _steady(source.colors, goals)
 
@@ -183,7 +183,7 @@ class ColorMap:
     tone
         float32 (2, N): lightness of the frame and the lightness that it is given.
     chroma
-        Factor on the frame's a and b, towards the style's strength of colour.
+        float32 (2, N): strength of colour of the frame and the one that it is given.
     colors, goals
         float32 (K, 3): colours of the toned frame and where they go.
     detail
@@ -191,7 +191,7 @@ class ColorMap:
     """
 
     tone: F32
-    chroma: float
+    chroma: F32
     colors: F32
     goals: F32
     detail: float = 0.7
@@ -199,18 +199,24 @@ class ColorMap:
     def toned(self, lab: F32) -> F32:
         """`lab` with the style's tones and strength of colour, still in its own hues."""
         lightness = np.interp(lab[..., 0], self.tone[0], self.tone[1])
-        return np.dstack([lightness, lab[..., 1] * self.chroma, lab[..., 2] * self.chroma]).astype(np.float32)
+        vivid = np.hypot(lab[..., 1], lab[..., 2])
+        factor = np.interp(vivid, self.chroma[0], self.chroma[1]) / np.maximum(vivid, 1e-4)
+        return np.dstack([lightness, lab[..., 1] * factor, lab[..., 2] * factor]).astype(np.float32)
 
-    def __call__(self, lab: F32) -> F32:
-        """Carry OKLab (H, W, 3) to the style's colours."""
-        toned = self.toned(lab)
+    def __call__(self, lab: F32, calm: F32) -> F32:
+        """Carry OKLab (H, W, 3) to the style's colours.
+
+        `calm` is the same picture without grain: it says which colour a pixel belongs to, so that grain in a
+        shadow does not scatter over the palette.
+        """
+        toned, still = self.toned(lab), self.toned(calm)
         out = np.empty_like(toned)
+        kept = np.array([self.detail, self.detail / 2, self.detail / 2], np.float32)
         for start in range(0, len(lab), 64):
-            rows = toned[start : start + 64]
-            share = self.shares(rows)
-            kept = np.array([self.detail, self.detail / 2, self.detail / 2], np.float32)
-            moved = share @ self.goals + (rows.reshape(-1, 3) - share @ self.colors) * kept
-            out[start : start + 64] = moved.reshape(rows.shape)
+            rows = slice(start, start + 64)
+            share = self.shares(still[rows])
+            moved = share @ self.goals + (toned[rows].reshape(-1, 3) - share @ self.colors) * kept
+            out[rows] = moved.reshape(out[rows].shape)
         return out
 
     def shares(self, toned: F32, reach: float = 0.06) -> F32:
@@ -224,7 +230,7 @@ class ColorMap:
         return share
 
 
-def fit_colors(frame: F32, style: F32, *, evenness: float = 0.02, tone: float = 0.5) -> ColorMap:
+def fit_colors(frame: F32, style: F32, *, evenness: float = 0.02, tone: float = 0.35) -> ColorMap:
     """Fit the map that gives the frame the style's colours and keeps its own order of light and hue.
 
     Parameters
@@ -237,11 +243,13 @@ def fit_colors(frame: F32, style: F32, *, evenness: float = 0.02, tone: float = 
         0 stretches the frame's range of light to the style's; 1 gives it the style's histogram of light.
     """
     curve = _tone_curve(frame[..., 0].ravel(), style[..., 0].ravel(), tone)
-    vivid = [float(np.quantile(np.hypot(lab[..., 1], lab[..., 2]), 0.9)) for lab in (frame, style)]
-    chroma = float(np.clip(vivid[1] / max(vivid[0], 0.02), 0.5, 2.0))
+    chroma = _chroma_curve(*(np.hypot(lab[..., 1], lab[..., 2]).ravel() for lab in (frame, style)))
     start = ColorMap(curve, chroma, np.zeros((1, 3), np.float32), np.zeros((1, 3), np.float32))
     colors = extract_palette(start.toned(np.atleast_3d(frame)))
     goals = transport(colors, extract_palette(style), evenness=evenness)
+    # Means of several goals lie nearer to grey than any of them: give back what was lost on the way.
+    vivid = [np.hypot(lab[:, 1], lab[:, 2]) for lab in (colors.colors, goals)]
+    goals[:, 1:] *= np.clip(vivid[0] / np.maximum(vivid[1], 1e-3), 1, 1.5)[:, None]
     return ColorMap(curve, chroma, colors.colors, goals)
 
 
@@ -250,7 +258,9 @@ def _tone_curve(frame: F32, style: F32, tone: float) -> F32:
     at = np.linspace(0, 1, 65)
     have, want = np.quantile(frame, at), np.quantile(style, at)
     low, high = have[2], max(have[-3], have[2] + 0.05)
-    line = want[2] + (have - low) / (high - low) * (want[-3] - want[2])
+    reach = want[-3] - want[2]
+    # Half of the stretch measures from black and white, not from what the frame holds: night stays dark.
+    line = want[2] + 0.5 * reach * ((have - low) / (high - low) + np.clip((have - 0.1) / 0.85, 0, 1))
     wish = (1 - tone) * np.clip(line, want[0], want[-1]) + tone * want
     steps = np.diff(have)
     rise = np.clip(np.diff(wish), 0.4 * steps, 1.7 * steps)
@@ -259,3 +269,16 @@ def _tone_curve(frame: F32, style: F32, tone: float) -> F32:
     # The held slope can leave the style's range: pull the ends back in.
     curve = np.clip(curve, want[0], want[-1])
     return np.stack([have + np.linspace(0, 1e-5, 65), curve]).astype(np.float32)
+
+
+def _chroma_curve(frame: F32, style: F32) -> F32:
+    """Rising curve from the frame's strength of colour to the style's; grey stays grey."""
+    at = np.array([0.25, 0.5, 0.75, 0.9, 0.98])
+    have, want = np.quantile(frame, at), np.quantile(style, at)
+    # Greys of the frame are no reason to grey its skin, nor vivid paint to make its greys bloom.
+    factor = np.clip(want / np.maximum(have, 0.015), 0.6, 2.2)
+    have = np.maximum.accumulate(have + np.linspace(1e-5, 2e-5, len(at)))
+    curve = np.maximum.accumulate(have * factor)
+    have = np.concatenate([[0.0], have, [have[-1] + 0.5]])
+    curve = np.concatenate([[0.0], curve, [curve[-1] + 0.3]])
+    return np.stack([have, curve]).astype(np.float32)

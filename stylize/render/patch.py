@@ -20,7 +20,7 @@ from stylize.errors import MediaError, UsageError
 from stylize.render.finish import keep_colors, set_right
 from stylize.render.palette import ColorMap, fit_colors, oklab_to_rgb, rgb_to_oklab
 from stylize.render.protocol import Anchor, PaintedKey, Progress
-from stylize.render.structure import blur, detail_map, flatten, stroke_channels
+from stylize.render.structure import blur, busyness, detail_map, directions, flatten
 from stylize.render.styles import StyleSheet, check_styles, lay_out
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ __all__ = ["PatchOptions", "PatchRenderer", "make_patch_renderer"]
 _WORK_PIXELS = 640 * 480
 """Strokes are composed at about this size; a larger frame gets them enlarged from the style itself."""
 _SMALLEST_FRAME = 16
+_STROKE = 4.0
+"""Pixels over which the style's colour is averaged: a stroke and its neighbours count as one colour."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ class PatchRenderer:
         lab = _resized(full, size)
         sheet = lay_out(self.styles, size, self.options.stroke_scale)
         held = _Held(anchors, size) if anchors else None
-        colors = self._colors(lab, sheet, held)
+        colors = self._colors(lab, sheet)
         report(0.05)
         strokes = self._strokes(lab, sheet, colors, held, seed, lambda share: report(0.05 + 0.85 * share))
         painted = self._finished(full, strokes, colors)
@@ -150,12 +152,18 @@ class PatchRenderer:
         recipe = {**self.fingerprint(), "seed": seed, "anchors": len(anchors), "notices": list(sheet.notices)}
         return PaintedKey(oklab_to_rgb(painted, frame.dtype), recipe)
 
-    def _colors(self, lab: F32, sheet: StyleSheet, held: _Held | None) -> ColorMap:
-        style = rgb_to_oklab(sheet.image)[sheet.valid]
-        step = max(len(style) // 60_000, 1)
+    def _colors(self, lab: F32, sheet: StyleSheet) -> ColorMap:
+        style = rgb_to_oklab(sheet.image)
+        # Only where the paint is calm is its colour one that a patch can be found for.
+        broad = blur(style, _STROKE)
+        calm = busyness(style, _STROKE)
+        pure = sheet.valid & (calm <= np.quantile(calm[sheet.valid], 0.7))
         every = max(int((lab.shape[0] * lab.shape[1] / 60_000) ** 0.5), 1)
-        evenness = 0.1 * self.options.palette_reach**1.7
-        return fit_colors(lab[::every, ::every], style[::step], evenness=evenness)
+        paint = broad[pure]
+        evenness = 0.08 * self.options.palette_reach**1.7
+        return fit_colors(
+            blur(lab, every / 2)[::every, ::every], paint[:: max(len(paint) // 60_000, 1)], evenness=evenness
+        )
 
     def _strokes(
         self, lab: F32, sheet: StyleSheet, colors: ColorMap, held: _Held | None, seed: int, report: Progress
@@ -163,22 +171,24 @@ class PatchRenderer:
         """Compose the strokes at working size: OKLab."""
         unit = lab.shape[0] / 400
         strength = self.options.style_strength
-        calm = flatten(lab, 1.5 + 3 * unit)
-        wanted = colors(calm)
+        calm = flatten(lab, 1.5 + unit)
+        wanted = colors(calm, calm)
         style = rgb_to_oklab(sheet.image)
+        detail = detail_map(lab[..., 0], 2 * unit)
+        active = _busy_channels(style, wanted)
         guides = [
-            Guide(_color_channels(blur(style, 1.5)), _color_channels(wanted), 3.5 - 2.5 * strength),
+            Guide(_color_channels(blur(style, _STROKE)), _color_channels(blur(wanted, 1.0)), 3.5 - 2.5 * strength),
+            Guide(_color_channels(blur(style, 0.7)), _color_channels(wanted), 3.0 - 2.0 * strength, detail),
             Guide(
-                _bytes(stroke_channels(style[..., 0], 2.5)[..., :2]),
-                _bytes(stroke_channels(wanted[..., 0], 2.5)[..., :2]),
-                1.2 - 0.6 * strength,
+                _bytes(directions(style[..., 0], (2, 5, 10))),
+                _bytes(directions(wanted[..., 0], (2, 8, 24))),
+                1.1 - 0.5 * strength,
             ),
+            Guide(*active, 0.4),
         ]
         if held is not None:
             guides.append(Guide(sheet.image, held.image, 6.0, held.confidence))
-        options = SynthesisOptions(
-            patch_size=5, uniformity=3500, search_vote_iters=4, patchmatch_iters=3, seed=seed
-        )
+        options = SynthesisOptions(patch_size=5, uniformity=1200, search_vote_iters=4, patchmatch_iters=3, seed=seed)
         made = synthesize(sheet.image, guides, options, source_valid=sheet.valid, on_progress=report)
         return rgb_to_oklab(made.image)
 
@@ -187,7 +197,7 @@ class PatchRenderer:
         unit = height / 400
         painted = _resized(strokes, (height, width))
         detail = detail_map(full[..., 0], 2 * unit)
-        wanted = colors(full)
+        wanted = colors(full, flatten(full, 1 + unit, 0.08, 1))
         painted = set_right(painted, wanted, detail, self.options.style_strength, unit)
         return keep_colors(painted, full, self.options.keep_colors, unit)
 
@@ -237,9 +247,19 @@ def _resized(array: F32, size: tuple[int, int]) -> F32:
 
 
 def _color_channels(lab: F32) -> Image:
-    """OKLab as three bytes, hue twice as loud as lightness."""
-    scaled = lab * np.array([255, 500, 500], np.float32) + np.array([0, 128, 128], np.float32)
+    """OKLab as three bytes, hue three times as loud as lightness."""
+    scaled = lab * np.array([255, 750, 750], np.float32) + np.array([0, 128, 128], np.float32)
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+
+
+def _busy_channels(style: F32, wanted: F32) -> tuple[Image, Image]:
+    """Busyness of both pictures, each from its calm tenth to its busiest twentieth, as one byte."""
+    out = []
+    for lab in (style, wanted):
+        busy = busyness(lab, _STROKE)
+        low, high = np.quantile(busy[::4, ::4], (0.1, 0.95))
+        out.append(_bytes((busy - low) / max(high - low, 1e-4))[..., None])
+    return out[0], out[1]
 
 
 def _bytes(array: F32) -> Image:
