@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,10 +11,12 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from stylize.errors import UsageError
+from stylize.job import check_size
 from stylize.keyfiles import check_keys, find_keys, read_keys
 from stylize.mattes import open_matte, over
-from stylize.media import check_output, open_clip, open_writer, write_image
-from stylize.progress import OnProgress, Overwrite, Watch, allowed, ignore
+from stylize.media import open_clip, write_image
+from stylize.output import check_place, make_writer
+from stylize.progress import OnProgress, Overwrite, Watch, ignore
 from stylize.settings import Settings
 from stylize.shots import by_shot, find_shots
 from stylize.synth import error_image
@@ -25,11 +26,9 @@ if TYPE_CHECKING:
 
     from propagate import CarriedFrame, PropagateOptions
     from propagate.arrays import F32, Image
-    from stylize.media import Clip, Writer
+    from stylize.media import Clip
 
-__all__ = ["CarryResult", "carry_keys", "carry_shot", "check_place"]
-
-log = logging.getLogger(__name__)
+__all__ = ["CarryResult", "carry_keys", "carry_shot"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +94,7 @@ def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
     settings, place, watch = settings or Settings(), Path(output), Watch(on_progress)
     with ExitStack() as stack:
         clip = stack.enter_context(open_clip(frames, start=start, end=end))
+        check_size(clip.info)
         check_place(place, clip, overwrite)
         files = find_keys(Path(keys), clip.info)
         check_keys(files, clip.info)
@@ -103,7 +103,7 @@ def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
             shots = find_shots(clip, settings.shots, share)
         groups = by_shot(shots, files, clip)
         quality: list[float] = []
-        writer = stack.enter_context(_writer(place, clip, settings))
+        writer = stack.enter_context(make_writer(place, clip.info, settings.output))
         with watch.stage("propagate") as share:
             for shot, group in zip(shots, groups, strict=True):
                 source = clip[shot.start : shot.stop]
@@ -137,15 +137,6 @@ def carry_shot(
         raise UsageError(f"the keys cannot be carried: {error}") from error
 
 
-def check_place(place: Path, clip: Clip, overwrite: Overwrite) -> None:
-    """Refuse, before any work, an output that cannot or must not be written; tell what it will not hold."""
-    there = place.is_file() or (place.is_dir() and any(place.iterdir()))
-    if there and not place.samefile(clip.info.path):
-        there = allowed(overwrite, place)
-    for notice in (*clip.info.notices, *check_output(place, clip, overwrite=there)):
-        log.warning("%s", notice)
-
-
 class TimedFrames(Sequence["Image"]):
     """A clip's frames; reading them counts as io."""
 
@@ -164,13 +155,6 @@ class TimedFrames(Sequence["Image"]):
             return TimedFrames(self._clip[index], self._watch)
         with self._watch.also("io"):
             return self._clip[index]
-
-
-def _writer(place: Path, clip: Clip, settings: Settings) -> Writer:
-    options = settings.output
-    return open_writer(
-        place, clip.info, overwrite=True, quality=options.quality, image_format=f".{options.image_format}"
-    )
 
 
 def _write_maps(

@@ -97,7 +97,7 @@ def _fitting(clip: Clip, info: ClipInfo) -> Clip:
 
 
 def over(paint: Image, frame: Image, matte: F32 | None = None) -> Image:
-    """Lay `paint`, RGB or RGBA, over `frame` where its alpha and the matte say so; straight alpha, as displayed.
+    """Lay `paint`, RGB or RGBA, over `frame` where its straight alpha and the matte say so.
 
     Where nothing is to be blended the paint comes through bit for bit.
     """

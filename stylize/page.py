@@ -101,10 +101,9 @@ def curve(series: Sequence[Series], keys: Iterable[int], cuts: Iterable[int], co
         return round(height - pad - (height - 2 * pad) * min(max(value, 0.0), 1.0), 1)
 
     marks = [f'<line class="cut" x1="{at(c - 0.5)}" x2="{at(c - 0.5)}" y1="0" y2="{height}"/>' for c in cuts]
-    marks += [
-        f'<line class="key" x1="{at(k)}" x2="{at(k)}" y1="{pad}" y2="{height - pad}"><title>key {k}</title></line>'
-        for k in keys
-    ]
+    for k in keys:
+        line = f'<line class="key" x1="{at(k)}" x2="{at(k)}" y1="{pad}" y2="{height - pad}">'
+        marks.append(f"{line}<title>key {k}</title></line>")
     for name, kind, values in series:
         for run in _runs(values):
             points = " ".join(f"{at(frame)},{up(value)}" for frame, value in run)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["OnProgress", "Overwrite", "Step", "Watch", "allowed", "ignore"]
+__all__ = ["OnProgress", "Overwrite", "Step", "Watch", "allowed", "ignore", "portion"]
 
 OnProgress: TypeAlias = Callable[[str, float], None]
 """Called with the stage's name and its finished share, 0 to 1."""
@@ -36,6 +36,11 @@ class Step:
     name: str
     state: str
     detail: str
+
+
+def portion(share: Callable[[float], None], before: int, size: int, total: int) -> Callable[[float], None]:
+    """Return a progress function for `size` of `total` things, `before` of which are done."""
+    return lambda part: share((before + part * size) / max(total, 1))
 
 
 @dataclass

@@ -256,11 +256,15 @@ class Project:
 
     def note_settings(self, settings: Mapping[str, Any]) -> list[str]:
         """Remember the settings of this run; return how they differ from the last one's, in words."""
-        about = self.about()
-        before = about.get("settings")
-        if before != settings:
-            self._write_about({**about, "settings": settings})
+        before = self.about().get("settings")
+        self.remember(settings=settings)
         return _differences(before, settings) if isinstance(before, dict) else []
+
+    def remember(self, **facts: Any) -> None:
+        """Keep JSON-ready facts in project.json, for the next run."""
+        about = self.about()
+        if any(about.get(name) != value for name, value in facts.items()):
+            self._write_about({**about, **facts})
 
     def log(self, event: str, **facts: Any) -> None:
         """Add a line to logs/run.jsonl."""

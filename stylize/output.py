@@ -1,0 +1,95 @@
+"""The result in its place: checked before any work, written whole, left alone when it is up to date."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stylize.fingerprint import file_hash, fingerprint
+from stylize.mattes import over
+from stylize.media import check_output, open_writer, read_image
+from stylize.progress import allowed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from stylize.mattes import MatteClip
+    from stylize.media import Clip, ClipInfo, Writer
+    from stylize.progress import Overwrite
+    from stylize.project import Layer, Project
+    from stylize.settings import OutputOptions
+
+__all__ = ["check_place", "default_place", "is_ours", "make_writer", "remember_output", "write_layers"]
+
+log = logging.getLogger(__name__)
+
+
+def default_place(project: Project, info: ClipInfo) -> Path:
+    """Return where the result goes when nobody says: in the project, a video or a folder like the clip."""
+    path = Path(info.path)
+    return project.root / "out" / (path.name if info.is_sequence else f"{path.stem}.mp4")
+
+
+def check_place(place: Path, clip: Clip, overwrite: Overwrite, project: Project | None = None) -> None:
+    """Refuse, before any work, an output that cannot or must not be written; tell what it will not hold.
+
+    What `project` wrote itself in its own folder, and nobody changed since, may be replaced without asking.
+    """
+    there = place.is_file() or (place.is_dir() and any(place.iterdir()))
+    if there and not place.samefile(clip.info.path):
+        there = (project is not None and is_ours(project, place)) or allowed(overwrite, place)
+    for notice in (*clip.info.notices, *check_output(place, clip, overwrite=there)):
+        log.warning("%s", notice)
+
+
+def make_writer(place: Path, info: ClipInfo, options: OutputOptions, recipe: str | None = None) -> Writer:
+    """Open the writer for a place that `check_place` has passed."""
+    return open_writer(
+        place,
+        info,
+        overwrite=True,
+        recipe=recipe if options.metadata else None,
+        quality=options.quality,
+        image_format=f".{options.image_format}",
+    )
+
+
+def is_ours(project: Project, place: Path, mark: str | None = None) -> bool:
+    """Whether this project wrote what stands at `place`, and from inputs of fingerprint `mark` if given."""
+    entry = project.about().get("outputs", {}).get(str(place.absolute()))
+    if not entry or not place.exists() or (mark is None and project.root not in place.absolute().parents):
+        return False
+    return bool((mark is None or entry["mark"] == mark) and entry["content"] == _content(place))
+
+
+def remember_output(project: Project, place: Path, mark: str) -> None:
+    """Keep what was written at `place` and from what."""
+    outputs = project.about().get("outputs", {})
+    entry = {"mark": mark, "content": _content(place)}
+    project.remember(outputs={**outputs, str(place.absolute()): entry})
+
+
+def write_layers(
+    place: Path,
+    clip: Clip,
+    layers: Sequence[Layer],
+    mattes: MatteClip | None,
+    options: OutputOptions,
+    recipe: str,
+    on_progress: Callable[[float], None],
+) -> None:
+    """Write finished frames, given the layer of each; lay them over the clip where need be."""
+    with make_writer(place, clip.info, options, recipe) as writer:
+        for index, (name, layer) in enumerate(zip(clip.info.names, layers, strict=True)):
+            paint = read_image(layer.place(name))
+            if mattes is not None or paint.shape[2] == 4:
+                paint = over(paint, clip[index], mattes[index] if mattes is not None else None)
+            writer.write(paint)
+            on_progress((index + 1) / len(clip))
+
+
+def _content(place: Path) -> str:
+    if place.is_dir():
+        return fingerprint({path.name: path for path in place.iterdir() if path.is_file()})
+    return file_hash(place)

@@ -1,0 +1,166 @@
+"""The whole way through: open, check, shots, analysis, keys, paint, propagate, write, report."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stylize.job import Job, memory_of, open_work
+from stylize.output import check_place
+from stylize.progress import OnProgress, Overwrite, Watch, ignore
+from stylize.report import keep_facts, write_report
+from stylize.settings import Settings, load_settings
+from stylize.stages import (
+    carry_stage,
+    gather_facts,
+    given_stage,
+    make_painter,
+    make_recipe,
+    paint_stage,
+    write_stage,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stylize.project import Project
+
+__all__ = ["Result", "run_job", "stylize_clip"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run made.
+
+    Attributes
+    ----------
+    output
+        The video or folder.
+    frames
+        How many.
+    keys
+        Frames that were painted, counted from the clip's first.
+    renderer
+        Who painted them; ``files`` for keys painted by hand.
+    seconds
+        By stage, and in total.
+    """
+
+    output: Path
+    frames: int
+    keys: tuple[int, ...]
+    renderer: str
+    seconds: dict[str, float]
+
+
+def stylize_clip(  # noqa: PLR0913  the front door takes all its choices by name
+    clip: str | Path,
+    style: str | Path | Sequence[str | Path] = (),
+    output: str | Path | None = None,
+    *,
+    project: str | Path | None = None,
+    renderer: str | None = None,
+    keys: str | Path | None = None,
+    matte: str | Path | None = None,
+    start: str | int | None = None,
+    end: str | int | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
+    overwrite: Overwrite = False,
+    on_progress: OnProgress = ignore,
+) -> Result:
+    """Stylize a clip, picking up whatever its project already has.
+
+    Parameters
+    ----------
+    clip
+        A video, a folder of numbered images, or a project folder.
+    style
+        A picture to paint like, or several. May be left out with `keys`, or when the project knows.
+    output
+        A video's name (.mp4, .mov, .webm, .mkv), or a folder's for images; in the project by default.
+    project
+        Where the work is kept; beside the clip by default, ``NAME.stylize``.
+    renderer
+        ``auto``, ``patch``, …: who paints the keys.
+    keys
+        A folder of keys painted by hand, named by frame: nothing is rendered, these are carried.
+    matte
+        A video or a folder of images by frame: white is styled, elsewhere the clip shows.
+    start, end
+        Half-open range to work on: frames ``10``, seconds ``"2.5s"`` or timecode.
+    settings
+        All settings, or some by full name (``{"select.max_keys": 4}``) over the project's and the user's.
+    overwrite
+        Whether an existing output may be replaced, or a function that is asked.
+    on_progress
+        Called with a stage's name and its finished share.
+
+    Raises
+    ------
+    StylizeError
+        See `stylize.errors`: every message is one line with the way out. Finished work is kept.
+    """
+    styles = [style] if isinstance(style, (str, Path)) else style
+    job = Job(
+        Path(clip),
+        tuple(Path(s) for s in styles),
+        _path(output),
+        project=_path(project),
+        renderer=renderer,
+        keys=_path(keys),
+        matte=_path(matte),
+        start=start,
+        end=end,
+    )
+    return run_job(job, settings, overwrite, on_progress)
+
+
+def run_job(
+    job: Job,
+    settings: Settings | Mapping[str, Any] | None = None,
+    overwrite: Overwrite = False,
+    on_progress: OnProgress = ignore,
+) -> Result:
+    """Do `job`; see `stylize_clip`."""
+    watch = Watch(on_progress)
+    with open_work(job) as work:
+        options = settings_for(work.project, settings)
+        check_place(work.place, work.clip, overwrite, work.project)
+        renderer = make_painter(work, options)
+        with work.project.lock() as project:
+            note_start(project, work.job, options)
+            if renderer is None:
+                keyed = given_stage(work, options, watch)
+            else:
+                keyed = paint_stage(work, options, renderer, watch)
+            layers = carry_stage(work, options, keyed, watch)
+            recipe = make_recipe(work, options, keyed)
+            write_stage(work, options, layers, json.dumps(recipe, ensure_ascii=False, default=str), watch)
+            with watch.stage("report"):
+                keep_facts(project, gather_facts(work, keyed, layers, recipe, watch.finished()))
+                write_report(project)
+            seconds = watch.finished()
+            project.log("finished", output=str(work.place), seconds=seconds)
+    return Result(work.place, len(layers), keyed.frames, keyed.renderer, seconds)
+
+
+def settings_for(project: Project, settings: Settings | Mapping[str, Any] | None) -> Settings:
+    """Return `settings` themselves, or those of project and user with some of them over."""
+    return settings if isinstance(settings, Settings) else load_settings(project.settings_path, settings)
+
+
+def note_start(project: Project, job: Job, settings: Settings) -> None:
+    """Tell what changed since the last run, and remember what this one was asked."""
+    for change in project.note_settings(settings.to_dict()):
+        log.warning("changed since the last run: %s", change)
+    project.remember(inputs=memory_of(job))
+    project.log("started", **memory_of(job))
+
+
+def _path(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)

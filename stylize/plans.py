@@ -1,0 +1,217 @@
+"""The plan of a project, keyframes.toml: made by the machine, changed by hand, read again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stylize.atomic import write_text
+from stylize.errors import UsageError
+from stylize.fingerprint import step
+from stylize.progress import portion
+from stylize.shots import find_shots, small_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from keyframes import AnalysisOptions, ClipFacts, Plan, Selection, SelectOptions, Shot, ShotAnalysis
+    from stylize.media import Clip, ClipInfo
+    from stylize.progress import Watch
+    from stylize.project import Project
+    from stylize.settings import Settings
+
+__all__ = ["Choice", "choose_keys", "cut_to", "known_shots", "read_plan", "save_plan"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The plan and how well it explains the frames that were asked for.
+
+    Attributes
+    ----------
+    plan
+        Of the whole clip.
+    shots
+        Pieces of shots inside the range, frames of the clip.
+    coverage
+        Per frame of the range: share that the keys explain, 0 to 1.
+    """
+
+    plan: Plan
+    shots: tuple[Shot, ...]
+    coverage: tuple[float, ...]
+
+
+@step(version=1)
+def analyse_shot(
+    clip: Clip, options: AnalysisOptions, on_progress: Callable[[float], None] | None = None
+) -> ShotAnalysis:
+    """Find out which frames of a shot explain which, looking at small frames."""
+    from keyframes import analyse
+
+    return analyse(small_frames(clip, options.side, on_progress), options)
+
+
+def choose_keys(
+    project: Project, whole: Clip, span: tuple[int, int], settings: Settings, watch: Watch
+) -> Choice:
+    """Find shots, look at them, choose keys, and write the plan; what a person put into the plan stays.
+
+    Parameters
+    ----------
+    project
+        Locked.
+    whole
+        The whole clip: plan and shots count from its first frame.
+    span
+        Frames [start, stop) that are worked on; the plan is left alone elsewhere.
+
+    Raises
+    ------
+    UsageError
+        If the plan is damaged or for another clip, or ``select.max_keys`` allows less than one key per shot.
+    """
+    from keyframes import merge, new_plan
+
+    before = read_plan(project, whole.info)
+    shots = known_shots(project, whole, settings, watch)
+    plan = before or new_plan(_facts(whole.info), shots)
+    pieces = cut_to(shots, span)
+    analyses = Analyses(project, whole, settings)
+    with watch.stage("analysis") as share:
+        for index, piece in enumerate(pieces):
+            analyses.of(piece, portion(share, index, 1, len(pieces)))
+    with watch.stage("keys"):
+        selections = _select(plan, pieces, analyses, settings.select)
+    chosen = [key for selection in selections for key in selection.keys]
+    elsewhere = [key for key in plan.keys if not span[0] <= key.frame < span[1]]
+    plan = merge(replace(plan, shots=shots), [*chosen, *elsewhere], settings.select)
+    save_plan(project, plan)
+    project.remember(shots=[[shot.start, shot.stop] for shot in shots])
+    return Choice(plan, pieces, tuple(chain.from_iterable(map(float, s.coverage) for s in selections)))
+
+
+def known_shots(project: Project, whole: Clip, settings: Settings, watch: Watch) -> tuple[Shot, ...]:
+    """Return the shots of the whole clip: those of the plan where a person changed them, else found ones."""
+    with watch.stage("shots") as share:
+        found = project.recall("shots", find_shots, whole, settings.shots, on_progress=share)
+    plan = read_plan(project, whole.info)
+    return plan.shots if plan is not None and _edited(project, plan) else found
+
+
+def cut_to(shots: Sequence[Shot], span: tuple[int, int]) -> tuple[Shot, ...]:
+    """Return what of the shots lies in the frames [start, stop)."""
+    first, stop = span
+    return tuple(
+        replace(shot, start=max(shot.start, first), stop=min(shot.stop, stop))
+        for shot in shots
+        if shot.start < stop and shot.stop > first
+    )
+
+
+class Analyses:
+    """What is known of each shot, from the project's cache or made now."""
+
+    def __init__(self, project: Project, whole: Clip, settings: Settings) -> None:
+        self._project, self._whole, self._options = project, whole, settings.analysis
+
+    def place(self, piece: Shot) -> Path:
+        """Return where the analysis of a piece is cached."""
+        return self._project.cached(
+            "analysis", analyse_shot, self._whole[piece.start : piece.stop], self._options
+        )
+
+    def of(self, piece: Shot, on_progress: Callable[[float], None] | None = None) -> ShotAnalysis:
+        """Return the analysis of a piece; kept on the disk, as a long clip would fill the memory."""
+        clip = self._whole[piece.start : piece.stop]
+        return self._project.recall("analysis", analyse_shot, clip, self._options, on_progress=on_progress)
+
+
+def read_plan(project: Project, info: ClipInfo) -> Plan | None:
+    """Read keyframes.toml; None when there is none yet.
+
+    Raises
+    ------
+    UsageError
+        If it is damaged, or was made for another clip.
+    """
+    from keyframes import parse_plan
+
+    if not project.plan_path.exists():
+        return None
+    try:
+        plan = parse_plan(project.plan_path.read_text(encoding="utf-8"))
+        plan.check_clip(_facts(info))
+    except (ValueError, OSError) as error:
+        raise UsageError(f"{project.plan_path}: {error}") from error
+    return plan
+
+
+def save_plan(project: Project, plan: Plan) -> Plan:
+    """Write keyframes.toml if the plan changed; a person's comments and spacing stay as they are."""
+    from keyframes import format_plan, parse_plan
+
+    path = project.plan_path
+    before = path.read_text(encoding="utf-8") if path.exists() else None
+    if before is not None:
+        revision = parse_plan(before).revision
+        if format_plan(replace(plan, revision=revision), before) == before:
+            return replace(plan, revision=revision)
+        plan = replace(plan, revision=revision + 1)
+    write_text(path, format_plan(plan, before))
+    return plan
+
+
+def _edited(project: Project, plan: Plan) -> bool:
+    """Whether the plan's shots are not those that the machine wrote last: then a person changed them."""
+    return [[shot.start, shot.stop] for shot in plan.shots] != project.about().get("shots")
+
+
+def _select(
+    plan: Plan, pieces: Sequence[Shot], analyses: Analyses, options: SelectOptions
+) -> list[Selection]:
+    """Choose the keys of every piece; where `max_keys` forbids some, the least useful ones of all go."""
+    from keyframes import select_keyframes
+
+    def select(piece: Shot, most: int | None) -> Selection:
+        asked = replace(options, max_keys=most)
+        forced, banned = plan.forced(piece), plan.shut(piece)
+        try:
+            return select_keyframes(
+                analyses.of(piece), asked, forced=forced, banned=banned, offset=piece.start
+            )
+        except ValueError as error:
+            raise UsageError(f"frames {piece.start} to {piece.stop - 1}: {error}") from error
+
+    free = [select(piece, None) for piece in pieces]
+    if options.max_keys is None or sum(len(selection.keys) for selection in free) <= options.max_keys:
+        return free
+    counts = [max(len(plan.forced(piece)), 1) for piece in pieces]
+    if sum(counts) > options.max_keys:
+        raise UsageError(
+            f"--max-keys {options.max_keys} is too few: {len(pieces)} shots and the keys set by hand need "
+            f"{sum(counts)}; allow as many, or shorten the clip with --start and --end"
+        )
+    while sum(counts) < options.max_keys:
+        gains = [
+            (piece.stop - piece.start) * (selection.curve[count] - selection.curve[count - 1])
+            if count < min(len(selection.keys), len(selection.curve))
+            else -1.0
+            for piece, selection, count in zip(pieces, free, counts, strict=True)
+        ]
+        best = max(range(len(gains)), key=gains.__getitem__)
+        if gains[best] < 0:
+            break
+        counts[best] += 1
+    return [
+        select(piece, max(count - len(plan.forced(piece)), 1)) if count < len(selection.keys) else selection
+        for piece, selection, count in zip(pieces, free, counts, strict=True)
+    ]
+
+
+def _facts(info: ClipInfo) -> ClipFacts:
+    from keyframes import ClipFacts
+
+    return ClipFacts(Path(info.path).name, info.fingerprint, info.width, info.height, info.count)
