@@ -154,7 +154,18 @@ def transport(source: Palette, goal: Palette, *, evenness: float = 0.02, blur: f
     # Squared, the larger share wins: the mean of orange and blue is mud that the style never had.
     share = plan**4
     goals = (share / share.sum(1, keepdims=True)) @ goal.colors
-    return _steady(source.colors, goals)
+    for _ in range(4):
+        goals = _steady(source.colors, goals)
+        goals = 0.5 * goals + 0.5 * _settled(goals, goal)
+    return goals.astype(np.float32)
+
+
+def _settled(goals: NDArray[np.float64], paint: Palette, reach: float = 0.08) -> NDArray[np.float64]:
+    """Shift each goal towards the paint around it (mean shift): between two paints there is nothing to copy."""
+    apart = (((goals[:, None] - paint.colors) * _SCALE) ** 2).sum(2)
+    weight = np.sqrt(paint.mass) * np.exp(-(apart - apart.min(1, keepdims=True)) / (2 * reach**2))
+    settled: NDArray[np.float64] = (weight / weight.sum(1, keepdims=True)) @ paint.colors
+    return settled
 
 
 def _log_sum(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
@@ -163,15 +174,14 @@ def _log_sum(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     return total
 
 
-def _steady(colors: F32, goals: NDArray[np.float64], reach: float = 0.12, rounds: int = 2) -> F32:
+def _steady(colors: F32, goals: NDArray[np.float64], reach: float = 0.12) -> NDArray[np.float64]:
     """Let neighbouring colours move alike, so that a smooth shade stays smooth (Ferradans et al. 2014)."""
     apart = (((colors[:, None] - colors) * _SCALE) ** 2).sum(2)
     weight = np.exp(-apart / (2 * reach**2))
     weight /= weight.sum(1, keepdims=True)
     move = goals - colors
-    for _ in range(rounds):
-        move = 0.5 * move + 0.5 * (weight @ move)
-    return (colors + move).astype(np.float32)
+    steadied: NDArray[np.float64] = colors + 0.5 * move + 0.5 * (weight @ move)
+    return steadied
 
 
 @dataclass(frozen=True)
@@ -230,7 +240,7 @@ class ColorMap:
         return share
 
 
-def fit_colors(frame: F32, style: F32, *, evenness: float = 0.02, tone: float = 0.35) -> ColorMap:
+def fit_colors(frame: F32, style: F32, *, evenness: float = 0.02, tone: float = 0.2) -> ColorMap:
     """Fit the map that gives the frame the style's colours and keeps its own order of light and hue.
 
     Parameters
@@ -259,8 +269,9 @@ def _tone_curve(frame: F32, style: F32, tone: float) -> F32:
     have, want = np.quantile(frame, at), np.quantile(style, at)
     low, high = have[2], max(have[-3], have[2] + 0.05)
     reach = want[-3] - want[2]
-    # Half of the stretch measures from black and white, not from what the frame holds: night stays dark.
-    line = want[2] + 0.5 * reach * ((have - low) / (high - low) + np.clip((have - 0.1) / 0.85, 0, 1))
+    # Most of the stretch measures from black and white, not from what the frame holds: night stays dark.
+    stretched, absolute = (have - low) / (high - low), np.clip((have - 0.12) / 0.86, 0, 1)
+    line = want[2] + reach * (0.3 * stretched + 0.7 * absolute)
     wish = (1 - tone) * np.clip(line, want[0], want[-1]) + tone * want
     steps = np.diff(have)
     rise = np.clip(np.diff(wish), 0.4 * steps, 1.7 * steps)

@@ -171,14 +171,15 @@ class PatchRenderer:
         """Compose the strokes at working size: OKLab."""
         unit = lab.shape[0] / 400
         strength = self.options.style_strength
-        calm = flatten(lab, 1.5 + unit)
+        detail = detail_map(lab[..., 0], 2 * unit)
+        share = detail[..., None]
+        calm = share * flatten(lab, 1.5 + unit) + (1 - share) * flatten(lab, 2 + 4 * unit, 0.1)
         wanted = colors(calm, calm)
         style = rgb_to_oklab(sheet.image)
-        detail = detail_map(lab[..., 0], 2 * unit)
         active = _busy_channels(style, wanted)
         guides = [
             Guide(_color_channels(blur(style, _STROKE)), _color_channels(blur(wanted, 1.0)), 3.5 - 2.5 * strength),
-            Guide(_color_channels(blur(style, 0.7)), _color_channels(wanted), 3.0 - 2.0 * strength, detail),
+            Guide(_color_channels(blur(style, 0.7)), _color_channels(wanted), 6.0 - 4.0 * strength, detail),
             Guide(
                 _bytes(directions(style[..., 0], (2, 5, 10))),
                 _bytes(directions(wanted[..., 0], (2, 8, 24))),

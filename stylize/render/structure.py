@@ -64,7 +64,9 @@ def detail_map(lightness: F32, radius: float) -> F32:
     near = blur(fine, 1.5 * radius)
     around = blur(fine, 12 * radius)
     standing_out = near / (0.6 * around + 0.012)
-    return np.clip((standing_out - 0.6) / 1.6, 0, 1).astype(np.float32)
+    small = np.clip((standing_out - 0.6) / 1.6, 0, 1)
+    # Between two eyes and a mouth lies a face.
+    return np.clip(np.maximum(small, 1.3 * blur(small, 4 * radius)), 0, 1).astype(np.float32)
 
 
 def directions(lightness: F32, reach: tuple[float, float, float]) -> F32:
