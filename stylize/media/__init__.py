@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stylize.media.clip import Clip, open_clip
+    from stylize.media.header import probe
     from stylize.media.images import image_size, read_image
     from stylize.media.info import AudioStream, ClipInfo, ColourTags
     from stylize.media.outputs import Deliverable, check_output
-    from stylize.media.scan import probe
     from stylize.media.save import write_image
     from stylize.media.times import parse_time
     from stylize.media.writer import Writer, open_writer
@@ -52,7 +52,7 @@ _ROOM = {
     "open_clip": "clip",
     "open_writer": "writer",
     "parse_time": "times",
-    "probe": "scan",
+    "probe": "header",
     "read_image": "images",
     "write_image": "save",
 }

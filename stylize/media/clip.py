@@ -31,10 +31,10 @@ class FrameSource(Protocol):
 
 
 class Clip(Sequence["Image"]):
-    """Frames of a clip, read when asked for: ``clip[i]`` is (H, W, 3), uint8, or uint16 of a file deeper than 8 bits.
+    """Frames of a clip, read when asked for: ``clip[i]`` is (H, W, 3), uint8, or uint16 if deeper than 8 bits.
 
-    ``clip[a:b]`` is a clip of that range; it reads through the same decoders and cache, and closes with the clip that
-    it came from. A frame is the caller's own copy. Reading is safe from several threads, one frame at a time.
+    ``clip[a:b]`` is a clip of that range; it reads through the same decoders and cache, and closes with the
+    clip that it came from. A frame is the caller's own copy. Several threads may read, one frame at a time.
     """
 
     def __init__(self, source: FrameSource, info: ClipInfo, lock: threading.Lock | None = None) -> None:
@@ -121,12 +121,13 @@ def open_clip(
     start, end
         Half-open range, as for `parse_time`: frames ``10``, seconds ``2.5s`` or timecode.
     assume_matrix
-        "bt601", "bt709" or "bt2020" for a clip that does not tag its colours; None takes bt709 from 720 lines on and
-        bt601 below. The wrong one turns reds and greens by up to 22 of 255 codes.
+        "bt601", "bt709" or "bt2020" for a clip that does not tag its colours; None takes bt709 from 720 lines
+        on and bt601 below. The wrong one turns reds and greens by up to 22 of 255 codes.
     allow_truncated
         Use what there is of a file that breaks off; a damaged frame inside repeats the one before.
     missing
-        For a sequence with holes: "error" refuses and names them, "hold" repeats the frame before, "black" is black.
+        For a sequence with holes: "error" refuses and names them, "hold" repeats the frame before, "black" is
+        black.
     cache_bytes
         Memory for frames that are kept. More makes reading backwards through long stretches cheaper.
 
@@ -146,10 +147,10 @@ def open_clip(
         info: ClipInfo = listing.info
         source: FrameSource = SequenceSource(listing, cache)
     else:
-        from stylize.media.scan import probe_video
+        from stylize.media.header import index_video
         from stylize.media.video import VideoSource
 
-        index = probe_video(place, assume_matrix=assume_matrix, allow_truncated=allow_truncated)
+        index = index_video(place, assume_matrix=assume_matrix, allow_truncated=allow_truncated)
         info, source = index.info, VideoSource(index, cache)
     return Clip(source, _range(info, start, end))
 

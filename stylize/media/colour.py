@@ -23,13 +23,16 @@ __all__ = [
 ]
 
 # ISO/IEC 23091-2 code points, with FFmpeg's names for them.
-_MATRIX = {0: "gbr", 1: "bt709", 2: "unknown", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco",
-           9: "bt2020nc", 10: "bt2020c", 11: "smpte2085", 12: "chroma-derived-nc", 13: "chroma-derived-c", 14: "ictcp"}  # fmt: skip
-_PRIMARIES = {1: "bt709", 2: "unknown", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film",
-              9: "bt2020", 10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "jedec-p22"}  # fmt: skip
-_TRANSFER = {1: "bt709", 2: "unknown", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "linear",
-             9: "log100", 10: "log316", 11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1", 14: "bt2020-10",
-             15: "bt2020-12", 16: "smpte2084", 17: "smpte428", 18: "arib-std-b67"}  # fmt: skip
+_MATRIX = {0: "gbr", 1: "bt709", 2: "unknown", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m",
+           8: "ycgco", 9: "bt2020nc", 10: "bt2020c", 11: "smpte2085", 12: "chroma-derived-nc",
+           13: "chroma-derived-c", 14: "ictcp"}  # fmt: skip
+_PRIMARIES = {1: "bt709", 2: "unknown", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m",
+              8: "film", 9: "bt2020", 10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "jedec-p22"}  # fmt: skip
+_TRANSFER = {1: "bt709", 2: "unknown", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m",
+             8: "linear", 9: "log100", 10: "log316", 11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1",
+             14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084", 17: "smpte428", 18: "arib-std-b67"}  # fmt: skip
+HDR = ("smpte2084", "arib-std-b67")
+"""Transfers that need tone mapping: PQ and HLG."""
 # What swscale can convert, by its own numbers (SWS_CS_*).
 _SWSCALE = {"bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 5, "smpte240m": 7, "bt2020nc": 9}
 MATRICES = {"bt601": "smpte170m", "bt709": "bt709", "bt2020": "bt2020nc"}
@@ -37,19 +40,28 @@ MATRICES = {"bt601": "smpte170m", "bt709": "bt709", "bt2020": "bt2020nc"}
 
 
 def colour_tags(
-    path: object, codes: tuple[int, int, int, int], is_rgb: bool, height: int, assume_matrix: str | None
+    path: object,
+    codes: tuple[int, int, int],
+    *,
+    full_range: bool,
+    is_rgb: bool,
+    height: int,
+    assume_matrix: str | None,
 ) -> ColourTags:
     """Name a file's colour tags, and settle the matrix where they do not.
 
-    Players and decoders disagree on untagged clips: most decoders take BT.601, which puts HD colours off by up to
-    22 of 255 codes. The rule here is that of broadcast: 720 lines and more are BT.709, fewer are BT.601.
+    Players and decoders disagree on untagged clips: most decoders take BT.601, which puts HD colours off by
+    up to 22 of 255 codes. The rule here is that of broadcast: 720 lines and more are BT.709, fewer are
+    BT.601.
 
     Parameters
     ----------
     path
         For messages.
     codes
-        Matrix, primaries, transfer and range (2 is full), as ISO/IEC 23091-2 code points.
+        Matrix, primaries and transfer, as ISO/IEC 23091-2 code points.
+    full_range
+        Whether black is 0.
     is_rgb
         Whether pixels are stored as RGB, so that there is no matrix.
     height
@@ -68,7 +80,7 @@ def colour_tags(
         raise UsageError(f"assume_matrix is {assume_matrix!r}; expected one of {', '.join(MATRICES)}")
     matrix = "gbr" if is_rgb else _MATRIX.get(codes[0], "unknown")
     primaries, transfer = _PRIMARIES.get(codes[1], "unknown"), _TRANSFER.get(codes[2], "unknown")
-    full = codes[3] == 2 or is_rgb
+    full = full_range or is_rgb
     assumed = not is_rgb and matrix in ("unknown", "gbr")
     if assumed:
         matrix = MATRICES[assume_matrix] if assume_matrix else ("bt709" if height >= 720 else "smpte170m")
@@ -90,8 +102,8 @@ def scale_matrix(tags: ColourTags) -> str:
 
 
 def output_tags(tags: ColourTags) -> ColourTags:
-    """Return the tags of the output for a clip of these: the same, but that RGB and HDR become BT.709 video."""
-    if tags.transfer in ("smpte2084", "arib-std-b67"):
+    """Return the tags of the output for a clip of these: the same, but RGB and HDR become BT.709 video."""
+    if tags.transfer in HDR:
         return ColourTags()
     if tags.matrix != "gbr":
         return tags

@@ -1,11 +1,12 @@
 """A video made by ffmpeg from frames that carry their times.
 
-Frames go as raw pictures in a NUT stream, which keeps each one's time, to ffmpeg's standard input. ffmpeg converts
-and encodes them, copies the sound from the clip itself and writes the container.
+Frames go as raw pictures in a NUT stream, which keeps each one's time, to ffmpeg's standard input. ffmpeg
+converts and encodes them, copies the sound from the clip itself and writes the container.
 """
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from fractions import Fraction
 from pathlib import Path
@@ -129,7 +130,7 @@ class VideoWriter(Writer):
         discard(self._tags)
 
     def _check(self) -> None:
-        """Read the file back: are all frames there, at their times, and all sound tracks?"""
+        """Read the file back and see that frames, times and sound tracks are all there."""
         import av
 
         try:
@@ -170,8 +171,9 @@ def encode_command(info: ClipInfo, kind: Deliverable, out: Path, tags: Path, qua
 
     colour, times = output_tags(info.colour), output_times(info)
     den = info.time_base.denominator
-    is_rgb = kind.codec == "ffv1"
-    span = "full" if colour.full_range or is_rgb else "limited"
+    # ProRes has no word for full range, and RGB none for limited.
+    full = kind.codec == "ffv1" or (colour.full_range and kind.codec != "prores_ks")
+    span = "full" if full else "limited"
     picture = ffmpeg.input("pipe:0", f="nut").video
     picture = picture.filter(
         "scale",
@@ -188,12 +190,23 @@ def encode_command(info: ClipInfo, kind: Deliverable, out: Path, tags: Path, qua
         range=span,
     )
     picture = picture.filter("setsar", f"{info.sample_aspect.numerator}/{info.sample_aspect.denominator}")
-    streams, options = [picture], {}
+    streams: list[Any] = [picture]
+    options: dict[str, Any] = {}
     if info.audio:
-        sound = ffmpeg.input(f"file:{info.path}", **_cut(info))
-        streams += [sound[str(track.index)] for track in info.audio]
+        begin = info.pts[0] * info.time_base if info.is_range else Fraction(0)
+        sound = ffmpeg.input(f"file:{info.path}", **({"itsoffset": f"{-float(begin):.6f}"} if begin else {}))
         for at, track in enumerate(info.audio):
-            options |= _audio_options(at, kind, track)
+            stream = sound[str(track.index)]
+            if kind.keeps(track):
+                options |= {f"c:a:{at}": "copy", **_packet_cut(at, kind, info)}
+            else:
+                if info.is_range:
+                    stream = stream.filter("atrim", start=0, end=f"{float(info.duration):.6f}")
+                options |= {
+                    f"c:a:{at}": kind.audio[0],
+                    **({f"b:a:{at}": kind.audio[1]} if kind.audio[1] else {}),
+                }
+            streams.append(stream)
     if kind.suffix in (".mp4", ".mov"):
         options["video_track_timescale"] = den
     last = info.last_duration * info.time_base.numerator
@@ -220,24 +233,19 @@ def encode_command(info: ClipInfo, kind: Deliverable, out: Path, tags: Path, qua
     return command
 
 
-def _cut(info: ClipInfo) -> dict[str, Any]:
-    """Return the input options that keep the sound of a range and move it along with the frames."""
-    if not info.is_range:
+def _packet_cut(at: int, kind: Deliverable, info: ClipInfo) -> dict[str, str]:
+    """Return the option that leaves out copied packets of sound that the output has no place for.
+
+    Of a range, those outside it. In .mkv and .webm, which cannot hide what lies before their beginning, also
+    those that an edit list hides in the clip; a tenth of a second is left to the encoder's own run-up.
+    """
+    if info.is_range:
+        drop = f"lt(pts*tb\\,0)+gte(pts*tb\\,{float(info.duration):.6f})"
+    elif kind.suffix in (".mkv", ".webm"):
+        drop = "lt(pts*tb\\,-0.1)"
+    else:
         return {}
-    begin = info.pts[0] * info.time_base
-    return {
-        "ss": f"{float(begin):.6f}",
-        "t": f"{float(info.duration):.6f}",
-        "seek_timestamp": 1,
-        "itsoffset": f"{-float(begin):.6f}",
-    }
-
-
-def _audio_options(at: int, kind: Deliverable, track: Any) -> dict[str, Any]:
-    if kind.keeps(track):
-        return {f"c:a:{at}": "copy"}
-    codec, rate = kind.audio
-    return {f"c:a:{at}": codec, **({f"b:a:{at}": rate} if rate else {})}
+    return {f"bsf:a:{at}": f"noise=amount=0:drop={drop}"}
 
 
 def _tag_file(info: ClipInfo, recipe: str | None) -> Path:
@@ -271,7 +279,5 @@ def _to_8_bits(frame: Image) -> Image:
 def _close_quietly(container: Any) -> None:
     import av
 
-    try:
+    with contextlib.suppress(OSError, av.error.FFmpegError, ValueError):  # its pipe is gone
         container.close()
-    except (OSError, av.error.FFmpegError, ValueError):
-        pass  # its pipe is gone

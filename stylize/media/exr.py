@@ -1,4 +1,4 @@
-"""EXR through the reference library: FFmpeg stores values that were never made linear, OpenCV's wheels have no EXR."""
+"""EXR through the reference library: FFmpeg writes it without linear light, OpenCV's wheels have none."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def exr_size(path: Path) -> tuple[int, int]:
 def read_exr(path: Path) -> Image:
     """Read an EXR as sRGB: uint16, (H, W, C); light outside [0, 1] is clipped, alpha made straight.
 
-    Channels are R, G, B, A or Y, A of the first part; a layer's names ("beauty.R") do when there are no plain ones.
+    Channels are R, G, B, A or Y, A of the first part; a layer's ("beauty.R") where there are no plain ones.
 
     Raises
     ------

@@ -5,19 +5,20 @@ The command is compiled by ffmpeg-python and run here, because its own runner ca
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import threading
 from collections import deque
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from stylize.errors import DeviceError, StylizeError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 __all__ = ["FFmpeg", "ffmpeg_version", "find_ffmpeg"]
 
@@ -81,7 +82,7 @@ class FFmpeg:
         else:
             group = {"start_new_session": True}
         try:
-            self._process = subprocess.Popen(
+            self._process: subprocess.Popen[bytes] = subprocess.Popen(
                 list(command),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
@@ -132,10 +133,8 @@ class FFmpeg:
                 self._process.kill()
         else:
             self._process.kill()
-        try:
+        with contextlib.suppress(OSError):  # what was not yet written has nowhere to go
             self.stdin.close()
-        except OSError:
-            pass  # what was not yet written has nowhere to go
         self._wait()
 
     def _wait(self) -> int:

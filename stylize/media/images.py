@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "image_depth", "image_size", "read_image"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".webp", ".bmp")
-"""What a file must end with to be taken for a frame of a sequence or a key; `read_image` itself looks at the content."""
+"""What a frame or key in a folder ends with; `read_image` itself looks at the content."""
 MAX_PIXELS = 1 << 28
 _EXIF_ORIENTATION = 0x0112
 
@@ -55,16 +55,17 @@ def image_depth(path: str | Path) -> int:
 def read_image(path: str | Path, channels: int | None = None) -> Image:
     """Read an image file.
 
-    PNG, JPEG, TIFF, WebP and BMP come as they are stored, EXR (linear light) is encoded as sRGB. EXIF orientation is
-    applied, palettes are expanded, CMYK becomes RGB, floats in [0, 1] become 16 bits. Alpha is straight.
+    PNG, JPEG, TIFF, WebP and BMP come as they are stored, EXR (linear light) is encoded as sRGB. EXIF
+    orientation is applied, palettes are expanded, CMYK becomes RGB, floats in [0, 1] become 16 bits. Alpha is
+    straight.
 
     Parameters
     ----------
     path
         The file; its content decides, not its name.
     channels
-        None for the channels that the file has: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. 3 makes RGB of any of them
-        and leaves alpha out, 4 makes RGBA, opaque where there is no alpha.
+        None for the channels that the file has: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. 3 makes RGB of any
+        of them and leaves alpha out, 4 makes RGBA, opaque where there is no alpha.
 
     Returns
     -------
@@ -110,7 +111,7 @@ def _is_exr(path: Path) -> bool:
 def _bounded(path: Path, width: int, height: int) -> tuple[int, int]:
     if width * height > MAX_PIXELS:
         raise MediaError(
-            f"{path} has {width}x{height} pixels, more than {MAX_PIXELS // 1_000_000} million; make it smaller"
+            f"{path} is {width}x{height}, more than {MAX_PIXELS // 1_000_000} million pixels; make it smaller"
         )
     return width, height
 

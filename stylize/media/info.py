@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fractions import Fraction
     from pathlib import Path
 
 __all__ = ["AudioStream", "ClipInfo", "ColourTags", "frame_names"]

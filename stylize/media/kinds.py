@@ -21,6 +21,7 @@ _MAGIC = (
     (b"PK\x03\x04", "it is a zip archive; unpack it first"),
     (b"\x1f\x8b", "it is a gzip archive; unpack it first"),
     (b"7z\xbc\xaf", "it is a 7-zip archive; unpack it first"),
+    (b"\x1a\x45\xdf\xa3", "it is a Matroska file that holds no frame or is cut off; get a whole copy"),
     (b"#!", "it is a script; give a video file"),
     (b"\x7fELF", "it is a program; give a video file"),
     (b"MZ", "it is a program; give a video file"),
@@ -28,27 +29,26 @@ _MAGIC = (
 
 
 def what_is(path: Path) -> str | None:
-    """Return a phrase on what a file is and what to do, or None where its first bytes do not tell."""
+    """Return a phrase on what a file is and what to do, or None where it cannot be looked at."""
     if path.is_dir():
         return "it is a folder; give a file"
     try:
         with path.open("rb") as file:
             head = file.read(4096)
-            missing_index = head[4:8] == b"ftyp" and not _has_moov(path)
-    except OSError as error:
-        return f"{error.strerror or error}"
-    if missing_index:
-        return (
-            "it is truncated, its index (moov) is missing; get a whole copy, or stop the recording properly"
-        )
-    for magic, phrase in _MAGIC:
-        if head.startswith(magic):
-            return phrase
+        if head[4:8] == b"ftyp" and not _has_moov(path):
+            return "it is truncated, its index (moov) is missing; get a whole copy, or end the recording properly"
+    except OSError:
+        return None
+    known = next((phrase for magic, phrase in _MAGIC if head.startswith(magic)), None)
+    return known or _by_look(head)
+
+
+def _by_look(head: bytes) -> str:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "it is a WebP image; a clip is a video file or a folder of numbered images"
-    if head and not head.strip(b"\0"):
+    if not head.strip(b"\0"):
         return "it holds zeros only, as after a failed copy; get a whole copy"
-    if head and all(byte >= 32 or byte in b"\t\r\n\f\b\x1b" for byte in head):
+    if all(byte >= 32 or byte in b"\t\r\n\f\b\x1b" for byte in head):
         return "it is a text file; give a video file"
     return (
         "it is no video that FFmpeg knows, or its beginning is damaged; convert it to mp4 or get a whole copy"

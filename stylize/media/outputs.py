@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["DELIVERABLES", "Deliverable", "check_output", "deliverable_of"]
 
 _LEAST_FREE = 32 << 20  # bytes; less cannot hold any result and the files on the way to it
-_KNOWN = (
-    "avi wmv flv mpg mpeg ts m2ts mts ogv ogg 3gp mxf m4v gif apng png jpg jpeg tif tiff exr webp bmp dpx hdr heic avif "
-    "wav mp3 aac flac m4a zip json txt toml html"
-).split()
+_KNOWN = ["avi", "wmv", "flv", "mpg", "mpeg", "ts", "m2ts", "mts", "ogv", "ogg", "3gp", "mxf", "m4v", "gif", "apng", "png", "jpg", "jpeg", "tif", "tiff", "exr", "webp", "bmp", "dpx", "hdr", "heic", "avif", "wav", "mp3", "aac", "flac", "m4a", "zip", "json", "txt", "toml", "html"]
 _LITTER = {"thumbs.db", "desktop.ini"}
 
 
@@ -98,7 +95,7 @@ DELIVERABLES = {
         ),
         Deliverable(
             ".mkv", "ffv1", ("bgr0", "gbrp16le"), frozenset(), ("flac", ""),
-            dict.fromkeys(("draft", "high", "best"), {"level": 3, "slicecrc": 1}),
+            {quality: {"level": 3, "slicecrc": 1} for quality in ("draft", "high", "best")},
         ),
     )
 }  # fmt: skip
@@ -138,7 +135,8 @@ def check_output(out: str | Path, clip: Clip | ClipInfo, *, overwrite: bool = Fa
     clip
         What is to be written, or its info.
     overwrite
-        Whether an existing output may be replaced. A folder that holds anything but this clip's frames never is.
+        Whether an existing output may be replaced. A folder that holds anything but this clip's frames never
+        is.
 
     Raises
     ------
@@ -147,7 +145,7 @@ def check_output(out: str | Path, clip: Clip | ClipInfo, *, overwrite: bool = Fa
     DeviceError
         If the disk is full.
     """
-    info = getattr(clip, "info", clip)
+    info: ClipInfo = getattr(clip, "info", clip)
     place = Path(out)
     kind = deliverable_of(place)
     if place.exists() and info.path.exists() and place.samefile(info.path):

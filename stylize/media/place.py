@@ -6,13 +6,13 @@ import contextlib
 import errno
 import os
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stylize.errors import DeviceError, StylizeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 __all__ = ["discard", "partial_path", "placed", "put", "write_error"]
 
@@ -20,7 +20,7 @@ _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG}
 
 
 def partial_path(path: Path) -> Path:
-    """Return where a file is written before it takes `path`: hidden, in the same folder, with the same suffix."""
+    """Return where a file is written before it takes `path`: hidden, beside it, with the same suffix."""
     return path.with_name(f".{path.stem}.partial{path.suffix}")
 
 

@@ -35,8 +35,8 @@ def write_image(
 ) -> None:
     """Write an image file; the suffix says which kind.
 
-    PNG and TIFF hold 8 and 16 bits and alpha, JPEG 8 bits and no alpha (deeper images are rounded), EXR half floats:
-    values are taken as sRGB and stored as linear light, alpha premultiplied as its readers expect.
+    PNG and TIFF hold 8 and 16 bits and alpha, JPEG 8 bits and no alpha (deeper images are rounded), EXR half
+    floats: values are taken as sRGB and stored as linear light, alpha premultiplied as its readers expect.
 
     Parameters
     ----------
@@ -45,13 +45,15 @@ def write_image(
     image
         uint8 or uint16, (H, W, C).
     compression
-        Of PNG, 0 to 9. 1 is two to three times as fast as 6 for files a tenth larger: for frames that are read again.
+        Of PNG, 0 to 9. 1 is two to three times as fast as 6 and a tenth larger: for frames that are read
+        again.
     quality
         Of JPEG, 1 to 100.
     text
         Stored in the file's metadata: PNG "Comment", TIFF and JPEG description, EXR "comments".
     durable
-        Wait until the file is on the disk, so that it survives a power cut. A killed program never leaves half a file.
+        Wait until the file is on the disk, so that it survives a power cut. A killed program never leaves
+        half a file either way.
 
     Raises
     ------

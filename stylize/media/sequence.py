@@ -31,7 +31,7 @@ _MISSING = ("error", "hold", "black")
 
 @dataclass(frozen=True)
 class Listing:
-    """A sequence's `info`, and for each frame its file; None is a black frame in the place of a missing one."""
+    """A sequence's `info`, and for each frame its file; None is a black frame for a missing one."""
 
     info: ClipInfo
     files: tuple[Path | None, ...]
@@ -112,7 +112,8 @@ def list_sequence(folder: Path, *, missing: str = "error") -> Listing:
     for path, size in sizes.items():
         if size != (width, height):
             raise MediaError(
-                f"{path} is {size[0]}x{size[1]} and {numbered[first].name} is {width}x{height}; give all frames one size"
+                f"{path} is {size[0]}x{size[1]} and {numbered[first].name} is {width}x{height}; "
+                "give all frames one size"
             )
     files: list[Path | None] = []
     names: list[str] = []
@@ -123,9 +124,8 @@ def list_sequence(folder: Path, *, missing: str = "error") -> Listing:
         files.append(path or (files[-1] if missing == "hold" else None))
     notices = []
     if gaps:
-        notices.append(
-            f"{folder.name} lacks frame{_ranges(gaps)}; {'the frame before' if missing == 'hold' else 'black'} stands there"
-        )
+        instead = "the frame before" if missing == "hold" else "black"
+        notices.append(f"{folder.name} lacks frame{_ranges(gaps)}; {instead} stands there")
     if others:
         notices.append(f"{folder.name} holds {others} images without a number, which are left out")
     info = ClipInfo(
@@ -176,7 +176,7 @@ def _series(folder: Path) -> tuple[dict[int, Path], int]:
     if len(series) > 1:
         examples = ", ".join(group[min(group)].name for group in list(series.values())[:3])
         raise MediaError(
-            f"{folder} holds {len(series)} series of images ({examples}); put one of them in a folder of its own"
+            f"{folder} holds {len(series)} series of images ({examples}); put one in a folder of its own"
         )
     return next(iter(series.values())), others
 

@@ -26,10 +26,10 @@ def parse_time(
 ) -> int:
     """Return the frame that a time names.
 
-    ``10`` is a frame, ``2.5s`` are seconds, ``1:02.5`` and ``0:01:02.5`` are clock times, ``00:00:02:12`` is a
-    timecode with frames last; with ``;`` before the frames it is a drop-frame timecode (29.97 and 59.94 only).
-    Times count from the first frame. Seconds name the first frame that begins at or after them, so that the same
-    reading serves as the start and as the excluded end of a range.
+    ``10`` is a frame, ``2.5s`` are seconds, ``1:02.5`` and ``0:01:02.5`` are clock times, ``00:00:02:12`` is
+    a timecode with frames last; with ``;`` before the frames it is a drop-frame timecode (29.97 and 59.94
+    only). Times count from the first frame. Seconds name the first frame that begins at or after them, so
+    that the same reading serves as the start and as the excluded end of a range.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def parse_time(
     rate
         Frames per second.
     pts, time_base
-        The clip's own times, so that seconds are right in a clip of variable rate; without them, `rate` decides.
+        The clip's own times, so that seconds are right in a clip of variable rate; without, `rate` decides.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def parse_time(
     wanted = pts[0] + seconds / time_base
     if wanted <= pts[-1]:
         return bisect_left(pts, wanted)
-    # Beyond the last frame's beginning: count on at the clip's rate, so that a time past the end is seen as such.
+    # Beyond the last frame's beginning: count on, so that a time past the end is seen as such.
     return len(pts) - 1 - int(-(wanted - pts[-1]) * time_base * rate // 1)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,11 +21,10 @@ _BT2020_TO_BT709 = np.array(
 class ToneMap:
     """Maps PQ or HLG with BT.2020 primaries to BT.709 SDR, uint16 in and out.
 
-    Light below three quarters of white stays, brighter light bends towards it along a hyperbola, so that faces keep
-    their tone and highlights their drawing. The bend looks at the largest of the three channels: hues hold.
+    Light below three quarters of white stays, brighter light bends towards white along a hyperbola, so that
+    faces keep their tone and highlights their drawing. The bend looks at the largest of the three channels:
+    hues hold.
     """
-
-    KNOWN: ClassVar[tuple[str, ...]] = ("smpte2084", "arib-std-b67")
 
     def __init__(self, transfer: str) -> None:
         code = np.arange(65536, dtype=np.float64) / 65535

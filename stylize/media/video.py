@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize.errors import MediaError
-from stylize.media.cache import FrameCache
-from stylize.media.colour import swscale_matrix
-from stylize.media.scan import VideoIndex, open_container
+from stylize.media.colour import HDR, swscale_matrix
+from stylize.media.scan import open_container
 from stylize.media.tonemap import ToneMap
 
 if TYPE_CHECKING:
@@ -20,9 +19,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from propagate.arrays import Image
+    from stylize.media.cache import FrameCache
+    from stylize.media.header import VideoIndex
 
 __all__ = ["VideoSource"]
 
+# swscale's flags. Its shortcuts from 8-bit video to RGB darken every frame by a code or two and are off by
+# more in strong colours; the exact ways cost 2 to 4 ms at 720p. To 16 bits it is exact anyway, and full
+# chroma breaks it (FFmpeg 8).
+_BILINEAR, _AREA, _FULL_CHROMA, _ACCURATE = 0x2, 0x20, 0x2000, 0x40000
 _CURSORS = 2  # one for a reader going forwards and one for a reader going backwards, as spans are painted
 _REACH = 12  # frames that are decoded on the way rather than sought over
 
@@ -30,8 +35,9 @@ _REACH = 12  # frames that are decoded on the way rather than sought over
 class VideoSource:
     """Frames of one video file by index, with decoders that stay open and a cache.
 
-    Asked for a frame that no decoder is about to reach, it enters at the last entry before, decodes up to the frame,
-    and keeps as many of the last ones as half the cache holds: a reader going backwards pays one pass over each chunk.
+    Asked for a frame that no decoder is about to reach, it enters at the last entry before, decodes up to the
+    frame, and keeps as many of the last ones as half the cache holds: a reader going backwards pays one pass
+    over each chunk.
     """
 
     def __init__(self, index: VideoIndex, cache: FrameCache) -> None:
@@ -39,10 +45,7 @@ class VideoSource:
         self.info = index.info
         self._cursors: list[_Cursor] = []
         deep = index.info.bit_depth > 8
-        self._hdr = (
-            ToneMap(index.info.colour.transfer) if index.info.colour.transfer in ToneMap.KNOWN else None
-        )
-        self._format = "rgb48le" if deep else "rgb24"
+        self._hdr = ToneMap(index.info.colour.transfer) if index.info.colour.transfer in HDR else None
         bytes_per_frame = self.info.width * self.info.height * (6 if deep else 3)
         self._keep = max(1, cache.limit // 2 // bytes_per_frame)
 
@@ -57,7 +60,7 @@ class VideoSource:
         return self._found(index, self.cache.get(index))
 
     def small(self, index: int, width: int, height: int) -> Image:
-        """Return frame `index` at `width` by `height`, uint8 (H, W, 3), averaged straight from the decoder's planes."""
+        """Return frame `index` at `width` by `height`, uint8 (H, W, 3), averaged from the decoder's planes."""
         key = (index, width, height)
         held = self.cache.get(key)
         if held is not None:
@@ -90,16 +93,21 @@ class VideoSource:
             previous = frame
             yield at, frame
         if cursor.position <= index and self.index.forgiving:
-            # A hole in a damaged clip: what is shown is the frame before, and the next call starts afresh.
-            self._drop(cursor)
-            if previous is not None:
-                yield index, previous
-            elif index:
-                yield index, self._last_before(index)
+            # A hole in a damaged clip shows the frame before it.
+            cursor.position = index + 1
+            yield index, previous if previous is not None else self._last_before(index)
 
     def _last_before(self, index: int) -> av.VideoFrame:
-        frames = [frame for _, frame in self._towards(index - 1)]
-        return frames[-1]
+        for entry in reversed(self.index.entries[: bisect_right(self.index.entries, index)]):
+            cursor = _Cursor(self.index)
+            cursor.enter(entry)
+            frame = None
+            for _, frame in cursor.until(index):
+                pass
+            cursor.close()
+            if frame is not None:
+                return frame
+        raise MediaError(f"{self.info.path} is damaged up to frame {index}; start later, or get a whole copy")
 
     def _cursor_for(self, index: int) -> _Cursor:
         entry = self.index.entries[bisect_right(self.index.entries, index) - 1]
@@ -112,40 +120,31 @@ class VideoSource:
             cursor = max(ready, key=lambda c: c.position)
             self._cursors.remove(cursor)
         else:
-            if len(self._cursors) >= _CURSORS:
-                cursor = self._cursors.pop(0)
-            else:
-                cursor = _Cursor(self.index)
+            cursor = self._cursors.pop(0) if len(self._cursors) >= _CURSORS else _Cursor(self.index)
             cursor.enter(entry)
         self._cursors.append(cursor)
         return cursor
-
-    def _drop(self, cursor: _Cursor) -> None:
-        if cursor in self._cursors:
-            self._cursors.remove(cursor)
-        cursor.close()
 
     def _convert(self, frame: av.VideoFrame, size: tuple[int, int] | None) -> Image:
         tags, turns = self.info.colour, round(self.info.rotation / 90) % 4
         width, height = size or (self.info.width, self.info.height)
         if turns % 2:
             width, height = height, width
-        image = frame.reformat(
+        deep = self.info.bit_depth > 8 and (self._hdr is not None or not size)
+        image: NDArray[Any] = frame.reformat(
             width=width,
             height=height,
-            format="rgb24" if size and not self._hdr else self._format,
+            format="rgb48le" if deep else "rgb24",
             src_colorspace=swscale_matrix(tags),
             src_color_range=2 if tags.full_range else 1,
             dst_color_range=2,
-            interpolation="AREA" if size else "BICUBIC",
+            interpolation=(_AREA if size else _BILINEAR) | (0 if deep else _FULL_CHROMA | _ACCURATE),
         ).to_ndarray()
         if self._hdr:
             image = self._hdr.apply(image)
             if size:
                 image = (image >> 8).astype(np.uint8)
-        if turns:
-            image = np.rot90(image, turns)
-        return np.ascontiguousarray(image)
+        return np.ascontiguousarray(np.rot90(image, turns))
 
 
 class _Cursor:
@@ -169,7 +168,8 @@ class _Cursor:
         """Go to frame `entry`, one that decoding can start from."""
         entries = self.index.entries
         at = bisect_right(entries, entry) - 1
-        # A demuxer may land late, or the decoder may not come up at once: then one entry earlier, at last the start.
+        # A demuxer may land late, or the decoder not come up at once: then some entries earlier, at last the
+        # start.
         for back in (0, 1, 4, at):
             first = entries[max(0, at - back)]
             if self._start(first, rewind=first == 0) and self._ahead is not None and self._ahead[0] <= entry:
@@ -231,12 +231,12 @@ class _Cursor:
         size = (frame.height, frame.width) if info.rotation % 180 else (frame.width, frame.height)
         if size != (info.width, info.height):
             raise MediaError(
-                f"{info.path} changes its size from {info.width}x{info.height} to {size[0]}x{size[1]} at frame {at}; "
-                "cut it there into two clips"
+                f"{info.path} changes its size from {info.width}x{info.height} to {size[0]}x{size[1]} "
+                f"at frame {at}; cut it there into two clips"
             )
         if frame.interlaced_frame:
             raise MediaError(
-                f"{info.path} turns interlaced at frame {at}; deinterlace it first: ffmpeg -i IN -vf bwdif OUT"
+                f"{info.path} turns interlaced at frame {at}; make it progressive: ffmpeg -i IN -vf bwdif OUT"
             )
 
     def until(self, index: int) -> Iterator[tuple[int, av.VideoFrame]]:

@@ -128,16 +128,18 @@ def open_writer(
 ) -> Writer:
     """Open an output for the frames of a clip.
 
-    The suffix of `out` says what it becomes: .mp4 (H.264, 10 bits for a clip of more than 8), .mov (ProRes 422 HQ),
-    .webm (VP9), .mkv (FFV1, lossless RGB); any other name is a folder of images under the clip's frame names.
-    Frame count, times, rate, pixel aspect and colour tags are the clip's, of a range moved to begin at 0; .mkv and
-    .webm keep times in whole milliseconds. Sound is copied bit for bit where the container takes it, of a range in
-    whole packets. H.264 takes even sizes only: an odd one is padded by repeating the last row or column.
+    The suffix of `out` says what it becomes: .mp4 (H.264, 10 bits for a clip of more than 8), .mov (ProRes
+    422 HQ), .webm (VP9), .mkv (FFV1, lossless RGB); any other name is a folder of images under the clip's
+    frame names. Frame count, times, rate, pixel aspect and colour tags are the clip's, of a range moved to
+    begin at 0; .mkv and .webm keep times in whole milliseconds. Sound is copied bit for bit where the
+    container takes it, of a range in whole packets. H.264 takes even sizes only: an odd one is padded by
+    repeating the last row or column.
 
     Parameters
     ----------
     out
-        Where to write. It is written beside, as ``.NAME.partial.EXT``, and takes its place when whole and checked.
+        Where to write. It is written beside, as ``.NAME.partial.EXT``, and takes its place when whole and
+        checked.
     info
         Of the clip, or of the range of it, that the frames belong to.
     overwrite
@@ -145,8 +147,8 @@ def open_writer(
     recipe
         Text for the "comment" tag, or the PNG's: how the output came to be.
     quality
-        "draft" is small and fast, "high" shows no loss at normal viewing, "best" none at close inspection, at twice
-        the size.
+        "draft" is small and fast, "high" shows no loss at normal viewing, "best" none at close inspection, at
+        twice the size.
     image_format
         Of a folder: ".png", ".tif" or ".exr".
 
