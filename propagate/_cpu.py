@@ -1,7 +1,7 @@
 """Loops over tiles and rows on the CPU.
 
-Every kernel works on items `first` to `last` of a list of tiles or rows and writes only there, so the items may
-be dealt to any number of threads in any order: the result is the same to the bit.
+Every parallel kernel works on items `first` to `last` of a list of tiles or rows and writes only there, so the
+items may be dealt to any number of threads in any order: the result is the same to the bit.
 """
 
 from __future__ import annotations
@@ -13,15 +13,26 @@ from numba import njit
 
 from propagate._patch import between, hash3, patch_cost, patch_cost_modulated
 
-__all__ = ["TILE_HEIGHT", "TILE_WIDTH", "halve", "search", "vote"]
+__all__ = ["account", "encode_channels", "halve", "publish", "search", "vote", "weigh"]
 
-TILE_HEIGHT = 32
-TILE_WIDTH = 64
+
+@njit(cache=True, nogil=True)
+def encode_channels(
+    first: int, last: int, image: Any, gain: Any, channel: int, features: Any, pad: int
+) -> None:
+    """Write rows of `image` times `gain`, rounded, into `features` from `channel` on."""
+    for y in range(first, last):
+        for x in range(image.shape[1]):
+            for c in range(image.shape[2]):
+                value = np.float32(image[y, x, c]) * gain[c] + np.float32(0.5)
+                features[y + pad, x + pad, channel + c] = np.int16(value)
 
 
 @njit(cache=True, nogil=True)
 def halve(first: int, last: int, fine: Any, coarse: Any, pad: int) -> None:
-    """Average 2 x 2 pixels inside a border of `pad`; an odd last row or column is averaged with itself."""
+    """Make rows of half the size inside a border of `pad`: half a 2 x 2 mean, half its top left pixel."""
+    # The mean alone washes grain and strokes away before they can be matched, and the picture stays washed;
+    # the pixel alone turns them into noise.
     height = fine.shape[0] - 2 * pad
     width = fine.shape[1] - 2 * pad
     for y in range(first, last):
@@ -31,9 +42,9 @@ def halve(first: int, last: int, fine: Any, coarse: Any, pad: int) -> None:
             x0 = pad + 2 * x
             x1 = pad + min(2 * x + 1, width - 1)
             for c in range(fine.shape[2]):
-                total = np.int32(fine[y0, x0, c]) + np.int32(fine[y0, x1, c])
-                total += np.int32(fine[y1, x0, c]) + np.int32(fine[y1, x1, c])
-                coarse[y + pad, x + pad, c] = (total + 2) >> 2
+                total = np.int32(5 * np.int32(fine[y0, x0, c]) + np.int32(fine[y0, x1, c]) + 4)
+                total = np.int32(total + np.int32(fine[y1, x0, c]) + np.int32(fine[y1, x1, c]))
+                coarse[y + pad, x + pad, c] = total >> 3
 
 
 @njit(cache=True, nogil=True)
@@ -43,33 +54,34 @@ def search(
     tiles: Any,
     target: Any,
     source: Any,
-    modulation: Any,
+    factors: Any,
     modulated: bool,
     channels: int,
     pad: int,
     size: int,
     busy: Any,
-    penalty: Any,
+    crowd: Any,
+    price: Any,
     before: Any,
     matches: Any,
     cost: Any,
     fresh: bool,
     forward: bool,
-    propagate: bool,
-    reach: int,
+    neighbours: int,
     tries: int,
+    octaves: int,
     turn: int,
     seed: int,
 ) -> None:
     """Look for better matches inside tiles (Barnes et al. 2009, sec. 3.2), in scan order, in place.
 
-    Matches beyond the tile's edge are read from `before`, the field as it was when the sweep began.
-    `penalty` (Hs, Ws) is what a source place costs on top of the distance, infinite where it may not be used.
+    `tiles` (N, 4) holds (y0, x0, y1, x1).  Matches beyond the tile's edge are read from `before`.  A source place
+    costs `price` times its `crowd` on top of the distance and may not be used where `crowd` is negative.
     """
     height = matches.shape[0]
     width = matches.shape[1]
-    source_height = penalty.shape[0]
-    source_width = penalty.shape[1]
+    source_height = crowd.shape[0]
+    source_width = crowd.shape[1]
     t_stride = (width + 2 * pad) * channels
     s_stride = (source_width + 2 * pad) * channels
     run = size * channels
@@ -78,8 +90,8 @@ def search(
     for tile in range(first, last):
         y0 = tiles[tile, 0]
         x0 = tiles[tile, 1]
-        y1 = min(y0 + TILE_HEIGHT, height)
-        x1 = min(x0 + TILE_WIDTH, width)
+        y1 = tiles[tile, 2]
+        x1 = tiles[tile, 3]
         for row in range(y1 - y0):
             y = y0 + row if forward else y1 - 1 - row
             for column in range(x1 - x0):
@@ -93,16 +105,15 @@ def search(
                     place = (best_y + margin) * s_stride + (best_x + margin) * channels
                     if modulated:
                         distance = patch_cost_modulated(
-                            target, source, modulation, at, place, t_stride, s_stride, run, size, 2147483647
+                            target, source, factors, at, place, t_stride, s_stride, run, size, 2147483647
                         )
                     else:
                         distance = patch_cost(
                             target, source, at, place, t_stride, s_stride, run, size, 2147483647
                         )
                     cost[y, x] = distance
-                best = np.float32(cost[y, x] + penalty[best_y, best_x])
-                moved = False
-                for trial in range(0 if propagate else 2, 2 + tries):
+                best = np.float32(cost[y, x] + np.float32(crowd[best_y, best_x]) * price)
+                for trial in range(2 - neighbours, 2 + tries):
                     if trial < 2:
                         # The neighbour that this sweep has just been to: what it found, moved along by one.
                         nx = x - step if trial == 0 else x
@@ -122,8 +133,9 @@ def search(
                         if to_x < 0 or to_y < 0 or to_x >= source_width or to_y >= source_height:
                             continue
                     else:
-                        radius = max(reach >> (trial - 2), 1)
+                        # Any distance is tried as often as twice that distance: near ones mend, far ones find.
                         bits = hash3(x, y, turn * 64 + trial, seed)
+                        radius = 1 << between(0, octaves, hash3(bits, trial, turn, seed) & 0xFFFF)
                         to_x = between(
                             max(best_x - radius, 0), min(best_x + radius, source_width - 1), bits & 0xFFFF
                         )
@@ -132,14 +144,15 @@ def search(
                         )
                     if to_x == best_x and to_y == best_y:
                         continue
-                    extra = penalty[to_y, to_x]
-                    if extra >= best:
+                    people = crowd[to_y, to_x]
+                    extra = np.float32(people) * price
+                    if people < 0 or extra >= best:
                         continue
-                    limit = np.int32(min(best - extra, np.float32(2147483520.0)))
+                    limit = np.int32(min(np.float32(best - extra), np.float32(2147483520.0)))
                     place = (to_y + margin) * s_stride + (to_x + margin) * channels
                     if modulated:
                         distance = patch_cost_modulated(
-                            target, source, modulation, at, place, t_stride, s_stride, run, size, limit
+                            target, source, factors, at, place, t_stride, s_stride, run, size, limit
                         )
                     else:
                         distance = patch_cost(target, source, at, place, t_stride, s_stride, run, size, limit)
@@ -149,10 +162,58 @@ def search(
                         best_x = to_x
                         best_y = to_y
                         cost[y, x] = distance
-                        moved = True
-                if moved:
-                    matches[y, x, 0] = best_x
-                    matches[y, x, 1] = best_y
+                        matches[y, x, 0] = to_x
+                        matches[y, x, 1] = to_y
+
+
+@njit(cache=True, nogil=True)
+def account(
+    first: int, last: int, bands: int, tiles: Any, size: int, before: Any, matches: Any, crowd: Any
+) -> None:
+    """Carry the moves since `before` over to bands of rows of `crowd`: who left a place, who came.
+
+    A match weighs on all places whose patches overlap its own, by the pixels that they share.  Whole numbers, so
+    that the sum does not depend on the order.
+    """
+    height = crowd.shape[0]
+    width = crowd.shape[1]
+    top = height * first // bands
+    bottom = height * last // bands
+    for tile in range(tiles.shape[0]):
+        for y in range(tiles[tile, 0], tiles[tile, 2]):
+            for x in range(tiles[tile, 1], tiles[tile, 3]):
+                for side in range(2):
+                    sx = before[y, x, 0] if side == 0 else matches[y, x, 0]
+                    sy = before[y, x, 1] if side == 0 else matches[y, x, 1]
+                    if side == 0 and sx == matches[y, x, 0] and sy == matches[y, x, 1]:
+                        break
+                    if sx < 0:
+                        continue
+                    sign = -1 if side == 0 else 1
+                    for v in range(max(sy - size + 1, top), min(sy + size, bottom)):
+                        share = sign * (size - abs(v - sy))
+                        for u in range(max(sx - size + 1, 0), min(sx + size, width)):
+                            crowd[v, u] += share * (size - abs(u - sx))
+
+
+@njit(cache=True, nogil=True)
+def publish(first: int, last: int, tiles: Any, before: Any, matches: Any) -> None:
+    """Let all other tiles see what these tiles have found."""
+    for tile in range(first, last):
+        for y in range(tiles[tile, 0], tiles[tile, 2]):
+            for x in range(tiles[tile, 1], tiles[tile, 3]):
+                before[y, x, 0] = matches[y, x, 0]
+                before[y, x, 1] = matches[y, x, 1]
+
+
+@njit(cache=True, nogil=True)
+def weigh(first: int, last: int, cost: Any, unit: Any, weight: Any) -> None:
+    """Rows of `weight` become 1 / (1 + cost / unit); 1 where `unit` is 0."""
+    for y in range(first, last):
+        for x in range(cost.shape[1]):
+            weight[y, x] = np.float32(1.0)
+            if unit > 0:
+                weight[y, x] = np.float32(1.0) / (np.float32(1.0) + cost[y, x] / unit)
 
 
 @njit(cache=True, nogil=True)
@@ -184,7 +245,7 @@ def vote(
     total = np.zeros(4, np.float32)
     for y in range(first, last):
         for x in range(width):
-            changed[y, x] = 0
+            changed[y, x] = False
             if not wanted[y, x]:
                 continue
             for c in range(channels):
@@ -212,4 +273,4 @@ def vote(
                 canvas[y, x, c] = np.uint16(value + np.float32(0.5))
                 target[y + pad, x + pad, c] = np.int16(value * gain[c] + np.float32(0.5))
             if largest >= threshold:
-                changed[y, x] = 1
+                changed[y, x] = True

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from propagate._cpu import encode_channels
 from propagate.arrays import check_image, check_map
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from propagate.arrays import F32, Image
+    from propagate.backend import Crew
 
 __all__ = ["MAX_GUIDE_CHANNELS", "Guide", "Scale", "check_guides", "encode", "modulation", "scale_of"]
 
@@ -110,18 +112,18 @@ def scale_of(
     return Scale(gain, unit, -(-len(gain) // 4) * 4)
 
 
-def encode(images: Sequence[Image], scale: Scale, pad: int, first: int = 0) -> NDArray[np.int16]:
-    """Stack images as features, int16 (H + 2 pad, W + 2 pad, channels), leaving `first` channels zero."""
+def encode(images: Sequence[Image], scale: Scale, pad: int, crew: Crew) -> NDArray[np.int16]:
+    """Stack images as features, int16 (H + 2 pad, W + 2 pad, channels)."""
     height, width = images[0].shape[:2]
     features = np.zeros((height + 2 * pad, width + 2 * pad, scale.channels), np.int16)
-    inner = features[pad : pad + height, pad : pad + width]
-    channel = first
+    channel = 0
     for image in images:
-        levels = np.arange(256) if image.dtype == np.uint8 else np.arange(65536) / 257.0
-        for c in range(image.shape[2]):
-            table = np.rint(levels * scale.gain[channel]).astype(np.int16)
-            inner[..., channel] = table[image[..., c]]
-            channel += 1
+        count = image.shape[2]
+        gain = np.array(scale.gain[channel : channel + count], np.float32)
+        if image.dtype == np.uint16:
+            gain /= np.float32(257)
+        crew.run(encode_channels, height, np.ascontiguousarray(image), gain, channel, features, pad)
+        channel += count
     replicate_border(features, pad)
     return features
 

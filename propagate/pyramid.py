@@ -9,15 +9,18 @@ import cv2
 import numpy as np
 
 from propagate._cpu import halve
-from propagate.guides import replicate_border
+from propagate.guides import encode, modulation, replicate_border, scale_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from propagate.arrays import I32, Bool
+    from propagate.arrays import I32, Bool, Image
     from propagate.backend import Crew
+    from propagate.guides import Guide, Scale
 
-__all__ = ["Level", "coarser", "coarser_matches", "finer_matches", "level_count", "usable_centres"]
+__all__ = ["Level", "build", "coarser_matches", "finer_matches", "level_count"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,47 @@ def level_count(source: tuple[int, int], target: tuple[int, int], patch_size: in
     while side >> levels >= 2 * patch_size + 1:
         levels += 1
     return levels if wanted is None else min(levels, wanted)
+
+
+def build(
+    style: Image,
+    guides: Sequence[Guide],
+    canvas: Image,
+    crew: Crew,
+    *,
+    style_weight: float,
+    patch_size: int,
+    count: int,
+    usable: Bool,
+    active: Bool,
+    canvas_known: bool,
+) -> tuple[list[Level], Scale]:
+    """Return `count` levels, finest first, and the scale of their features.
+
+    With `canvas_known` false, the style of pixels that are not `active` is not compared.
+    """
+    pad = patch_size // 2
+    blind = not canvas_known and not active.all()
+    modulated = blind or any(guide.target_weight is not None for guide in guides)
+    scale = scale_of(style, guides, style_weight, patch_size, modulated)
+    factors = np.zeros((1, 1, 1), np.int16)
+    if modulated:
+        factors = modulation(style, guides, active if blind else None, scale, pad)
+    usable = np.ascontiguousarray(usable)
+    level = Level(
+        style=_deep(style),
+        canvas=_deep(canvas),
+        source=encode([style, *(guide.source for guide in guides)], scale, pad, crew),
+        target=encode([canvas, *(guide.target for guide in guides)], scale, pad, crew),
+        factors=factors,
+        usable=usable,
+        centres=usable_centres(usable, patch_size),
+        active=np.ascontiguousarray(active),
+    )
+    levels = [level]
+    while len(levels) < count:
+        levels.append(coarser(levels[-1], pad, patch_size, crew))
+    return levels, scale
 
 
 def usable_centres(usable: Bool, patch_size: int) -> Bool:
@@ -99,6 +143,12 @@ def coarser_matches(matches: I32) -> I32:
     coarse = matches[::2, ::2] // 2
     coarse[matches[::2, ::2].min(axis=2) < 0] = -1
     return np.ascontiguousarray(coarse)
+
+
+def _deep(image: Image) -> NDArray[np.uint16]:
+    if image.dtype == np.uint8:
+        return image.astype(np.uint16) * np.uint16(257)
+    return np.array(image, np.uint16)
 
 
 def _halved(fine: Any, pad: int, crew: Crew) -> Any:

@@ -7,26 +7,21 @@ on using a part of the style more often than the rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
-import cv2
 import numpy as np
 
-from propagate._cpu import TILE_HEIGHT, TILE_WIDTH, search, vote
-from propagate._patch import hash3
+from propagate._solve import solve
 from propagate.arrays import check_image
 from propagate.backend import Crew, choose_backend
-from propagate.guides import Guide, check_guides, encode, modulation, replicate_border, scale_of
-from propagate.pyramid import Level, coarser, coarser_matches, finer_matches, level_count, usable_centres
+from propagate.guides import Guide, check_guides
+from propagate.pyramid import build, level_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
     from propagate.arrays import F32, I32, Bool, Image
-    from propagate.guides import Scale
 
 __all__ = ["Guide", "Synthesis", "SynthesisOptions", "synthesize"]
 
@@ -166,18 +161,59 @@ def synthesize(
     size = guides[0].target.shape[:2]
     _check_inputs(style, size, options, source_valid, target_valid, initial, initial_matches)
     choose_backend(options.backend)
-    active = np.ones(size, np.bool_) if target_valid is None else np.ascontiguousarray(target_valid)
-    canvas = _canvas(style, size, initial)
+    active = np.ones(size, np.bool_) if target_valid is None else target_valid
+    canvas = np.zeros((*size, style.shape[2]), style.dtype) if initial is None else initial.copy()
+    matches = np.full((*size, 2), -1, np.int32)
+    error = np.zeros(size, np.float32)
     if not active.any():
-        image = canvas if style.dtype == np.uint16 else (canvas // 257).astype(np.uint8)
-        return Synthesis(image, np.full((*size, 2), -1, np.int32), np.zeros(size, np.float32))
+        return Synthesis(canvas, matches, error)
+    wanted = level_count(style.shape[:2], size, options.patch_size, options.pyramid_levels)
+    part = _surroundings(active, options.patch_size << wanted)
     with Crew(options.threads) as crew:
-        work = _Work(style, guides, options, style_weight, crew)
-        work.prepare(canvas, active, source_valid, has_initial=initial is not None)
-        matches, error = work.go(initial_matches, initial is not None, on_progress)
-    canvas = work.levels[0].canvas
-    image = canvas if style.dtype == np.uint16 else ((canvas.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return Synthesis(image, matches, error)
+        levels, scale = build(
+            style,
+            [_cropped(guide, part) for guide in guides],
+            canvas[part],
+            crew,
+            style_weight=style_weight,
+            patch_size=options.patch_size,
+            count=wanted,
+            usable=np.ones(style.shape[:2], np.bool_) if source_valid is None else source_valid,
+            active=active[part],
+            canvas_known=initial is not None,
+        )
+        matches[part], error[part] = solve(
+            levels,
+            scale,
+            options,
+            crew,
+            None if initial_matches is None else initial_matches[part],
+            painted=initial is not None,
+            on_progress=on_progress,
+        )
+    error[~active] = 0
+    made = (
+        levels[0].canvas
+        if style.dtype == np.uint16
+        else (levels[0].canvas.astype(np.uint32) + 128) // 257
+    )
+    np.copyto(canvas[part], made, where=active[part][..., None], casting="unsafe")
+    return Synthesis(canvas, matches, error)
+
+
+def _surroundings(active: Bool, margin: int) -> tuple[slice, slice]:
+    """Return the box of the active pixels with a margin, so that a small hole in a large frame costs little."""
+    rows = np.flatnonzero(active.any(axis=1))
+    columns = np.flatnonzero(active.any(axis=0))
+    return (
+        slice(max(int(rows[0]) - margin, 0), int(rows[-1]) + 1 + margin),
+        slice(max(int(columns[0]) - margin, 0), int(columns[-1]) + 1 + margin),
+    )
+
+
+def _cropped(guide: Guide, part: tuple[slice, slice]) -> Guide:
+    weight = None if guide.target_weight is None else guide.target_weight[part]
+    return replace(guide, target=guide.target[part], target_weight=weight)
 
 
 def _check_inputs(
@@ -215,257 +251,3 @@ def _check_inputs(
         raise ValueError(
             f"initial_matches is {initial_matches.dtype} {initial_matches.shape}; expected int32 {(*size, 2)}"
         )
-
-
-def _canvas(style: Image, size: tuple[int, int], initial: Image | None) -> NDArray[np.uint16]:
-    if initial is None:
-        return np.zeros((*size, style.shape[2]), np.uint16)
-    return _deep(initial)
-
-
-def _deep(image: Image) -> NDArray[np.uint16]:
-    if image.dtype == np.uint8:
-        return image.astype(np.uint16) * np.uint16(257)
-    return np.array(image, np.uint16)
-
-
-class _Work:
-    """One synthesis under way: levels, scale and the loop over them."""
-
-    def __init__(
-        self,
-        style: Image,
-        guides: Sequence[Guide],
-        options: SynthesisOptions,
-        style_weight: float,
-        crew: Crew,
-    ) -> None:
-        self.style, self.guides, self.options, self.crew = style, guides, options, crew
-        self.style_weight = style_weight
-        self.pad = options.patch_size // 2
-        self.levels: list[Level] = []
-        self.scale: Scale
-        self.turn = 0
-
-    def prepare(
-        self,
-        canvas: NDArray[np.uint16],
-        active: Bool,
-        source_valid: Bool | None,
-        *,
-        has_initial: bool,
-    ) -> None:
-        blind = not has_initial and not active.all()
-        self.modulated = blind or any(g.target_weight is not None for g in self.guides)
-        patch = self.options.patch_size
-        self.scale = scale_of(self.style, self.guides, self.style_weight, patch, self.modulated)
-        style = _deep(self.style)
-        known = active if blind else None
-        factors = np.zeros((1, 1, 1), np.int16)
-        if self.modulated:
-            factors = modulation(self.style, self.guides, known, self.scale, self.pad)
-        usable = (
-            np.ones(style.shape[:2], np.bool_) if source_valid is None else np.ascontiguousarray(source_valid)
-        )
-        level = Level(
-            style=style,
-            canvas=canvas,
-            source=encode([self.style, *(g.source for g in self.guides)], self.scale, self.pad),
-            target=encode([canvas, *(g.target for g in self.guides)], self.scale, self.pad),
-            factors=factors,
-            usable=usable,
-            centres=usable_centres(usable, patch),
-            active=active,
-        )
-        self.levels = [level]
-        for _ in range(level_count(style.shape[:2], active.shape, patch, self.options.pyramid_levels) - 1):
-            level = coarser(level, self.pad, patch, self.crew)
-            self.levels.append(level)
-
-    def go(
-        self,
-        initial_matches: I32 | None,
-        has_initial: bool,
-        on_progress: Callable[[float], None] | None,
-    ) -> tuple[I32, F32]:
-        hints: list[I32 | None] = [None] * len(self.levels)
-        if initial_matches is not None:
-            hint = np.ascontiguousarray(initial_matches, np.int32)
-            height, width = self.style.shape[:2]
-            off = (hint < 0).any(axis=2) | (hint[..., 0] >= width) | (hint[..., 1] >= height)
-            hint = np.where(off[..., None], np.int32(-1), hint)
-            for i in range(len(self.levels)):
-                hints[i] = hint
-                hint = coarser_matches(hint)
-        total = sum(4.0**-i for i in range(len(self.levels)))
-        done = 0.0
-        matches = None
-        for i in reversed(range(len(self.levels))):
-            level = self.levels[i]
-            start = self._start(level, matches, hints[i])
-            # A given picture is looked at before it is painted over; a random field would only blur it.
-            look_first = matches is None and has_initial and initial_matches is None
-            matches, cost = self._settle(level, start, look_first)
-            done += 4.0**-i
-            if on_progress is not None:
-                on_progress(done / total)
-        assert matches is not None  # noqa: S101
-        error = (cost / np.float32(self.scale.unit**2 * self.options.patch_size**2)).astype(np.float32)
-        matches[~self.levels[0].active] = -1
-        error[~self.levels[0].active] = 0
-        return matches, error
-
-    def _start(self, level: Level, coarse: I32 | None, hint: I32 | None) -> I32:
-        size = level.active.shape
-        source_size = level.centres.shape
-        if coarse is not None:
-            field = finer_matches(coarse, size, source_size)
-        elif hint is not None:
-            field = hint.copy()
-        else:
-            field = np.full((*size, 2), -1, np.int32)
-        missing = level.active & (field[..., 0] < 0)
-        if missing.any():
-            ys, xs = np.nonzero(missing)
-            places = np.flatnonzero(level.centres.ravel())
-            picks = _hash_array(xs, ys, self.options.seed) % len(places)
-            chosen = places[picks]
-            field[ys, xs, 0] = chosen % source_size[1]
-            field[ys, xs, 1] = chosen // source_size[1]
-        if not level.centres.all():
-            away = (level.centres == 0).view(np.uint8)
-            _, labels = cv2.distanceTransformWithLabels(away, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
-            home = np.zeros(labels.max() + 1, np.int64)
-            ok = np.flatnonzero(level.centres.ravel())
-            home[labels.ravel()[ok]] = ok
-            ys, xs = np.nonzero(level.active)
-            near = home[labels[field[ys, xs, 1], field[ys, xs, 0]]]
-            field[ys, xs, 0] = near % source_size[1]
-            field[ys, xs, 1] = near // source_size[1]
-        field[~level.active] = -1
-        return field
-
-    def _settle(self, level: Level, matches: I32, look_first: bool) -> tuple[I32, F32]:
-        options = self.options
-        cost = np.zeros(matches.shape[:2], np.float32)
-        busy = level.active
-        if not look_first:
-            self._vote(level, matches, None, level.active)
-        for _ in range(options.search_vote_iters):
-            self._search(level, matches, cost, busy)
-            changed = self._vote(level, matches, cost, _grown(busy, options.patch_size) & level.active)
-            busy = _grown(changed, options.patch_size) & level.active
-            if not busy.any():
-                break
-        self._sweep(
-            level, matches, cost, level.active, self._penalty(level, matches), fresh=True, measure=True
-        )
-        return matches, cost
-
-    def _search(self, level: Level, matches: I32, cost: F32, busy: Bool) -> None:
-        reach = max(level.centres.shape)
-        for i in range(self.options.patchmatch_iters):
-            penalty = self._penalty(level, matches)
-            self._sweep(level, matches, cost, busy, penalty, fresh=i == 0, forward=i % 2 == 0, reach=reach)
-
-    def _sweep(
-        self,
-        level: Level,
-        matches: I32,
-        cost: F32,
-        busy: Bool,
-        penalty: F32,
-        *,
-        fresh: bool,
-        forward: bool = True,
-        measure: bool = False,
-        reach: int = 0,
-    ) -> None:
-        self.turn += 1
-        tiles = _tiles(busy)
-        self.crew.run(
-            search,
-            len(tiles),
-            tiles,
-            level.target.reshape(-1),
-            level.source.reshape(-1),
-            level.factors.reshape(-1),
-            self.modulated,
-            self.scale.channels,
-            self.pad,
-            self.options.patch_size,
-            busy,
-            penalty,
-            matches if measure else matches.copy(),
-            matches,
-            cost,
-            fresh,
-            forward,
-            not measure,
-            reach,
-            0 if measure else reach.bit_length(),
-            self.turn,
-            self.options.seed,
-        )
-
-    def _penalty(self, level: Level, matches: I32) -> F32:
-        height, width = level.centres.shape
-        unit = self.scale.unit**2 * self.options.uniformity
-        if unit > 0:
-            used = matches[level.active]
-            counts = np.bincount(used[:, 1] * width + used[:, 0], minlength=height * width)
-            density = counts.reshape(height, width).astype(np.float32)
-            patch = (self.options.patch_size, self.options.patch_size)
-            for _ in range(2):
-                density = cv2.blur(density, patch, borderType=cv2.BORDER_CONSTANT)
-            ideal = max(len(used) / np.count_nonzero(level.centres), 1.0)
-            penalty = density * np.float32(unit / ideal)
-        else:
-            penalty = np.zeros((height, width), np.float32)
-        penalty[~level.centres] = np.inf
-        return penalty
-
-    def _vote(self, level: Level, matches: I32, cost: F32 | None, wanted: Bool) -> Bool:
-        options = self.options
-        weight = np.ones(matches.shape[:2], np.float32)
-        channels = level.style.shape[2]
-        if cost is not None and options.vote == "weighted":
-            weight /= 1 + cost / np.float32(self.scale.unit**2 * options.patch_size**2 * channels)
-        changed = np.zeros(matches.shape[:2], np.bool_)
-        gain = np.array(self.scale.gain[:channels], np.float32) / np.float32(257)
-        self.crew.run(
-            vote,
-            matches.shape[0],
-            matches,
-            weight,
-            level.style,
-            level.usable,
-            wanted,
-            options.patch_size,
-            level.canvas,
-            level.target,
-            gain,
-            self.pad,
-            np.float32(options.stop_threshold * 257),
-            changed,
-        )
-        replicate_border(level.target, self.pad)
-        return changed
-
-
-def _hash_array(xs: NDArray[Any], ys: NDArray[Any], seed: int) -> NDArray[np.int64]:
-    return np.array([hash3(int(x), int(y), 0, seed) for x, y in zip(xs, ys, strict=True)], np.int64)
-
-
-def _grown(mask: Bool, size: int) -> Bool:
-    return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((size, size), np.uint8)).view(np.bool_))
-
-
-def _tiles(busy: Bool) -> I32:
-    height, width = busy.shape
-    rows, columns = -(-height // TILE_HEIGHT), -(-width // TILE_WIDTH)
-    whole = np.zeros((rows * TILE_HEIGHT, columns * TILE_WIDTH), np.bool_)
-    whole[:height, :width] = busy
-    some = whole.reshape(rows, TILE_HEIGHT, columns, TILE_WIDTH).any(axis=(1, 3))
-    corners = np.argwhere(some) * (TILE_HEIGHT, TILE_WIDTH)
-    return corners.astype(np.int32)
