@@ -31,7 +31,7 @@ class FrameSource(Protocol):
 
 
 class Clip(Sequence["Image"]):
-    """Frames of a clip, read when asked for: ``clip[i]`` is (H, W, 3), uint8, or uint16 if deeper than 8 bits.
+    """Frames of a clip, read when asked for: ``clip[i]`` is (H, W, 3), uint8, or uint16 beyond 8 bits.
 
     ``clip[a:b]`` is a clip of that range; it reads through the same decoders and cache, and closes with the
     clip that it came from. A frame is the caller's own copy. Several threads may read, one frame at a time.

@@ -27,10 +27,12 @@ _MATRIX = {0: "gbr", 1: "bt709", 2: "unknown", 4: "fcc", 5: "bt470bg", 6: "smpte
            8: "ycgco", 9: "bt2020nc", 10: "bt2020c", 11: "smpte2085", 12: "chroma-derived-nc",
            13: "chroma-derived-c", 14: "ictcp"}  # fmt: skip
 _PRIMARIES = {1: "bt709", 2: "unknown", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m",
-              8: "film", 9: "bt2020", 10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "jedec-p22"}  # fmt: skip
+              8: "film", 9: "bt2020", 10: "smpte428", 11: "smpte431", 12: "smpte432",
+              22: "jedec-p22"}  # fmt: skip
 _TRANSFER = {1: "bt709", 2: "unknown", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m",
              8: "linear", 9: "log100", 10: "log316", 11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1",
-             14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084", 17: "smpte428", 18: "arib-std-b67"}  # fmt: skip
+             14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084", 17: "smpte428",
+             18: "arib-std-b67"}  # fmt: skip
 HDR = ("smpte2084", "arib-std-b67")
 """Transfers that need tone mapping: PQ and HLG."""
 # What swscale can convert, by its own numbers (SWS_CS_*).
@@ -107,9 +109,8 @@ def output_tags(tags: ColourTags) -> ColourTags:
         return ColourTags()
     if tags.matrix != "gbr":
         return tags
-    return ColourTags(
-        "bt709", *("bt709" if tag == "unknown" else tag for tag in (tags.primaries, tags.transfer))
-    )
+    primaries = "bt709" if tags.primaries == "unknown" else tags.primaries
+    return ColourTags("bt709", primaries, "bt709" if tags.transfer == "unknown" else tags.transfer)
 
 
 def srgb_to_linear(values: NDArray[Any]) -> NDArray[np.float32]:

@@ -16,11 +16,14 @@ import numpy as np
 
 from stylize.errors import DeviceError
 from stylize.media.colour import output_tags, scale_matrix
+from stylize.media.depth import to_8_bits, to_16_bits
 from stylize.media.ffmpeg import FFmpeg, find_ffmpeg
 from stylize.media.place import discard, partial_path, put, write_error
 from stylize.media.writer import Writer
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from propagate.arrays import Image
     from stylize.media.info import ClipInfo
     from stylize.media.outputs import Deliverable
@@ -52,8 +55,14 @@ class VideoWriter(Writer):
     """
 
     def __init__(
-        self, out: Path, info: ClipInfo, notices: tuple[str, ...], kind: Deliverable, recipe: str | None, quality: str
-    ) -> None:  # fmt: skip
+        self,
+        out: Path,
+        info: ClipInfo,
+        notices: tuple[str, ...],
+        kind: Deliverable,
+        recipe: str | None,
+        quality: str,
+    ) -> None:
         super().__init__(out, info, notices)
         self.kind = kind
         self.padding = (info.width % 2, info.height % 2) if kind.even else (0, 0)
@@ -90,14 +99,13 @@ class VideoWriter(Writer):
         import av
 
         right, bottom = self.padding
-        if self._deep != (frame.dtype == np.uint16):
-            frame = frame.astype(np.uint16) * 257 if self._deep else _to_8_bits(frame)
+        pixels: NDArray[Any] = to_16_bits(frame) if self._deep else to_8_bits(frame)
         if right or bottom:
-            frame = np.pad(frame, ((0, bottom), (0, right), (0, 0)), mode="edge")
+            pixels = np.pad(pixels, ((0, bottom), (0, right), (0, 0)), mode="edge")
         try:
             if self._nut is None:
                 self._start()
-            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format=self._stream.pix_fmt)
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=self._stream.pix_fmt)
             picture.pts, picture.time_base = self._times[self.written], self._tick
             self._nut.mux(self._stream.encode(picture))
         except (OSError, av.error.FFmpegError) as error:
@@ -249,7 +257,7 @@ def _packet_cut(at: int, kind: Deliverable, info: ClipInfo) -> dict[str, str]:
 
 
 def _tag_file(info: ClipInfo, recipe: str | None) -> Path:
-    """Write the clip's title and such, and the recipe, as an ffmetadata file: a command line has not room enough."""
+    """Write the clip's title and such, and the recipe, as ffmetadata: a command line has not the room."""
     tags: dict[str, str] = {}
     if not info.is_sequence:
         from stylize.media.scan import open_container
@@ -270,10 +278,6 @@ def _escaped(text: str) -> str:
     for special in "\\=;#\n":
         text = text.replace(special, "\\" + special)
     return text
-
-
-def _to_8_bits(frame: Image) -> Image:
-    return ((frame.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def _close_quietly(container: Any) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from stylize.errors import MediaError
 from stylize.media.colour import linear_to_srgb, srgb_to_linear
+from stylize.media.depth import unit_to_16_bits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,10 +48,10 @@ def read_exr(path: Path) -> Image:
         raise MediaError(f"{path} has the channels {', '.join(sorted(channels))}; expected R, G, B or Y")
     light = np.nan_to_num(np.stack([np.asarray(channels[plain[name]], np.float32) for name in names], axis=2))
     if "A" not in plain:
-        return _to_uint16(linear_to_srgb(light))
+        return unit_to_16_bits(linear_to_srgb(light))
     alpha = np.clip(np.nan_to_num(np.asarray(channels[plain["A"]], np.float32)), 0, 1)[..., None]
     straight = np.where(alpha > 0, light / np.maximum(alpha, 1e-6), 0)
-    return _to_uint16(np.concatenate([linear_to_srgb(straight), alpha], axis=2))
+    return unit_to_16_bits(np.concatenate([linear_to_srgb(straight), alpha], axis=2))
 
 
 def write_exr(path: Path, image: Image, text: str | None = None) -> None:
@@ -83,7 +84,3 @@ def _open(path: Path, *, header_only: bool = False) -> Any:
         return OpenEXR.File(str(path), separate_channels=True, header_only=header_only)
     except (RuntimeError, ValueError, TypeError) as error:
         raise MediaError(f"{path} is damaged or no EXR: {error}; render or save it again") from error
-
-
-def _to_uint16(values: NDArray[np.float32]) -> Image:
-    return np.round(values * 65535).astype(np.uint16)

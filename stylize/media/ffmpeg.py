@@ -72,13 +72,13 @@ def ffmpeg_version(program: str | None = None) -> str:
 
 
 class FFmpeg:
-    """A running ffmpeg that is fed through `stdin`; its stderr is drained all the while and its end is kept."""
+    """A running ffmpeg, fed through `stdin`; its stderr is drained all the while and its end is kept."""
 
     def __init__(self, command: Sequence[str], what: Path) -> None:
         self.what = what
         # In a group of its own, so that Ctrl-C reaches us alone and we decide what becomes of the file.
         if sys.platform == "win32":
-            group: dict[str, Any] = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+            group: Any = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
         else:
             group = {"start_new_session": True}
         try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize.errors import MediaError
+from stylize.media.depth import unit_to_16_bits
 from stylize.media.kinds import what_is
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _is_deep(path: Path, image: Any) -> bool:
         return head[24] == 16
     if image.format == "TIFF":
         bits = image.tag_v2.get(258, (8,))
-        return max(bits if isinstance(bits, tuple) else (bits,)) > 8
+        return bool(max(bits if isinstance(bits, tuple) else (bits,)) > 8)
     return False
 
 
@@ -190,7 +191,7 @@ def _as_array(path: Path, image: Any) -> Image:
         image = image.convert("RGB")
     array = np.array(image)
     if array.dtype.kind == "f":
-        array = np.round(np.clip(np.nan_to_num(array), 0, 1) * 65535).astype(np.uint16)
+        array = unit_to_16_bits(array)
     elif array.dtype not in (np.uint8, np.uint16):
         if array.min() < 0 or array.max() > 65535:
             raise MediaError(f"{path} has 32-bit integers, which cannot be scaled; save it with 16 bits")
@@ -198,26 +199,24 @@ def _as_array(path: Path, image: Any) -> Image:
     return np.ascontiguousarray(array.astype(array.dtype.newbyteorder("=")).reshape(*array.shape[:2], -1))
 
 
-def _read_deep(path: Path) -> Image:
+def _read_deep(path: Path) -> NDArray[Any]:
     import cv2
 
     # imdecode takes bytes, so names that OpenCV's own file reading cannot open on Windows are no matter.
     data = np.frombuffer(path.read_bytes(), np.uint8)
-    flags = cv2.IMREAD_UNCHANGED
-    array = cv2.imdecode(data, flags)
+    array: NDArray[Any] | None = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if array is None:
         raise MediaError(f"{path} is a 16-bit image of a kind that cannot be read; save it as 16-bit PNG")
     if array.dtype.kind == "f":
-        array = np.round(np.clip(np.nan_to_num(array), 0, 1) * 65535).astype(np.uint16)
+        array = unit_to_16_bits(array)
     if array.dtype not in (np.uint8, np.uint16):
         raise MediaError(f"{path} has {array.dtype} samples; save it with 8 or 16 bits")
-    if array.ndim == 2:
-        return np.ascontiguousarray(array[..., None])  # type: ignore[no-any-return]
-    order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}[array.shape[2]]
-    return np.ascontiguousarray(array[..., order])  # type: ignore[no-any-return]
+    array = array if array.ndim == 3 else array[..., None]
+    order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[array.shape[2]]
+    return np.ascontiguousarray(array[..., order])
 
 
-def _oriented(image: Image, orientation: int) -> Image:
+def _oriented(image: NDArray[Any], orientation: int) -> Image:
     """Apply an EXIF orientation (CIPA DC-008, tag 0x0112)."""
     if orientation in (2, 4, 5, 7):
         image = image[:, ::-1]
@@ -231,9 +230,6 @@ def _with_channels(image: Image, channels: int) -> Image:
         colour = np.repeat(colour, 3, axis=2)
     if channels == 3:
         return np.ascontiguousarray(colour)
-    alpha = (
-        image[..., -1:]
-        if image.shape[2] in (2, 4)
-        else np.full_like(image[..., :1], np.iinfo(image.dtype).max)
-    )
+    opaque = np.full_like(image[..., :1], np.iinfo(image.dtype).max)
+    alpha = image[..., -1:] if image.shape[2] in (2, 4) else opaque
     return np.concatenate([colour, alpha], axis=2)

@@ -36,7 +36,7 @@ def what_is(path: Path) -> str | None:
         with path.open("rb") as file:
             head = file.read(4096)
         if head[4:8] == b"ftyp" and not _has_moov(path):
-            return "it is truncated, its index (moov) is missing; get a whole copy, or end the recording properly"
+            return "it is truncated, its index (moov) is missing; get a whole copy"
     except OSError:
         return None
     known = next((phrase for magic, phrase in _MAGIC if head.startswith(magic)), None)

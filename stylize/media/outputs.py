@@ -11,15 +11,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize.errors import DeviceError, UsageError
+from stylize.media.info import ClipInfo
 
 if TYPE_CHECKING:
     from stylize.media.clip import Clip
-    from stylize.media.info import AudioStream, ClipInfo
+    from stylize.media.info import AudioStream
 
 __all__ = ["DELIVERABLES", "Deliverable", "check_output", "deliverable_of"]
 
 _LEAST_FREE = 32 << 20  # bytes; less cannot hold any result and the files on the way to it
-_KNOWN = ["avi", "wmv", "flv", "mpg", "mpeg", "ts", "m2ts", "mts", "ogv", "ogg", "3gp", "mxf", "m4v", "gif", "apng", "png", "jpg", "jpeg", "tif", "tiff", "exr", "webp", "bmp", "dpx", "hdr", "heic", "avif", "wav", "mp3", "aac", "flac", "m4a", "zip", "json", "txt", "toml", "html"]
+_KNOWN = {
+    *(
+        "avi",
+        "wmv",
+        "flv",
+        "mpg",
+        "mpeg",
+        "ts",
+        "m2ts",
+        "mts",
+        "ogv",
+        "ogg",
+        "3gp",
+        "mxf",
+        "m4v",
+        "gif",
+        "apng",
+    ),
+    *("png", "jpg", "jpeg", "tif", "tiff", "exr", "webp", "bmp", "dpx", "hdr", "heic", "avif"),
+    *("wav", "mp3", "aac", "flac", "m4a", "zip", "json", "txt", "toml", "html"),
+}
 _LITTER = {"thumbs.db", "desktop.ini"}
 
 
@@ -126,7 +147,7 @@ def deliverable_of(out: Path) -> Deliverable | None:
 
 
 def check_output(out: str | Path, clip: Clip | ClipInfo, *, overwrite: bool = False) -> tuple[str, ...]:
-    """Find out before work starts whether `out` can be written; return notices on what will differ from the clip.
+    """Find out before work starts whether `out` can be written; return notices on what will differ.
 
     Parameters
     ----------
@@ -145,7 +166,7 @@ def check_output(out: str | Path, clip: Clip | ClipInfo, *, overwrite: bool = Fa
     DeviceError
         If the disk is full.
     """
-    info: ClipInfo = getattr(clip, "info", clip)
+    info: ClipInfo = clip if isinstance(clip, ClipInfo) else clip.info
     place = Path(out)
     kind = deliverable_of(place)
     if place.exists() and info.path.exists() and place.samefile(info.path):
@@ -205,13 +226,12 @@ def _check_writable(place: Path) -> None:
 def _notices(place: Path, kind: Deliverable | None, info: ClipInfo) -> tuple[str, ...]:
     if kind is None:
         return (f"{place.name}: images hold no sound; the clip's stays behind",) if info.audio else ()
-    notices = []
-    for stream in info.audio:
-        if not kind.keeps(stream):
-            notices.append(
-                f"{place.name}: {kind.suffix} holds no {stream.codec}; the sound becomes "
-                f"{kind.audio[0].removeprefix('lib')} (.mkv keeps it bit for bit)"
-            )
+    sound = kind.audio[0].removeprefix("lib")
+    notices = [
+        f"{place.name}: {kind.suffix} holds no {track.codec}; sound becomes {sound} (.mkv keeps it as it is)"
+        for track in info.audio
+        if not kind.keeps(track)
+    ]
     if kind.even and (info.width % 2 or info.height % 2):
         notices.append(
             f"{place.name}: H.264 needs even sizes; {info.width}x{info.height} becomes "

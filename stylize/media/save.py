@@ -12,6 +12,7 @@ import numpy as np
 
 from propagate.arrays import check_image
 from stylize.errors import UsageError
+from stylize.media.depth import to_8_bits
 from stylize.media.place import placed
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def encode_image(
     if suffix in (".jpg", ".jpeg"):
         if image.shape[2] in (2, 4):
             raise UsageError("JPEG holds no transparency; write .png or .tif")
-        return _encode_pillow(_to_8_bits(image), "JPEG", text, quality=quality, subsampling=0)
+        return _encode_pillow(to_8_bits(image), "JPEG", text, quality=quality, subsampling=0)
     return _encode_tiff(image, text)
 
 
@@ -140,15 +141,10 @@ def _encode_pillow(image: NDArray[Any], kind: str, text: str | None, **options: 
     return buffer.getvalue()
 
 
-def _to_8_bits(image: Image) -> NDArray[np.uint8]:
-    if image.dtype == np.uint8:
-        return image  # type: ignore[return-value]
-    return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
 def _to_bgr(image: Image) -> Image:
     order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[image.shape[2]]
-    return np.ascontiguousarray(image[..., order])
+    turned: Image = np.ascontiguousarray(image[..., order])  # type: ignore[assignment]
+    return turned
 
 
 def _with_png_text(data: bytes, text: str) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,8 @@ from stylize.errors import MediaError
 from stylize.media.kinds import what_is
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import av
 
 __all__ = ["PacketScan", "open_container"]
@@ -140,7 +141,7 @@ class PacketScan:
         return times
 
     def _find_shortfall(self) -> str | None:
-        """Compare what is there with what the file says of itself; its count of frames is no measure, it lies."""
+        """Compare what is there with what the file says; its own count of frames is no measure, it lies."""
         size, entries = self.path.stat().st_size, self.stream.index_entries
         beyond = sum(1 for entry in entries if entry.pos + entry.size > size)
         if beyond:
@@ -149,6 +150,9 @@ class PacketScan:
             return f"{self._corrupt} of its {len(self.pts)} frames are cut off"
         if self.container.format.name == "mpegts" and size % _transport_packet(self.path):
             return "its last packet is cut off"
+        return self._find_early_end()
+
+    def _find_early_end(self) -> str | None:
         mine = self._ends.get(self.stream.index)
         if mine is None:
             return None
@@ -194,7 +198,7 @@ def _clock(text: str) -> Fraction | None:
 
 
 def _transport_packet(path: Path) -> int:
-    """Return the packet size of an MPEG transport stream: 188 bytes, or 192 with a time before each (Blu-ray)."""
+    """Return the packet size of an MPEG transport stream: 188 bytes, or 192 with a time before each."""
     with path.open("rb") as file:
         head = file.read(200)
     return 192 if head[:1] != b"G" and head[4:5] == head[196:197] == b"G" else 188

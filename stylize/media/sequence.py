@@ -7,16 +7,19 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stylize.errors import MediaError, UsageError
+from stylize.media.depth import to_8_bits, to_16_bits
 from stylize.media.images import IMAGE_SUFFIXES, image_depth, image_size, read_image
 from stylize.media.info import ClipInfo, ColourTags
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from propagate.arrays import Image
     from stylize.media.cache import FrameCache
@@ -49,9 +52,9 @@ class SequenceSource:
         if held is not None:
             return held
         info, path = self.listing.info, self.listing.files[index]
-        dtype = np.uint16 if info.bit_depth > 8 else np.uint8
+        deep = info.bit_depth > 8
         if path is None:
-            image: Image = np.zeros((info.height, info.width, 3), dtype)
+            image: NDArray[Any] = np.zeros((info.height, info.width, 3), np.uint16 if deep else np.uint8)
         else:
             image = read_image(path, channels=3)
             if image.shape[:2] != (info.height, info.width):
@@ -59,8 +62,7 @@ class SequenceSource:
                     f"{path} is {image.shape[1]}x{image.shape[0]} and frame {info.names[0]} is "
                     f"{info.width}x{info.height}; give all frames one size"
                 )
-            if image.dtype != dtype:
-                image = image.astype(np.uint16) * 257
+            image = to_16_bits(image) if deep else image
         self.cache.put(index, image)
         return image
 
@@ -71,8 +73,7 @@ class SequenceSource:
         key = (index, width, height)
         held = self.cache.get(key)
         if held is None:
-            image = cv2.resize(self.read(index), (width, height), interpolation=cv2.INTER_AREA)
-            held = (image >> 8).astype(np.uint8) if image.dtype == np.uint16 else image
+            held = to_8_bits(cv2.resize(self.read(index), (width, height), interpolation=cv2.INTER_AREA))
             self.cache.put(key, held)
         return held
 
@@ -119,9 +120,9 @@ def list_sequence(folder: Path, *, missing: str = "error") -> Listing:
     names: list[str] = []
     example = numbered[first].stem
     for number in range(first, last + 1):
-        path = numbered.get(number)
-        names.append(path.stem if path else _name_like(example, number))
-        files.append(path or (files[-1] if missing == "hold" else None))
+        file = numbered.get(number)
+        names.append(file.stem if file else _name_like(example, number))
+        files.append(file or (files[-1] if missing == "hold" else None))
     notices = []
     if gaps:
         instead = "the frame before" if missing == "hold" else "black"

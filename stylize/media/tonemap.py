@@ -42,7 +42,8 @@ class ToneMap:
         room = 1 - _KNEE
         bent = np.minimum(peak, _KNEE) + over * room / (over + room)
         light *= bent / np.maximum(peak, 1e-6)
-        return self._code[np.round(np.minimum(light, 1) * 65535).astype(np.uint16)]
+        code: NDArray[np.uint16] = self._code[np.round(np.minimum(light, 1) * 65535).astype(np.uint16)]
+        return code
 
 
 def _pq_light(code: NDArray[np.float64]) -> NDArray[np.float64]:

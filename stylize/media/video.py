@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stylize.errors import MediaError
 from stylize.media.colour import HDR, swscale_matrix
+from stylize.media.depth import to_8_bits
 from stylize.media.scan import open_container
 from stylize.media.tonemap import ToneMap
 
@@ -60,7 +62,7 @@ class VideoSource:
         return self._found(index, self.cache.get(index))
 
     def small(self, index: int, width: int, height: int) -> Image:
-        """Return frame `index` at `width` by `height`, uint8 (H, W, 3), averaged from the decoder's planes."""
+        """Return frame `index` at `width` by `height`, uint8 (H, W, 3), averaged by area."""
         key = (index, width, height)
         held = self.cache.get(key)
         if held is not None:
@@ -101,12 +103,10 @@ class VideoSource:
         for entry in reversed(self.index.entries[: bisect_right(self.index.entries, index)]):
             cursor = _Cursor(self.index)
             cursor.enter(entry)
-            frame = None
-            for _, frame in cursor.until(index):
-                pass
+            frames = deque((frame for _, frame in cursor.until(index)), maxlen=1)
             cursor.close()
-            if frame is not None:
-                return frame
+            if frames:
+                return frames[0]
         raise MediaError(f"{self.info.path} is damaged up to frame {index}; start later, or get a whole copy")
 
     def _cursor_for(self, index: int) -> _Cursor:
@@ -143,7 +143,7 @@ class VideoSource:
         if self._hdr:
             image = self._hdr.apply(image)
             if size:
-                image = (image >> 8).astype(np.uint8)
+                image = to_8_bits(image)
         return np.ascontiguousarray(np.rot90(image, turns))
 
 

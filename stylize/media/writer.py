@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from stylize.errors import DeviceError, UsageError
+from stylize.media.depth import to_16_bits
 from stylize.media.outputs import check_output, deliverable_of
 from stylize.media.place import discard, partial_path
 from stylize.media.save import write_image
@@ -198,9 +199,9 @@ class FolderWriter(Writer):
 
     def _write(self, frame: Image) -> None:
         path = self._partial / f"{self.info.names[self.written]}{self._suffix}"
-        if self.info.bit_depth > 8 and frame.dtype == np.uint8:
-            frame = frame.astype(np.uint16) * 257
-        write_image(path, frame, compression=3, text=self._recipe)
+        write_image(
+            path, to_16_bits(frame) if self.info.bit_depth > 8 else frame, compression=3, text=self._recipe
+        )
 
     def _finish(self) -> None:
         files = sorted(self._partial.iterdir())
