@@ -39,8 +39,8 @@ def set_right(painted: F32, wanted: F32, detail: F32, strength: float, unit: flo
     # Lightness draws the form; the hue is left to the palette.
     hue = np.array([1.0, 0.5, 0.5], np.float32)
     out = painted + (1 - 0.55 * freedom) * hue * broad
-    out += (1 - 0.45 * freedom) * (0.3 + 0.7 * share) * hue * (middle - broad)
-    out += (1 - 0.4 * freedom) * share * (fine - middle)
+    out += (1 - 0.35 * freedom) * (0.3 + 0.7 * share) * hue * (middle - broad)
+    out += (1 - 0.25 * freedom) * share * (fine - middle)
     return out.astype(np.float32)
 
 

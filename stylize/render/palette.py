@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
     from propagate.arrays import F32, Image
 
@@ -51,17 +51,18 @@ def rgb_to_oklab(image: Image) -> F32:
     steps = np.arange(top + 1, dtype=np.float32) / top
     linear = np.where(steps <= 0.04045, steps / 12.92, ((steps + 0.055) / 1.055) ** 2.4).astype(np.float32)
     lms = np.cbrt(linear[image].reshape(-1, 3) @ _TO_LMS.T)
-    return (lms @ _TO_LAB.T).reshape(image.shape)
+    return np.asarray((lms @ _TO_LAB.T).reshape(image.shape), np.float32)
 
 
-def oklab_to_rgb(lab: F32, dtype: NDArray[np.generic] | np.dtype[np.generic] | type = np.uint8) -> Image:
-    """sRGB uint8 or uint16 (H, W, 3) of OKLab (H, W, 3); what sRGB cannot show is clipped."""
-    kind = np.dtype(dtype)  # type: ignore[arg-type]
-    top = np.iinfo(kind).max
+def oklab_to_rgb(lab: F32, dtype: DTypeLike = np.uint8) -> Image:
+    """SRGB uint8 or uint16 (H, W, 3) of OKLab (H, W, 3); what sRGB cannot show is clipped."""
+    deep = np.dtype(dtype) == np.uint16
+    top = 65535 if deep else 255
     lms = lab.reshape(-1, 3).astype(np.float32) @ _FROM_LAB.T
     linear = np.clip((lms * lms * lms) @ _FROM_LMS.T, 0, 1)
     encoded = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.rint(encoded * top).astype(kind).reshape(lab.shape)
+    whole: F32 = np.rint(encoded * top).reshape(lab.shape)
+    return whole.astype(np.uint16) if deep else whole.astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -157,11 +158,11 @@ def transport(source: Palette, goal: Palette, *, evenness: float = 0.02, blur: f
     for _ in range(4):
         goals = _steady(source.colors, goals)
         goals = 0.5 * goals + 0.5 * _settled(goals, goal)
-    return goals.astype(np.float32)
+    return np.asarray(goals, np.float32)
 
 
 def _settled(goals: NDArray[np.float64], paint: Palette, reach: float = 0.08) -> NDArray[np.float64]:
-    """Shift each goal towards the paint around it (mean shift): between two paints there is nothing to copy."""
+    """Shift each goal towards the paint around it (mean shift): between paints is nothing to copy."""
     apart = (((goals[:, None] - paint.colors) * _SCALE) ** 2).sum(2)
     weight = np.sqrt(paint.mass) * np.exp(-(apart - apart.min(1, keepdims=True)) / (2 * reach**2))
     settled: NDArray[np.float64] = (weight / weight.sum(1, keepdims=True)) @ paint.colors
@@ -230,14 +231,13 @@ class ColorMap:
         return out
 
     def shares(self, toned: F32, reach: float = 0.06) -> F32:
-        """How much each colour has to say for each pixel of toned OKLab: float32 (pixels, K), rows sum to 1."""
+        """Each colour's say in each pixel of toned OKLab: float32 (pixels, K), rows sum to 1."""
         pixels = toned.reshape(-1, 3) * _SCALE
         colors = self.colors * _SCALE
         apart = (pixels**2).sum(1)[:, None] - 2 * pixels @ colors.T + (colors**2).sum(1)
         apart -= apart.min(1, keepdims=True)
         share = np.exp(apart * np.float32(-0.5 / reach**2))
-        share /= share.sum(1, keepdims=True)
-        return share
+        return np.asarray(share / share.sum(1, keepdims=True), np.float32)
 
 
 def fit_colors(frame: F32, style: F32, *, evenness: float = 0.02, tone: float = 0.2) -> ColorMap:

@@ -1,8 +1,8 @@
 """The weight-free renderer: a frame painted with patches of any style image.
 
 Guided patch synthesis in the line of Image Analogies (Hertzmann et al. 2001) and of Elad & Milanfar, "Style
-Transfer via Texture Synthesis" (2017): the frame's colours are first carried onto the style's, then its shapes
-are laid with strokes of the style from coarse to fine, then broad forms and small features are set right.
+Transfer via Texture Synthesis" (2017): the frame's colours are first carried onto the style's, then its
+shapes are laid with strokes of the style from coarse to fine, then broad forms and small features set right.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ import hashlib
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from propagate.arrays import check_image, check_map
-from propagate.synthesis import Guide, SynthesisOptions, synthesize
 from stylize.errors import MediaError, UsageError
 from stylize.render.finish import keep_colors, set_right
 from stylize.render.palette import ColorMap, fit_colors, oklab_to_rgb, rgb_to_oklab
 from stylize.render.protocol import Anchor, PaintedKey, Progress
-from stylize.render.structure import blur, busyness, detail_map, directions, flatten
+from stylize.render.strokes import STROKE, Held, Sitting, compose, enlarge, resized
+from stylize.render.structure import blur, busyness, detail_map, flatten
 from stylize.render.styles import StyleSheet, check_styles, lay_out
 
 if TYPE_CHECKING:
@@ -33,8 +32,6 @@ __all__ = ["PatchOptions", "PatchRenderer", "make_patch_renderer"]
 _WORK_PIXELS = 640 * 480
 """Strokes are composed at about this size; a larger frame gets them enlarged from the style itself."""
 _SMALLEST_FRAME = 16
-_STROKE = 4.0
-"""Pixels over which the style's colour is averaged: a stroke and its neighbours count as one colour."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +105,8 @@ class PatchRenderer:
         frame
             uint8 or uint16 (H, W, 3) RGB.
         anchors
-            Earlier painted keys of the shot, warped to this frame; where their confidence is high, this key takes
-            their strokes.
+            Earlier painted keys of the shot, warped to this frame; where their confidence is high, this key
+            takes their strokes.
         seed
             Another seed, other strokes.
         on_progress
@@ -139,15 +136,19 @@ class PatchRenderer:
         report = on_progress or (lambda _: None)
         full = rgb_to_oklab(frame)
         size = _working_size(height, width)
-        lab = _resized(full, size)
         sheet = lay_out(self.styles, size, self.options.stroke_scale)
-        held = _Held(anchors, size) if anchors else None
+        lab = resized(full, size)
         colors = self._colors(lab, sheet)
+        sitting = Sitting(colors, self.options.style_strength, anchors, seed)
         report(0.05)
-        strokes = self._strokes(lab, sheet, colors, held, seed, lambda share: report(0.05 + 0.85 * share))
-        painted = self._finished(full, strokes, colors)
+        share = 0.85 if size == (height, width) else 0.5
+        image, matches = compose(lab, sheet, sitting, lambda done: report(0.05 + share * done))
+        if size != (height, width):
+            sheet = lay_out(self.styles, (height, width), self.options.stroke_scale)
+            image = enlarge(full, sheet, sitting, matches, lambda done: report(0.55 + 0.35 * done))
+        painted = self._finished(full, rgb_to_oklab(image), colors)
         if anchors:
-            painted = _hold(painted, _Held(anchors, (height, width)))
+            painted = _hold(painted, Held(anchors, (height, width)))
         report(1.0)
         recipe = {**self.fingerprint(), "seed": seed, "anchors": len(anchors), "notices": list(sheet.notices)}
         return PaintedKey(oklab_to_rgb(painted, frame.dtype), recipe)
@@ -155,72 +156,27 @@ class PatchRenderer:
     def _colors(self, lab: F32, sheet: StyleSheet) -> ColorMap:
         style = rgb_to_oklab(sheet.image)
         # Only where the paint is calm is its colour one that a patch can be found for.
-        broad = blur(style, _STROKE)
-        calm = busyness(style, _STROKE)
+        calm = busyness(style, STROKE)
         pure = sheet.valid & (calm <= np.quantile(calm[sheet.valid], 0.7))
+        paint = blur(style, STROKE)[pure]
         every = max(int((lab.shape[0] * lab.shape[1] / 60_000) ** 0.5), 1)
-        paint = broad[pure]
+        seen = blur(lab, every / 2)[::every, ::every]
         evenness = 0.08 * self.options.palette_reach**1.7
-        return fit_colors(
-            blur(lab, every / 2)[::every, ::every], paint[:: max(len(paint) // 60_000, 1)], evenness=evenness
-        )
-
-    def _strokes(
-        self, lab: F32, sheet: StyleSheet, colors: ColorMap, held: _Held | None, seed: int, report: Progress
-    ) -> F32:
-        """Compose the strokes at working size: OKLab."""
-        unit = lab.shape[0] / 400
-        strength = self.options.style_strength
-        detail = detail_map(lab[..., 0], 2 * unit)
-        share = detail[..., None]
-        calm = share * flatten(lab, 1.5 + unit) + (1 - share) * flatten(lab, 2 + 4 * unit, 0.1)
-        wanted = colors(calm, calm)
-        style = rgb_to_oklab(sheet.image)
-        active = _busy_channels(style, wanted)
-        guides = [
-            Guide(_color_channels(blur(style, _STROKE)), _color_channels(blur(wanted, 1.0)), 3.5 - 2.5 * strength),
-            Guide(_color_channels(blur(style, 0.7)), _color_channels(wanted), 6.0 - 4.0 * strength, detail),
-            Guide(
-                _bytes(directions(style[..., 0], (2, 5, 10))),
-                _bytes(directions(wanted[..., 0], (2, 8, 24))),
-                1.1 - 0.5 * strength,
-            ),
-            Guide(*active, 0.4),
-        ]
-        if held is not None:
-            guides.append(Guide(sheet.image, held.image, 6.0, held.confidence))
-        options = SynthesisOptions(patch_size=5, uniformity=1200, search_vote_iters=4, patchmatch_iters=3, seed=seed)
-        made = synthesize(sheet.image, guides, options, source_valid=sheet.valid, on_progress=report)
-        return rgb_to_oklab(made.image)
+        return fit_colors(seen, paint[:: max(len(paint) // 60_000, 1)], evenness=evenness)
 
     def _finished(self, full: F32, strokes: F32, colors: ColorMap) -> F32:
-        height, width = full.shape[:2]
-        unit = height / 400
-        painted = _resized(strokes, (height, width))
+        """Set forms, features and colours right; OKLab at full size."""
+        unit = full.shape[0] / 400
         detail = detail_map(full[..., 0], 2 * unit)
         wanted = colors(full, flatten(full, 1 + unit, 0.08, 1))
-        painted = set_right(painted, wanted, detail, self.options.style_strength, unit)
+        painted = set_right(strokes, wanted, detail, self.options.style_strength, unit)
         return keep_colors(painted, full, self.options.keep_colors, unit)
 
 
-class _Held:
-    """Anchors joined, the surest first, at a given size."""
-
-    def __init__(self, anchors: Sequence[Anchor], size: tuple[int, int]) -> None:
-        image, confidence = anchors[0].image, anchors[0].confidence
-        for anchor in anchors[1:]:
-            surer = anchor.confidence > confidence
-            image = np.where(surer[..., None], anchor.image, image)
-            confidence = np.where(surer, anchor.confidence, confidence)
-        self.lab = _resized(rgb_to_oklab(image), size)
-        self.image = oklab_to_rgb(self.lab)
-        self.confidence = np.clip(_resized(confidence.astype(np.float32), size), 0, 1)
-
-
-def _hold(painted: F32, held: _Held) -> F32:
+def _hold(painted: F32, held: Held) -> F32:
     """Let the surest parts of the anchors stand as they are."""
     share = np.clip((held.confidence - 0.5) / 0.45, 0, 1)[..., None]
-    return (painted + share * (held.lab - painted)).astype(np.float32)
+    return np.asarray(painted + share * (held.lab - painted), np.float32)
 
 
 def make_patch_renderer(styles: Sequence[Image], options: Mapping[str, Any]) -> PatchRenderer:
@@ -238,33 +194,6 @@ def make_patch_renderer(styles: Sequence[Image], options: Mapping[str, Any]) -> 
 def _working_size(height: int, width: int) -> tuple[int, int]:
     scale = min((_WORK_PIXELS / (height * width)) ** 0.5, 1.0)
     return max(round(height * scale), _SMALLEST_FRAME), max(round(width * scale), _SMALLEST_FRAME)
-
-
-def _resized(array: F32, size: tuple[int, int]) -> F32:
-    if array.shape[:2] == size:
-        return array
-    how = cv2.INTER_AREA if size[0] < array.shape[0] else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(array, size[::-1], interpolation=how), np.float32)
-
-
-def _color_channels(lab: F32) -> Image:
-    """OKLab as three bytes, hue three times as loud as lightness."""
-    scaled = lab * np.array([255, 750, 750], np.float32) + np.array([0, 128, 128], np.float32)
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
-
-
-def _busy_channels(style: F32, wanted: F32) -> tuple[Image, Image]:
-    """Busyness of both pictures, each from its calm tenth to its busiest twentieth, as one byte."""
-    out = []
-    for lab in (style, wanted):
-        busy = busyness(lab, _STROKE)
-        low, high = np.quantile(busy[::4, ::4], (0.1, 0.95))
-        out.append(_bytes((busy - low) / max(high - low, 1e-4))[..., None])
-    return out[0], out[1]
-
-
-def _bytes(array: F32) -> Image:
-    return np.clip(np.rint(array * 255), 0, 255).astype(np.uint8)
 
 
 def _content(image: Image) -> str:

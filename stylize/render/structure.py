@@ -41,15 +41,16 @@ def flatten(lab: F32, radius: float, contrast: float = 0.05, rounds: int = 2) ->
     """
     out = lab
     for _ in range(rounds):
-        out = cv2.bilateralFilter(out, max(int(2 * radius) | 1, 3), contrast, radius)
-    return np.asarray(out, np.float32)
+        filtered = cv2.bilateralFilter(out, max(int(2 * radius) | 1, 3), contrast, radius)
+        out = np.asarray(filtered, np.float32)
+    return out
 
 
 def detail_map(lightness: F32, radius: float) -> F32:
     """Where small things matter: float32 (H, W), 0 on plain surfaces to 1 on eyes, mouths, lettering, edges.
 
-    Fine contrast, measured against its wider surroundings: a brow on smooth skin counts for more than one leaf
-    among a thousand leaves.
+    Fine contrast, measured against its wider surroundings: a brow on smooth skin counts for more than one
+    leaf among a thousand leaves.
 
     Parameters
     ----------
@@ -64,17 +65,17 @@ def detail_map(lightness: F32, radius: float) -> F32:
     near = blur(fine, 1.5 * radius)
     around = blur(fine, 12 * radius)
     standing_out = near / (0.6 * around + 0.012)
-    small = np.clip((standing_out - 0.6) / 1.6, 0, 1)
+    small = np.clip((standing_out - 0.6) / 1.6, 0, 1).astype(np.float32)
     # Between two eyes and a mouth lies a face.
-    return np.clip(np.maximum(small, 1.3 * blur(small, 4 * radius)), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(np.maximum(small, 1.3 * blur(small, 4 * radius)), 0, 1), np.float32)
 
 
 def directions(lightness: F32, reach: tuple[float, float, float]) -> F32:
     """Direction of what runs through each pixel: float32 (H, W, 2), each 0 to 1.
 
-    The channels hold the cosine and sine of twice the angle, around 0.5, smaller where nothing runs one way. From
-    the structure tensor (Bigün & Granlund 1987) averaged over three reaches, the wider ones weaker: on a plain
-    cheek the direction of the nearest strong contours prevails, as Litwinowicz (1997) lays strokes.
+    The channels hold the cosine and sine of twice the angle, around 0.5, smaller where nothing runs one way.
+    From the structure tensor (Bigün & Granlund 1987) averaged over three reaches, the wider ones weaker: on a
+    plain cheek the direction of the nearest strong contours prevails, as Litwinowicz (1997) lays strokes.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ def directions(lightness: F32, reach: tuple[float, float, float]) -> F32:
 
 
 def busyness(lab: F32, sigma: float) -> F32:
-    """How much goes on around each pixel: float32 (H, W), local standard deviation of OKLab within `sigma`."""
+    """How much goes on around each pixel: float32 (H, W), deviation of OKLab within `sigma` pixels."""
     loud = lab * np.array([1, 2, 2], np.float32)
     variance = blur(loud * loud, sigma) - blur(loud, sigma) ** 2
-    return np.sqrt(np.maximum(variance.sum(2), 0)).astype(np.float32)
+    return np.asarray(np.sqrt(np.maximum(variance.sum(2), 0)), np.float32)

@@ -86,7 +86,7 @@ def lay_out(styles: Sequence[Image], frame_size: tuple[int, int], stroke_scale: 
         height, width = style.shape[:2]
         if max(height, width) > LARGEST_SIDE:
             notices.append(
-                f"style {i + 1} is {width}x{height}; it was reduced to {LARGEST_SIDE} pixels on its longer side"
+                f"style {i + 1} is {width}x{height}; reduced to {LARGEST_SIDE} pixels on its longer side"
             )
         scale = stroke_scale * (1.6 * frame_size[0] * frame_size[1] / (height * width)) ** 0.5
         # Enlarged paint only gets blurred; strokes of a small style are left at most twice their size.
