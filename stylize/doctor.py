@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Check", "examine", "opencv_clash"]
+__all__ = ["Check", "examine", "opencv_clash", "spell"]
 
 OPENCV = (
     "opencv-python",
@@ -84,6 +84,12 @@ def examine(place: Path | None = None) -> list[Check]:
         lambda: _disk(place),
     )
     return [_guarded(check) for check in checks]
+
+
+def spell(check: Check) -> str:
+    """Return a finding as a person reads it."""
+    mark = {"ok": "ok", "absent": "-", "bad": "BAD"}[check.state]
+    return f"{mark:<4} {check.name:<9} {check.found}" + (f"\n     mend: {check.mend}" if check.mend else "")
 
 
 def opencv_clash(installed: Iterable[str]) -> Check:

@@ -1,133 +1,122 @@
-"""The command line's flags for settings: spelling, setting, help. Said once, imports nothing."""
+"""Every flag of the command line, said once: spelling, kind, help, and the setting behind it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-__all__ = ["FLAGS", "Flag"]
+__all__ = ["FLAGS", "Flag", "flags_of"]
 
 
 @dataclass(frozen=True)
 class Flag:
-    """A flag of the command line that sets options.
+    """A flag of the command line.
 
     Attributes
     ----------
     group
-        Flags of a group come together on every command that reads it.
+        Flags of a group come together on every command that takes it.
     spelling
-        As written: the long one first, then others that do the same.
-    settings
-        Full names of the settings that take the value.
+        As written: the long one first, then others that do the same; EbSynth's have one dash.
     kind
-        ``int``, ``float``, ``str`` or ``bool``.
+        ``int``, ``float``, ``str``, ``bool``, ``Path``, or ``list`` of one of these.
     help
         One line.
+    setting
+        Full name of the option that takes the value; empty for what belongs to one job only.
+    metavar
+        What stands for the value in the help.
     """
 
     group: str
-    spelling: tuple[str, ...]
-    settings: tuple[str, ...]
+    spelling: str
     kind: type
     help: str
+    setting: str = ""
+    metavar: str = ""
 
     @property
     def name(self) -> str:
         """The flag as an identifier."""
-        return self.spelling[0].partition("/")[0].lstrip("-").replace("-", "_")
+        return self.spelling.split()[0].partition("/")[0].lstrip("-").replace("-", "_")
 
 
-def _flag(group: str, spelling: str, setting: str, kind: type, text: str) -> Flag:
-    return Flag(group, tuple(spelling.split()), tuple(setting.split()), kind, text)
+def flags_of(*groups: str) -> list[Flag]:
+    """Return the flags of these groups, in the order of the groups."""
+    return [flag for group in groups for flag in FLAGS if flag.group == group]
 
 
-FLAGS = (
-    _flag(
-        "keys",
-        "--coverage",
-        "select.coverage",
-        float,
-        "Share of every shot that the keys must explain, 0 to 1.",
-    ),
-    _flag("keys", "--max-keys", "select.max_keys", int, "At most so many keys."),
-    _flag("keys", "--min-gap", "select.min_gap", int, "Least distance between keys, in frames."),
-    _flag("keys", "--max-gap", "select.max_gap", int, "Greatest distance between keys, in frames."),
-    _flag(
-        "keys", "--liveliness", "select.liveliness", float, "0 calm, as few keys as possible, to 1 lively."
-    ),
-    _flag(
-        "paint", "--style-strength", "patch.style_strength", float, "More gives bolder strokes, less detail."
-    ),
-    _flag(
-        "paint",
-        "--keep-colors",
-        "patch.keep_colors",
-        float,
-        "0 takes the style's colours, 1 keeps the clip's.",
-    ),
-    _flag(
-        "paint",
-        "--stroke-scale",
-        "patch.stroke_scale",
-        float,
-        "2 paints strokes twice as large, 0.5 finer ones.",
-    ),
-    _flag(
-        "paint",
-        "--palette-reach",
-        "patch.palette_reach",
-        float,
-        "More uses more of the style's colours, 0 to 1.",
-    ),
-    _flag("seed", "--seed", "synthesis.seed", int, "Same seed, same picture, on any number of threads."),
-    _flag("threads", "--threads", "synthesis.threads", int, "Processor threads; all of them by default."),
-    _flag("threads", "--backend", "synthesis.backend", str, "auto, cpu or cuda."),
-    _flag("output", "--quality", "output.quality", str, "Of a video: draft, high or best."),
-    _flag("output", "--image-format", "output.image_format", str, "Of a folder of images: png, tif or exr."),
-    _flag("output", "--metadata/--no-metadata", "output.metadata", bool, "Embed the recipe in the output."),
-    _flag(
-        "synth",
-        "--patch-size -patchsize",
-        "synthesis.patch_size",
-        int,
-        "Width of a patch: larger keeps more texture.",
-    ),
-    _flag(
-        "synth",
-        "--uniformity -uniformity",
-        "synthesis.uniformity",
-        float,
-        "Higher uses the style more evenly.",
-    ),
-    _flag(
-        "synth", "--pyramid-levels -pyramidlevels", "synthesis.pyramid_levels", int, "Sizes, coarse to fine."
-    ),
-    _flag(
+JOB = (
+    Flag("style", "--style", list[Path], "A picture to paint like; may repeat.", metavar="REF"),
+    Flag("output", "--output -o", Path, "A video's name, or a folder's for images.", metavar="OUT"),
+    Flag("project", "--project", Path, "Where the work is kept; beside the clip by default.", metavar="DIR"),
+    Flag("renderer", "--renderer", str, "Who paints the keys.", metavar="auto|patch|sd|files"),
+    Flag("handmade", "--keys", Path, "Keys painted by you, named by frame.", metavar="DIR"),
+    Flag("matte", "--matte", Path, "A video, or images by frame: white is styled.", metavar="M"),
+    Flag("range", "--start", str, "First frame: 10, seconds 2.5s or timecode.", metavar="T"),
+    Flag("range", "--end", str, "Where to stop, before this frame or time.", metavar="T"),
+    Flag("key", "--key", int, "Only the key of this frame.", metavar="N"),
+    Flag("maps", "--confidence", Path, "Also write how sure each pixel is.", metavar="DIR"),
+    Flag("maps", "--error", Path, "Also write how badly each pixel fits.", metavar="DIR"),
+    Flag("dry", "--dry-run", bool, "Say what would be done, and do nothing."),
+    Flag("json", "--json", bool, "One JSON object on stdout."),
+    Flag("yes", "--yes -y", bool, "Overwrite an existing output without asking."),
+)
+EBSYNTH = (
+    Flag("ebsynth", "--style -style", Path, "The painting.", metavar="S"),
+    Flag("ebsynth", "--guide -guide", list[Path], "What the style shows, and the target.", metavar="A B"),
+    Flag("ebsynth", "--weight -weight", list[float], "One per guide, in order.", metavar="W"),
+    Flag("ebsynth", "--style-weight -styleweight", float, "Of the style itself."),
+    Flag("ebsynth", "--output -output -o", Path, "The image to write.", metavar="OUT"),
+    Flag("ebsynth", "--error", Path, "Also write how badly each pixel fits.", metavar="MAP"),
+)
+SETTINGS = (
+    Flag("shots", "--cut", float, "Share of the picture that is new at a cut; 1 finds no cuts.", "shots.cut"),
+    Flag("keys", "--coverage", float, "Share of every shot that keys must explain.", "select.coverage"),
+    Flag("keys", "--max-keys", int, "At most so many keys.", "select.max_keys"),
+    Flag("keys", "--min-gap", int, "Least distance between keys, in frames.", "select.min_gap"),
+    Flag("keys", "--max-gap", int, "Greatest distance between keys, in frames.", "select.max_gap"),
+    Flag("keys", "--liveliness", float, "0 calm, few keys, to 1 lively.", "select.liveliness"),
+    Flag("paint", "--style-strength", float, "More: bolder strokes, less detail.", "patch.style_strength"),
+    Flag("paint", "--keep-colors", float, "0 the style's colours, 1 the clip's.", "patch.keep_colors"),
+    Flag("paint", "--stroke-scale", float, "2 strokes twice as large, 0.5 finer.", "patch.stroke_scale"),
+    Flag("paint", "--palette-reach", float, "More: more of the style's colours.", "patch.palette_reach"),
+    Flag("seed", "--seed", int, "Same seed, same picture, on any number of threads.", "synthesis.seed"),
+    Flag("synth", "--threads", int, "Processor threads; all of them by default.", "synthesis.threads"),
+    Flag("synth", "--backend", str, "auto, cpu or cuda.", "synthesis.backend"),
+    Flag("synth", "--patch-size -patchsize", int, "Larger keeps more texture.", "synthesis.patch_size"),
+    Flag("synth", "--uniformity -uniformity", float, "Higher uses the style evenly.", "synthesis.uniformity"),
+    Flag("synth", "--pyramid-levels -pyramidlevels", int, "From coarse to fine.", "synthesis.pyramid_levels"),
+    Flag(
         "synth",
         "--search-vote-iters -searchvoteiters",
-        "synthesis.search_vote_iters",
         int,
-        "Rounds on each size.",
+        "Rounds of search and vote on each level.",
+        "synthesis.search_vote_iters",
     ),
-    _flag(
+    Flag(
         "synth",
         "--patchmatch-iters -patchmatchiters",
-        "synthesis.patchmatch_iters",
         int,
-        "Searches in each round.",
+        "Sweeps in each search.",
+        "synthesis.patchmatch_iters",
     ),
-    _flag(
+    Flag(
         "synth",
         "--stop-threshold -stopthreshold",
+        float,
+        "Leave pixels alone that change by less.",
         "synthesis.stop_threshold",
-        int,
-        "Stop when pixels change less.",
     ),
-    _flag(
+    Flag(
         "synth",
         "--extra-pass-3x3 -extrapass3x3",
-        "synthesis.extra_pass_3x3",
         bool,
-        "A last pass for fine detail.",
+        "End with a pass of small patches.",
+        "synthesis.extra_pass_3x3",
     ),
+    Flag("write", "--quality", str, "Of a video: draft, high or best.", "output.quality"),
+    Flag("write", "--image-format", str, "Of a folder of images: png, tif or exr.", "output.image_format"),
+    Flag("write", "--metadata/--no-metadata", bool, "Embed the recipe in the output.", "output.metadata"),
 )
+FLAGS = (*JOB, *EBSYNTH, *SETTINGS)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stylize.render import PaintedKey, Renderer
     from stylize.settings import Settings
 
-__all__ = ["choose_renderer", "key_mark", "key_state", "paint_keys"]
+__all__ = ["choose_renderer", "key_mark", "key_states", "paint_keys"]
 
 DIFFUSION = ("sd",)
 """Renderers that need downloaded weights."""
@@ -61,12 +61,25 @@ def choose_renderer(name: str, styles: Sequence[Path], settings: Settings) -> Re
     return make_renderer(chosen, images, options)
 
 
-def key_state(project: Project, name: str, mark: str) -> str:
-    """Return what is there for the frame called `name`: ``given`` by hand, ``cached``, or ``to do``."""
-    if project.hand_painted(name) is not None:
-        return "given"
-    recipe = project.key_recipe(name)
-    return "cached" if recipe is not None and recipe.get("fingerprint") == mark else "to do"
+def key_states(
+    project: Project, clip: Clip, keys: Sequence[int], renderer: Renderer, seed: int
+) -> dict[int, tuple[str, Path]]:
+    """Return for each key of a shot whether it is ``given`` by hand, ``cached`` or ``to do``, and its file.
+
+    A key is painted to agree with those painted before it, so after one to do, all others are to do.
+    """
+    states: dict[int, tuple[str, Path]] = {}
+    fresh = True
+    for key in keys:
+        name = clip.info.names[key]
+        hand = project.hand_painted(name)
+        before = {clip.info.start + other: path for other, (_, path) in states.items()}
+        fresh = fresh and (
+            hand is not None or _is_cached(project, name, clip.info.start + key, renderer, seed, before)
+        )
+        state = "given" if hand is not None else "cached" if fresh else "to do"
+        states[key] = (state, hand or project.key_path(name))
+    return states
 
 
 def paint_keys(
@@ -76,11 +89,13 @@ def paint_keys(
     renderer: Renderer,
     seed: int,
     on_progress: Callable[[float], None],
+    last: int | None = None,
 ) -> dict[int, Path]:
     """Paint the keys of one shot, earlier ones guiding later ones, and return their files.
 
     Frames count from the start of the shot `clip`. What the artist painted is taken as it is; what the
     machine painted before from the same inputs is taken again.
+    With `last`, painting stops after that key.
     """
     files: dict[int, Path] = {}
     first = clip.info.start
@@ -90,12 +105,14 @@ def paint_keys(
         if hand is None:
             # Anchors are made from the keys painted before this one, so those say all that anchors depend on.
             before = {first + other: path for other, path in files.items()}
-            mark = key_mark(project, first + key, renderer, seed, before)
-            if key_state(project, name, mark) != "cached":
+            if not _is_cached(project, name, first + key, renderer, seed, before):
+                mark = key_mark(project, first + key, renderer, seed, before)
                 made = _paint(clip, key, files, renderer, seed, portion(on_progress, done, 1, len(keys)))
                 project.keep_key(name, made.image, {**made.recipe, "frame": name, "fingerprint": mark})
         files[key] = hand or project.key_path(name)
         on_progress((done + 1) / len(keys))
+        if key == last:
+            break
     return dict(sorted(files.items()))
 
 
@@ -103,6 +120,15 @@ def key_mark(project: Project, frame: int, renderer: Renderer, seed: int, before
     """Return a painting's fingerprint: frame, renderer with style and options, seed, keys painted before."""
     clip = project.info.fingerprint if project.info is not None else ""
     return fingerprint("paint", 1, clip, frame, renderer.fingerprint(), seed, before)
+
+
+def _is_cached(
+    project: Project, name: str, frame: int, renderer: Renderer, seed: int, before: Mapping[int, Path]
+) -> bool:
+    recipe = project.key_recipe(name)
+    return recipe is not None and recipe.get("fingerprint") == key_mark(
+        project, frame, renderer, seed, before
+    )
 
 
 def _paint(

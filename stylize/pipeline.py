@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stylize.errors import UsageError
 from stylize.job import Job, memory_of, open_work
 from stylize.output import check_place
 from stylize.progress import OnProgress, Overwrite, Watch, ignore
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from stylize.project import Project
 
-__all__ = ["Result", "run_job", "stylize_clip"]
+__all__ = ["Result", "paint_job", "run_job", "stylize_clip"]
 
 log = logging.getLogger(__name__)
 
@@ -147,6 +148,37 @@ def run_job(
             seconds = watch.finished()
             project.log("finished", output=str(work.place), seconds=seconds)
     return Result(work.place, len(layers), keyed.frames, keyed.renderer, seconds)
+
+
+def paint_job(
+    job: Job,
+    settings: Settings | Mapping[str, Any] | None = None,
+    only: int | None = None,
+    on_progress: OnProgress = ignore,
+) -> tuple[dict[str, Any], ...]:
+    """Paint the keys of a project and stop; return each key's frame, reason, kind and file.
+
+    Parameters
+    ----------
+    only
+        Frame of the one key to paint; with it are painted those that it must agree with.
+
+    Raises
+    ------
+    UsageError
+        If `only` is no key, or the keys are given as files.
+    """
+    watch = Watch(on_progress)
+    with open_work(job) as work:
+        options = settings_for(work.project, settings)
+        renderer = make_painter(work, options)
+        if renderer is None:
+            raise UsageError(
+                f"{work.project.root}: its keys are given as files; name a style to paint with: --style REF"
+            )
+        with work.project.lock() as project:
+            note_start(project, work.job, options)
+            return paint_stage(work, options, renderer, watch, only).notes
 
 
 def settings_for(project: Project, settings: Settings | Mapping[str, Any] | None) -> Settings:

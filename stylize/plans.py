@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stylize.project import Project
     from stylize.settings import Settings
 
-__all__ = ["Choice", "choose_keys", "cut_to", "known_shots", "read_plan", "save_plan"]
+__all__ = ["Choice", "choose_keys", "cut_to", "facts_of", "known_shots", "read_plan", "save_plan"]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def choose_keys(
 
     before = read_plan(project, whole.info)
     shots = known_shots(project, whole, settings, watch)
-    plan = before or new_plan(_facts(whole.info), shots)
+    plan = before or new_plan(facts_of(whole.info), shots)
     pieces = cut_to(shots, span)
     analyses = Analyses(project, whole, settings)
     with watch.stage("analysis") as share:
@@ -89,8 +89,10 @@ def choose_keys(
     elsewhere = [key for key in plan.keys if not span[0] <= key.frame < span[1]]
     plan = merge(replace(plan, shots=shots), [*chosen, *elsewhere], settings.select)
     save_plan(project, plan)
-    project.remember(shots=[[shot.start, shot.stop] for shot in shots])
-    return Choice(plan, pieces, tuple(chain.from_iterable(map(float, s.coverage) for s in selections)))
+    coverage = tuple(chain.from_iterable(map(float, s.coverage) for s in selections))
+    written = [[shot.start, shot.stop] for shot in shots]
+    project.remember(shots=written, coverage=round(sum(coverage) / len(coverage), 4))
+    return Choice(plan, pieces, coverage)
 
 
 def known_shots(project: Project, whole: Clip, settings: Settings, watch: Watch) -> tuple[Shot, ...]:
@@ -143,7 +145,7 @@ def read_plan(project: Project, info: ClipInfo) -> Plan | None:
         return None
     try:
         plan = parse_plan(project.plan_path.read_text(encoding="utf-8"))
-        plan.check_clip(_facts(info))
+        plan.check_clip(facts_of(info))
     except (ValueError, OSError) as error:
         raise UsageError(f"{project.plan_path}: {error}") from error
     return plan
@@ -211,7 +213,8 @@ def _select(
     ]
 
 
-def _facts(info: ClipInfo) -> ClipFacts:
+def facts_of(info: ClipInfo) -> ClipFacts:
+    """Return what a plan keeps of its clip."""
     from keyframes import ClipFacts
 
     return ClipFacts(Path(info.path).name, info.fingerprint, info.width, info.height, info.count)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from stylize.errors import UsageError
 from stylize.fingerprint import fingerprint
 from stylize.keyfiles import check_keys, find_keys
 from stylize.layers import carry_layer, layer_of, what_matters
@@ -95,35 +96,37 @@ def given_stage(work: Work, settings: Settings, watch: Watch) -> Keyed:
     return Keyed(shots, tuple(files), tuple(notes), (None,) * len(work.clip), "files")
 
 
-def paint_stage(work: Work, settings: Settings, renderer: Renderer, watch: Watch) -> Keyed:
-    """Choose the keys and have them painted."""
+def paint_stage(
+    work: Work, settings: Settings, renderer: Renderer, watch: Watch, only: int | None = None
+) -> Keyed:
+    """Choose the keys and have them painted; with `only`, just that frame's and those it must agree with."""
     choice = choose_keys(work.project, work.whole, work.span, settings, watch)
     keys = {key.frame: key for key in choice.plan.keys if work.span[0] <= key.frame < work.span[1]}
+    if only is not None and only not in keys:
+        raise UsageError(f"frame {only} is no key; make it one with: stylize keys add {work.job.clip} {only}")
     groups = by_shot(choice.shots, keys, work.whole)
-    files, done = [], 0
+    if only is not None:
+        groups = [
+            group if only - shot.start in group else {}
+            for shot, group in zip(choice.shots, groups, strict=True)
+        ]
+    files: list[dict[int, Path]] = []
     with watch.stage("paint") as share:
+        total, done = sum(len(group) for group in groups), 0
         for shot, group in zip(choice.shots, groups, strict=True):
-            part = portion(share, done, len(group), len(keys))
-            shown = work.whole[shot.start : shot.stop]
+            part, shown = portion(share, done, len(group), total), work.whole[shot.start : shot.stop]
+            last = None if only is None else only - shot.start
             files.append(
-                paint_keys(work.project, shown, list(group), renderer, settings.synthesis.seed, part)
+                paint_keys(work.project, shown, list(group), renderer, settings.synthesis.seed, part, last)
             )
             done += len(group)
     notes = []
     for shot, group in zip(choice.shots, files, strict=True):
         for index, path in group.items():
             key = keys[shot.start + index]
-            hand = path != work.project.key_path(work.whole.info.names[key.frame])
-            kind = "override" if hand else key.kind
-            notes.append(
-                {
-                    "frame": key.frame,
-                    "reason": key.reason,
-                    "kind": kind,
-                    "coverage": key.coverage,
-                    "file": str(path),
-                }
-            )
+            machine = path == work.project.key_path(work.whole.info.names[key.frame])
+            kind = key.kind if machine and work.project.key_recipe(path.stem) else "override"
+            notes.append({**asdict(key), "kind": kind, "file": str(path)})
     return Keyed(choice.shots, tuple(files), tuple(notes), choice.coverage, renderer.name)
 
 
