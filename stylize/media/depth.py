@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["to_8_bits", "to_16_bits", "unit_to_16_bits"]
+__all__ = ["swscale_white", "to_8_bits", "to_16_bits", "unit_to_16_bits"]
 
 
 def to_8_bits(image: NDArray[Any]) -> NDArray[np.uint8]:
@@ -28,3 +28,12 @@ def unit_to_16_bits(values: NDArray[Any]) -> NDArray[np.uint16]:
     """Return floats as uint16: 0 to 1 fills the range, what lies outside is clipped, NaN is 0."""
     scaled: NDArray[np.uint16] = np.round(np.clip(np.nan_to_num(values), 0, 1) * 65535).astype(np.uint16)
     return scaled
+
+
+def swscale_white(bits: int, full_range: bool) -> int:
+    """Return the 16-bit RGB code that swscale has for the white of deep YUV, both ways.
+
+    It shifts where it should scale: white is 255 times 256, or the file's largest code shifted up. Left
+    alone, whites would be grey by 0.4 %, and clips that are written from true whites brighter by as much.
+    """
+    return ((1 << bits) - 1) << (16 - bits) if full_range else 255 << 8

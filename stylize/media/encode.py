@@ -16,7 +16,7 @@ import numpy as np
 
 from stylize.errors import DeviceError
 from stylize.media.colour import output_tags, scale_matrix
-from stylize.media.depth import to_8_bits, to_16_bits
+from stylize.media.depth import swscale_white, to_8_bits, to_16_bits, unit_to_16_bits
 from stylize.media.ffmpeg import FFmpeg, find_ffmpeg
 from stylize.media.place import discard, partial_path, put, write_error
 from stylize.media.writer import Writer
@@ -67,6 +67,10 @@ class VideoWriter(Writer):
         self.kind = kind
         self.padding = (info.width % 2, info.height % 2) if kind.even else (0, 0)
         self._deep = info.bit_depth > 8
+        self._levels = None
+        if self._deep and kind.codec != "ffv1":
+            white = swscale_white(10, is_full_range(info, kind))
+            self._levels = unit_to_16_bits(np.arange(65536) / 65535 * white / 65535)
         self._times = output_times(info)
         self._tick = Fraction(1, info.time_base.denominator)
         self._partial = partial_path(out.absolute())
@@ -99,7 +103,9 @@ class VideoWriter(Writer):
         import av
 
         right, bottom = self.padding
-        pixels: NDArray[Any] = to_16_bits(frame) if self._deep else to_8_bits(frame)
+        pixels: NDArray[Any] = to_8_bits(frame) if not self._deep else to_16_bits(frame)
+        if self._levels is not None:
+            pixels = self._levels[pixels]
         if right or bottom:
             pixels = np.pad(pixels, ((0, bottom), (0, right), (0, 0)), mode="edge")
         try:
@@ -167,6 +173,11 @@ class VideoWriter(Writer):
             )
 
 
+def is_full_range(info: ClipInfo, kind: Deliverable) -> bool:
+    """Whether black is 0 in the output: as in the clip, but never in ProRes and always in RGB."""
+    return kind.codec == "ffv1" or (output_tags(info.colour).full_range and kind.codec != "prores_ks")
+
+
 def output_times(info: ClipInfo) -> list[int]:
     """Return the frames' times in units of 1 / (denominator of the time base); a range's begin at 0."""
     origin = info.pts[0] if info.is_range else 0
@@ -179,9 +190,7 @@ def encode_command(info: ClipInfo, kind: Deliverable, out: Path, tags: Path, qua
 
     colour, times = output_tags(info.colour), output_times(info)
     den = info.time_base.denominator
-    # ProRes has no word for full range, and RGB none for limited.
-    full = kind.codec == "ffv1" or (colour.full_range and kind.codec != "prores_ks")
-    span = "full" if full else "limited"
+    span = "full" if is_full_range(info, kind) else "limited"
     picture = ffmpeg.input("pipe:0", f="nut").video
     picture = picture.filter(
         "scale",

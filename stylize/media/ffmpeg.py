@@ -9,10 +9,9 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 import threading
 from collections import deque
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from stylize.errors import DeviceError, StylizeError, UsageError
 
@@ -76,18 +75,16 @@ class FFmpeg:
 
     def __init__(self, command: Sequence[str], what: Path) -> None:
         self.what = what
-        # In a group of its own, so that Ctrl-C reaches us alone and we decide what becomes of the file.
-        if sys.platform == "win32":
-            group: Any = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-        else:
-            group = {"start_new_session": True}
+        # In a group of its own, so that Ctrl-C reaches us alone and we decide what becomes of the file. The
+        # flag is Windows', the session everyone else's; each ignores the other's.
         try:
-            self._process: subprocess.Popen[bytes] = subprocess.Popen(
+            self._process = subprocess.Popen(
                 list(command),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                **group,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+                start_new_session=True,
             )
         except OSError as error:
             raise StylizeError(f"{command[0]} does not run: {error}; run `stylize doctor`") from error

@@ -6,13 +6,9 @@ from bisect import bisect_right
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from stylize.errors import MediaError
-from stylize.media.colour import HDR, swscale_matrix
-from stylize.media.depth import to_8_bits
+from stylize.media.convert import Converter
 from stylize.media.scan import open_container
-from stylize.media.tonemap import ToneMap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["VideoSource"]
 
-# swscale's flags. Its shortcuts from 8-bit video to RGB darken every frame by a code or two and are off by
-# more in strong colours; the exact ways cost 2 to 4 ms at 720p. To 16 bits it is exact anyway, and full
-# chroma breaks it (FFmpeg 8).
-_BILINEAR, _AREA, _FULL_CHROMA, _ACCURATE = 0x2, 0x20, 0x2000, 0x40000
 _CURSORS = 2  # one for a reader going forwards and one for a reader going backwards, as spans are painted
 _REACH = 12  # frames that are decoded on the way rather than sought over
 
@@ -46,9 +38,8 @@ class VideoSource:
         self.index, self.cache = index, cache
         self.info = index.info
         self._cursors: list[_Cursor] = []
-        deep = index.info.bit_depth > 8
-        self._hdr = ToneMap(index.info.colour.transfer) if index.info.colour.transfer in HDR else None
-        bytes_per_frame = self.info.width * self.info.height * (6 if deep else 3)
+        self._convert = Converter(index.info)
+        bytes_per_frame = self.info.width * self.info.height * (6 if self.info.bit_depth > 8 else 3)
         self._keep = max(1, cache.limit // 2 // bytes_per_frame)
 
     def read(self, index: int) -> Image:
@@ -58,7 +49,7 @@ class VideoSource:
             return held
         for at, frame in self._towards(index):
             if at > index - self._keep and at not in self.cache:
-                self.cache.put(at, self._convert(frame, None))
+                self.cache.put(at, self._convert.whole(frame))
         return self._found(index, self.cache.get(index))
 
     def small(self, index: int, width: int, height: int) -> Image:
@@ -69,7 +60,7 @@ class VideoSource:
             return held
         for at, frame in self._towards(index):
             if (at, width, height) not in self.cache:
-                self.cache.put((at, width, height), self._convert(frame, (width, height)))
+                self.cache.put((at, width, height), self._convert.small(frame, width, height))
         return self._found(index, self.cache.get(key))
 
     def close(self) -> None:
@@ -124,27 +115,6 @@ class VideoSource:
             cursor.enter(entry)
         self._cursors.append(cursor)
         return cursor
-
-    def _convert(self, frame: av.VideoFrame, size: tuple[int, int] | None) -> Image:
-        tags, turns = self.info.colour, round(self.info.rotation / 90) % 4
-        width, height = size or (self.info.width, self.info.height)
-        if turns % 2:
-            width, height = height, width
-        deep = self.info.bit_depth > 8 and (self._hdr is not None or not size)
-        image: NDArray[Any] = frame.reformat(
-            width=width,
-            height=height,
-            format="rgb48le" if deep else "rgb24",
-            src_colorspace=swscale_matrix(tags),
-            src_color_range=2 if tags.full_range else 1,
-            dst_color_range=2,
-            interpolation=(_AREA if size else _BILINEAR) | (0 if deep else _FULL_CHROMA | _ACCURATE),
-        ).to_ndarray()
-        if self._hdr:
-            image = self._hdr.apply(image)
-            if size:
-                image = to_8_bits(image)
-        return np.ascontiguousarray(np.rot90(image, turns))
 
 
 class _Cursor:
