@@ -1,4 +1,4 @@
-"""Keys of one shot that agree: which to paint first, what the finished ones say about the next, how well it went."""
+"""Keys of one shot that agree: which is painted first, what it tells the next, and how well they agree."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Agreement", "anchors_for", "measure_agreement", "paint_order", "paint_shot"]
 
 _NEIGHBOURS = 2
-"""Anchors come from this many finished keys, nearest first; those farther away show little that they do not."""
+"""Anchors come from this many finished keys, nearest first; those farther away show little besides."""
 _SHARED = 0.5
 """Confidence from which a place counts as the same surface in both keys."""
 

@@ -151,7 +151,7 @@ def _guides(lab: F32, sheet: StyleSheet, sitting: Sitting, zoom: float) -> list[
 
 
 def _enlarged_matches(matches: I32, size: tuple[int, int], source: tuple[int, int]) -> I32:
-    """Bring the match field to `size`: what shares a small pixel comes from neighbours in the larger style."""
+    """Bring the match field to `size`: what shares a small pixel comes from neighbours in the style."""
     zoom_y, zoom_x = size[0] / matches.shape[0], size[1] / matches.shape[1]
     y, x = np.mgrid[0 : size[0], 0 : size[1]]
     small_y = np.minimum((y / zoom_y).astype(np.int32), matches.shape[0] - 1)
