@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from render_pictures import portrait, strokes
+
+from stylize.render import Anchor, PaintedKey
+from stylize.render.consistency import anchors_for, measure_agreement, paint_order, paint_shot
+
+
+class Tinter:
+    """Paints by inverting; notes what it was given."""
+
+    name = "tinter"
+    version = "1"
+
+    def __init__(self):
+        self.anchors = []
+
+    def fingerprint(self):
+        return {}
+
+    def paint(self, frame, anchors=(), *, seed=0, on_progress=None):
+        self.anchors.append(len(anchors))
+        if on_progress is not None:
+            on_progress(1.0)
+        return PaintedKey(255 - frame, {"seed": seed})
+
+
+def test_order_is_from_the_middle_outwards():
+    assert paint_order([0, 10, 20, 30, 40]) == [20, 10, 30, 0, 40]
+    assert paint_order([7]) == [7]
+    assert paint_order([]) == []
+    assert sorted(paint_order([30, 10, 20, 0])) == [0, 10, 20, 30]
+
+
+def test_no_finished_key_no_anchor():
+    assert anchors_for(0, [portrait()], {}) == []
+
+
+def test_a_key_is_warped_to_where_its_surface_is():
+    frames = [portrait(), portrait(shift=6)]
+    painted = 255 - frames[0]
+    (anchor,) = anchors_for(1, frames, {0: painted})
+    assert anchor.image.shape == painted.shape
+    assert anchor.confidence.shape == painted.shape[:2]
+    sure = anchor.confidence > 0.8
+    assert sure.mean() > 0.4
+    off = np.abs(anchor.image[sure].astype(int) - (255 - frames[1])[sure])
+    assert np.median(off) < 6
+
+
+def test_only_the_nearest_keys_become_anchors():
+    frames = [portrait(shift=i) for i in range(5)]
+    painted = {i: frames[i] for i in (0, 1, 3, 4)}
+    assert len(anchors_for(2, frames, painted)) == 2
+
+
+def test_a_key_of_another_size_is_refused():
+    with pytest.raises(ValueError, match="painted key 1"):
+        anchors_for(0, [portrait(), portrait()], {1: portrait()[:50]})
+
+
+def test_agreement_is_measured_where_surface_is_shared():
+    image = strokes(size=(96, 128))
+    confidence = np.zeros((96, 128), np.float32)
+    confidence[:48] = 1
+    same = image.copy()
+    same[48:] = 255 - same[48:]
+    found = measure_agreement(image, [Anchor(same, confidence)])
+    assert found.difference == pytest.approx(0, abs=1e-3)
+    assert found.shared == pytest.approx(0.5)
+    assert measure_agreement(255 - image, [Anchor(same, confidence)]).difference > 5
+    assert np.isnan(measure_agreement(image, []).difference)
+    assert np.isnan(measure_agreement(image, [Anchor(same, np.zeros_like(confidence))]).difference)
+
+
+def test_a_shot_is_painted_key_by_key_around_what_is_there():
+    frames = [portrait(shift=i) for i in range(7)]
+    renderer = Tinter()
+    shares = []
+    made = dict(
+        paint_shot(frames, [0, 3, 6], renderer, seed=4, finished={3: frames[3]}, on_progress=shares.append)
+    )
+    assert sorted(made) == [0, 6]
+    assert renderer.anchors == [1, 2]
+    assert made[0].recipe["seed"] == 4
+    assert made[0].recipe["agreement"]["shared"] > 0
+    assert shares[-1] == 1.0
