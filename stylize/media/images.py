@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".webp", ".b
 """What a frame or key in a folder ends with; `read_image` itself looks at the content."""
 MAX_PIXELS = 1 << 28
 _EXIF_ORIENTATION = 0x0112
+_LIMIT = threading.Lock()  # Pillow's limit is a global
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
@@ -38,8 +41,11 @@ def image_size(path: str | Path) -> tuple[int, int]:
         from stylize.media.exr import exr_size
 
         return _bounded(place, *exr_size(place))
-    with _opened(place) as image:
+    with _opened(place) as image, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
         width, height = _bounded(place, *image.size)
+        if image.format == "TIFF":  # of which Pillow turns the size already, in some versions
+            width, height = image.tag_v2[256], image.tag_v2[257]
         turned = image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
         return (height, width) if turned else (width, height)
 
@@ -120,25 +126,27 @@ def _bounded(path: Path, width: int, height: int) -> tuple[int, int]:
 def _opened(path: Path) -> Any:
     """Open with Pillow, header only; its own limit on size gives way to ours."""
     from PIL import Image as Pillow
-    from PIL import UnidentifiedImageError
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
+    with _LIMIT, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        limit, Pillow.MAX_IMAGE_PIXELS = Pillow.MAX_IMAGE_PIXELS, None
+        try:
             return Pillow.open(path)
-    except Pillow.DecompressionBombError as error:
-        raise MediaError(f"{path} has too many pixels ({error}); make it smaller") from error
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise MediaError(f"{path} is no image that can be read: {_instead(path, error)}") from error
+        except (OSError, ValueError, SyntaxError) as error:
+            raise MediaError(f"{path} {_instead(path)}") from error
+        finally:
+            Pillow.MAX_IMAGE_PIXELS = limit
 
 
-def _instead(path: Path, error: Exception) -> str:
-    phrase = what_is(path)
-    if phrase is None or "image" in phrase:
-        return f"damaged ({str(error).split(chr(10))[0]}); save it again as PNG"
-    if "no video" in phrase:
-        return "neither PNG, JPEG, TIFF, EXR, WebP nor BMP; save it as PNG"
-    return phrase.replace("a video file", "a PNG or JPEG")
+def _instead(path: Path) -> str:
+    phrase = what_is(path) or ""
+    if "TIFF" in phrase:
+        return "is a TIFF that is cut off or of a rare kind; save it again, or as 16-bit PNG"
+    if " image; " in phrase:
+        return "is damaged at its beginning or cut off; save it again"
+    if not phrase or "no video" in phrase:
+        return "is no image: neither PNG, JPEG, TIFF, EXR, WebP nor BMP; save it as PNG"
+    return f"is no image: {phrase.replace('a video file', 'an image')}"
 
 
 def _is_deep(path: Path, image: Any) -> bool:
@@ -154,26 +162,39 @@ def _is_deep(path: Path, image: Any) -> bool:
 
 
 def _read(path: Path) -> Image:
-    from PIL import Image as Pillow
     from PIL import ImageOps
 
-    with _opened(path) as image:
+    with _opened(path) as image, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of Pillow, on metadata that it cannot read
         _bounded(path, *image.size)
         if getattr(image, "n_frames", 1) > 1 and image.format in ("GIF", "PNG", "WEBP"):
             raise MediaError(
                 f"{path} is an animation of {image.n_frames} frames; save the one that is meant as PNG"
             )
         try:
+            if image.format == "PNG":
+                _check_png(path.read_bytes())
             if _is_deep(path, image) and image.mode not in ("I;16", "I;16B", "I;16L", "F"):
-                # Pillow checks the file, OpenCV reads all 16 bits of it.
-                orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
+                # Pillow checks the file, OpenCV reads all 16 bits of it, and turns TIFF by itself.
+                orientation = 1 if image.format == "TIFF" else image.getexif().get(_EXIF_ORIENTATION, 1)
                 image.load()
                 return _oriented(_read_deep(path), orientation)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
-                return _as_array(path, ImageOps.exif_transpose(image))
-        except (OSError, SyntaxError, ValueError, EOFError, Pillow.DecompressionBombError) as error:
+            return _as_array(path, ImageOps.exif_transpose(image))
+        except (OSError, SyntaxError, ValueError, EOFError) as error:
             raise MediaError(f"{path} is damaged: {str(error).split(chr(10))[0]}; save it again") from error
+
+
+def _check_png(data: bytes) -> None:
+    """Raise ValueError unless every chunk is whole: decoders let a wrong byte in the pixels pass."""
+    at = 8
+    while data[at + 4 : at + 8] != b"IEND":
+        length = int.from_bytes(data[at : at + 4], "big")
+        body, check = data[at + 4 : at + 8 + length], data[at + 8 + length : at + 12 + length]
+        if len(check) < 4:
+            raise ValueError("it breaks off")
+        if zlib.crc32(body) != int.from_bytes(check, "big"):
+            raise ValueError(f"chunk {body[:4].decode('latin-1')} has a wrong checksum")
+        at += 12 + length
 
 
 def _as_array(path: Path, image: Any) -> Image:

@@ -35,7 +35,9 @@ def test_truncated_is_found_before_work(clips: Clips, name: str) -> None:
         assert any("truncated" in notice for notice in clip.info.notices)
 
 
-@pytest.mark.parametrize("name", ["cfr.mp4", "offset.mkv", "edit.mp4", "stream.ts", "fragments.mp4", "vfr.mp4", "rgb.mkv"])
+@pytest.mark.parametrize(
+    "name", ["cfr.mp4", "offset.mkv", "edit.mp4", "stream.ts", "fragments.mp4", "vfr.mp4", "rgb.mkv"]
+)
 def test_whole_is_not_called_truncated(clips: Clips, name: str) -> None:
     assert not any("truncated" in notice for notice in probe(clips(name)).notices)
 
@@ -50,7 +52,10 @@ def test_damage_in_the_middle_is_named_when_it_is_met(clips: Clips, tmp_path: Pa
     data[middle : middle + 3000] = bytes(3000)
     path = tmp_path / "damaged.mp4"
     path.write_bytes(data)
-    with open_clip(path) as clip, pytest.raises(MediaError, match=r"damaged at frame \d+ \(frame \d+ is the last good"):
+    with (
+        open_clip(path) as clip,
+        pytest.raises(MediaError, match=r"damaged at frame \d+ \(frame \d+ is the last good"),
+    ):
         for i in range(len(clip)):
             clip[i]
     with open_clip(path, allow_truncated=True) as clip:
@@ -79,7 +84,15 @@ def test_what_is_no_video_is_named(clips: Clips, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["two words.mp4", "it's \"quoted\".mp4", "-dash.mp4", "colon: take 2.mp4", "grün 日本 ß.mp4", "100%d #1.mp4"]
+    "name",
+    [
+        "two words.mp4",
+        'it\'s "quoted".mp4',
+        "-dash.mp4",
+        "colon: take 2.mp4",
+        "grün 日本 ß.mp4",
+        "100%d #1.mp4",
+    ],
 )
 def test_any_name_works(clips: Clips, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / name

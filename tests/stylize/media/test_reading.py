@@ -124,7 +124,8 @@ def test_ranges_and_views(clips: Clips) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "word"), [(60, None, "beyond the end"), (0, 61, "beyond"), ("3s", None, "beyond"), (5, 5, "no frame")]
+    ("start", "end", "word"),
+    [(60, None, "beyond the end"), (0, 61, "beyond"), ("3s", None, "beyond"), (5, 5, "no frame")],
 )
 def test_ranges_outside_the_clip_are_refused(clips: Clips, start: object, end: object, word: str) -> None:
     with pytest.raises(UsageError, match=word):
@@ -147,7 +148,9 @@ def test_backwards_through_a_long_gop_decodes_little(clips: Clips, monkeypatch: 
 
     entered: list[int] = []
     enter = video._Cursor.enter
-    monkeypatch.setattr(video._Cursor, "enter", lambda self, entry: (entered.append(entry), enter(self, entry))[1])
+    monkeypatch.setattr(
+        video._Cursor, "enter", lambda self, entry: (entered.append(entry), enter(self, entry))[1]
+    )
     frame_bytes = 128 * 96 * 3
     with open_clip(clips("longgop.mp4"), cache_bytes=frame_bytes * 80) as clip:
         assert [number_of(clip[i]) for i in range(199, -1, -1)] == list(range(199, -1, -1))
@@ -159,7 +162,9 @@ def test_reading_from_both_ends_keeps_two_decoders(clips: Clips, monkeypatch: py
 
     entered: list[int] = []
     enter = video._Cursor.enter
-    monkeypatch.setattr(video._Cursor, "enter", lambda self, entry: (entered.append(entry), enter(self, entry))[1])
+    monkeypatch.setattr(
+        video._Cursor, "enter", lambda self, entry: (entered.append(entry), enter(self, entry))[1]
+    )
     with open_clip(clips("longgop.mp4"), cache_bytes=128 * 96 * 3 * 100) as clip:
         for i in range(100):
             assert number_of(clip[i]) == i
@@ -189,4 +194,8 @@ def test_memory_does_not_grow_with_frames_read(clips: Clips) -> None:
 def test_fingerprint_is_of_the_content(clips: Clips, tmp_path: object) -> None:
     copy = clips("cfr.mp4").with_name("a copy.mp4")
     copy.write_bytes(clips("cfr.mp4").read_bytes())
-    assert probe(copy).fingerprint == probe(clips("cfr.mp4")).fingerprint != probe(clips("silent.mp4")).fingerprint
+    assert (
+        probe(copy).fingerprint
+        == probe(clips("cfr.mp4")).fingerprint
+        != probe(clips("silent.mp4")).fingerprint
+    )

@@ -1,0 +1,119 @@
+"""Folders of numbered images are clips."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stylize.errors import MediaError, UsageError
+from stylize.media import open_clip, probe, write_image
+from tests.stylize.media.make_clips import number_of, numbers, picture, write_sequence
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".exr"])
+def test_every_kind_from_any_start(tmp_path: Path, suffix: str) -> None:
+    with open_clip(write_sequence(tmp_path, suffix, start=1001)) as clip:
+        assert numbers(clip) == [0, 1, 2, 3, 4]
+        info = clip.info
+        assert info.is_sequence
+        assert info.names == ("f_1001", "f_1002", "f_1003", "f_1004", "f_1005")
+        assert (info.rate, info.pts) == (Fraction(24), (0, 1, 2, 3, 4))
+        assert clip[0].dtype == (np.uint16 if suffix == ".exr" else np.uint8)
+        assert clip.small(2, 64).shape == (48, 64, 3)
+        assert numbers(clip[2:4]) == [2, 3]
+
+
+def test_numbers_sort_as_numbers(tmp_path: Path) -> None:
+    for n in (8, 9, 10, 11):
+        write_image(tmp_path / f"shot2_{n}.png", picture(n), durable=False)
+    with open_clip(tmp_path) as clip:
+        assert numbers(clip) == [8, 9, 10, 11]
+
+
+def test_holes_are_named_held_or_black(tmp_path: Path) -> None:
+    write_sequence(tmp_path, count=12)
+    for n in (3, 7, 8):
+        (tmp_path / f"f_{n:04d}.png").unlink()
+    with pytest.raises(MediaError, match=r"lacks frames 3, 7-8;"):
+        open_clip(tmp_path)
+    with open_clip(tmp_path, missing="hold") as clip:
+        assert numbers(clip) == [0, 1, 2, 2, 4, 5, 6, 6, 6, 9, 10, 11]
+        assert clip.info.names[7] == "f_0007"
+        assert "7-8" in clip.info.notices[0]
+        held = clip.info.fingerprint
+    with open_clip(tmp_path, missing="black") as clip:
+        assert clip[3].max() == 0
+        assert clip.info.fingerprint != held
+    with pytest.raises(UsageError, match="error, hold, black"):
+        open_clip(tmp_path, missing="skip")
+
+
+def test_one_missing_frame_is_named_in_the_singular(tmp_path: Path) -> None:
+    write_sequence(tmp_path)
+    (tmp_path / "f_0002.png").unlink()
+    with pytest.raises(MediaError, match="lacks frame 2;"):
+        probe(tmp_path)
+
+
+def test_folders_that_are_no_clip(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="holds no image"):
+        open_clip(tmp_path)
+    write_image(tmp_path / "cover.png", picture(0))
+    with pytest.raises(MediaError, match="1 images and none has a number"):
+        open_clip(tmp_path)
+    write_sequence(tmp_path)
+    assert "without a number" in probe(tmp_path).notices[0]
+    write_image(tmp_path / "other_0001.png", picture(0))
+    with pytest.raises(MediaError, match="2 series"):
+        open_clip(tmp_path)
+
+
+def test_two_files_for_one_frame(tmp_path: Path) -> None:
+    write_image(tmp_path / "a1.png", picture(0))
+    write_image(tmp_path / "a01.png", picture(0))
+    with pytest.raises(MediaError, match="for one frame"):
+        open_clip(tmp_path)
+
+
+def test_differing_sizes_are_found_at_once(tmp_path: Path) -> None:
+    write_sequence(tmp_path)
+    write_image(tmp_path / "f_0003.png", picture(3, 64, 64))
+    with pytest.raises(MediaError, match=r"f_0003\.png is 64x64 and f_0000\.png is 128x96"):
+        open_clip(tmp_path)
+
+
+def test_a_damaged_image_in_the_middle_is_named(tmp_path: Path) -> None:
+    write_sequence(tmp_path)
+    path = tmp_path / "f_0002.png"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+    with open_clip(tmp_path) as clip:
+        assert number_of(clip[1]) == 1
+        with pytest.raises(MediaError, match=r"f_0002\.png is damaged"):
+            clip[2]
+
+
+def test_a_cut_off_image_is_found_at_once(tmp_path: Path) -> None:
+    write_sequence(tmp_path)
+    path = tmp_path / "f_0002.png"
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(MediaError, match=r"f_0002\.png is damaged"):
+        open_clip(tmp_path)
+
+
+def test_depths_may_be_mixed(tmp_path: Path) -> None:
+    write_sequence(tmp_path)
+    write_image(tmp_path / "f_0001.png", picture(1).astype(np.uint16) * 257)
+    with open_clip(tmp_path) as clip:
+        assert clip.info.bit_depth == 16
+        np.testing.assert_array_equal(clip[0], picture(0).astype(np.uint16) * 257)
+
+
+def test_fingerprint_sees_a_changed_image(tmp_path: Path) -> None:
+    before = probe(write_sequence(tmp_path)).fingerprint
+    write_image(tmp_path / "f_0002.png", picture(99))
+    assert probe(tmp_path).fingerprint != before
