@@ -35,7 +35,7 @@ def auto_keys(
     """Choose the keys of a clip, keep the plan, and return it as `list_keys` does."""
     with open_work(Job(clip, project=project, start=span[0], end=span[1])) as work, work.project.lock():
         options = load_settings(work.project.settings_path, settings)
-        choose_keys(work.project, work.whole, work.span, options, Watch(on_progress))
+        choose_keys(work.project, work.whole, work.span, options, Watch(on_progress), anew=True)
         return _listing(work)
 
 

@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING
 
 from stylize.errors import MediaError, ModelError, UsageError
 from stylize.fingerprint import fingerprint
+from stylize.keyfiles import read_key
 from stylize.media import read_image
-from stylize.progress import portion
 from stylize.render import make_renderer, renderer_names
+from stylize.render.consistency import paint_shot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from stylize.media import Clip
     from stylize.project import Project
-    from stylize.render import PaintedKey, Renderer
+    from stylize.render import Renderer
     from stylize.settings import Settings
 
-__all__ = ["choose_renderer", "key_mark", "key_states", "paint_keys"]
+__all__ = ["choose_renderer", "key_states", "paint_keys"]
 
 DIFFUSION = ("sd",)
 """Renderers that need downloaded weights."""
@@ -66,17 +67,17 @@ def key_states(
 ) -> dict[int, tuple[str, Path]]:
     """Return for each key of a shot whether it is ``given`` by hand, ``cached`` or ``to do``, and its file.
 
-    A key is painted to agree with those painted before it, so after one to do, all others are to do.
+    A painting depends on its frame, the renderer with style and options, and the seed. It also follows the
+    keys that were painted before it, but does not become stale with them: who changes one by hand, or adds
+    one, does not want the others changed.
     """
     states: dict[int, tuple[str, Path]] = {}
-    fresh = True
     for key in keys:
         name = clip.info.names[key]
         hand = project.hand_painted(name)
-        before = {clip.info.start + other: path for other, (_, path) in states.items()}
-        fresh = fresh and (
-            hand is not None or _is_cached(project, name, clip.info.start + key, renderer, seed, before)
-        )
+        recipe = project.key_recipe(name) if hand is None else None
+        mark = _mark(project, clip.info.start + key, renderer, seed)
+        fresh = recipe is not None and recipe.get("fingerprint") == mark
         state = "given" if hand is not None else "cached" if fresh else "to do"
         states[key] = (state, hand or project.key_path(name))
     return states
@@ -94,53 +95,29 @@ def paint_keys(
     """Paint the keys of one shot, earlier ones guiding later ones, and return their files.
 
     Frames count from the start of the shot `clip`. What the artist painted is taken as it is; what the
-    machine painted before from the same inputs is taken again.
-    With `last`, painting stops after that key.
+    machine painted before from the same inputs is taken again. With `last`, painting stops after that key.
     """
-    files: dict[int, Path] = {}
-    first = clip.info.start
-    for done, key in enumerate(keys):
-        name = clip.info.names[key]
-        hand = project.hand_painted(name)
-        if hand is None:
-            # Anchors are made from the keys painted before this one, so those say all that anchors depend on.
-            before = {first + other: path for other, path in files.items()}
-            if not _is_cached(project, name, first + key, renderer, seed, before):
-                mark = key_mark(project, first + key, renderer, seed, before)
-                made = _paint(clip, key, files, renderer, seed, portion(on_progress, done, 1, len(keys)))
-                project.keep_key(name, made.image, {**made.recipe, "frame": name, "fingerprint": mark})
-        files[key] = hand or project.key_path(name)
-        on_progress((done + 1) / len(keys))
-        if key == last:
-            break
-    return dict(sorted(files.items()))
+    states = key_states(project, clip, keys, renderer, seed)
+    there = {key: path for key, (state, path) in states.items() if state != "to do"}
+    if len(there) < len(keys) and last not in there:
+        frame = clip[keys[0]]
+        finished = {key: read_key(path, frame)[..., :3] for key, path in there.items()}
+        for key, made in paint_shot(
+            clip, keys, renderer, seed=seed, finished=finished, on_progress=on_progress
+        ):
+            for notice in made.recipe.get("notices", ()):
+                log.warning("%s", notice)
+            name = clip.info.names[key]
+            mark = _mark(project, clip.info.start + key, renderer, seed)
+            there[key] = project.keep_key(
+                name, made.image, {**made.recipe, "frame": name, "fingerprint": mark}
+            )
+            if key == last:
+                break
+    on_progress(1.0)
+    return dict(sorted(there.items()))
 
 
-def key_mark(project: Project, frame: int, renderer: Renderer, seed: int, before: Mapping[int, Path]) -> str:
-    """Return a painting's fingerprint: frame, renderer with style and options, seed, keys painted before."""
+def _mark(project: Project, frame: int, renderer: Renderer, seed: int) -> str:
     clip = project.info.fingerprint if project.info is not None else ""
-    return fingerprint("paint", 1, clip, frame, renderer.fingerprint(), seed, before)
-
-
-def _is_cached(
-    project: Project, name: str, frame: int, renderer: Renderer, seed: int, before: Mapping[int, Path]
-) -> bool:
-    recipe = project.key_recipe(name)
-    return recipe is not None and recipe.get("fingerprint") == key_mark(
-        project, frame, renderer, seed, before
-    )
-
-
-def _paint(
-    clip: Clip,
-    key: int,
-    files: Mapping[int, Path],
-    renderer: Renderer,
-    seed: int,
-    on_progress: Callable[[float], None],
-) -> PaintedKey:
-    frame = clip[key]
-    made = renderer.paint(frame, (), seed=seed, on_progress=on_progress)
-    for notice in made.recipe.get("notices", ()):
-        log.warning("%s", notice)
-    return made
+    return fingerprint("paint", 1, clip, frame, renderer.fingerprint(), seed)

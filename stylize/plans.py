@@ -55,7 +55,13 @@ def analyse_shot(
 
 
 def choose_keys(
-    project: Project, whole: Clip, span: tuple[int, int], settings: Settings, watch: Watch
+    project: Project,
+    whole: Clip,
+    span: tuple[int, int],
+    settings: Settings,
+    watch: Watch,
+    *,
+    anew: bool = False,
 ) -> Choice:
     """Find shots, look at them, choose keys, and write the plan; what a person put into the plan stays.
 
@@ -67,6 +73,9 @@ def choose_keys(
         The whole clip: plan and shots count from its first frame.
     span
         Frames [start, stop) that are worked on; the plan is left alone elsewhere.
+    anew
+        Choose again even where the plan has what was asked for. Otherwise a plan whose options and shots are
+        those of now is taken as it is: what a person added or took out is not made up for.
 
     Raises
     ------
@@ -83,8 +92,10 @@ def choose_keys(
     with watch.stage("analysis") as share:
         for index, piece in enumerate(pieces):
             analyses.of(piece, portion(share, index, 1, len(pieces)))
+    kept = before is not None and not anew and _answers(before, shots, pieces, settings.select)
     with watch.stage("keys"):
-        selections = _select(plan, pieces, analyses, settings.select)
+        choose = _measure if kept else _select
+        selections = choose(plan, pieces, analyses, settings.select)
     chosen = [key for selection in selections for key in selection.keys]
     elsewhere = [key for key in plan.keys if not span[0] <= key.frame < span[1]]
     plan = merge(replace(plan, shots=shots), [*chosen, *elsewhere], settings.select)
@@ -169,6 +180,29 @@ def save_plan(project: Project, plan: Plan) -> Plan:
 def _edited(project: Project, plan: Plan) -> bool:
     """Whether the plan's shots are not those that the machine wrote last: then a person changed them."""
     return [[shot.start, shot.stop] for shot in plan.shots] != project.about().get("shots")
+
+
+def _answers(plan: Plan, shots: Sequence[Shot], pieces: Sequence[Shot], options: SelectOptions) -> bool:
+    """Whether a plan is for these shots and options and has a key in every piece."""
+    held = all(any(piece.start <= key.frame < piece.stop for key in plan.keys) for piece in pieces)
+    return held and plan.options == options and tuple(plan.shots) == tuple(shots)
+
+
+def _measure(
+    plan: Plan, pieces: Sequence[Shot], analyses: Analyses, options: SelectOptions
+) -> list[Selection]:
+    """Take the plan's keys and find out what they explain: all other frames are banned for the while."""
+    from keyframes import select_keyframes
+
+    selections = []
+    for piece in pieces:
+        keys = {key.frame: key.kind for key in plan.keys if piece.start <= key.frame < piece.stop}
+        others = [frame for frame in range(piece.start, piece.stop) if frame not in keys]
+        asked = replace(options, min_gap=1, max_gap=None, max_keys=None)
+        selections.append(
+            select_keyframes(analyses.of(piece), asked, forced=keys, banned=others, offset=piece.start)
+        )
+    return selections
 
 
 def _select(

@@ -112,7 +112,7 @@ def paint_stage(
         ]
     files: list[dict[int, Path]] = []
     with watch.stage("paint") as share:
-        total, done = sum(len(group) for group in groups), 0
+        total, done = sum(map(len, groups)), 0
         for shot, group in zip(choice.shots, groups, strict=True):
             part, shown = portion(share, done, len(group), total), work.whole[shot.start : shot.stop]
             last = None if only is None else only - shot.start
