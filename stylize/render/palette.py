@@ -198,14 +198,14 @@ class ColorMap:
     colors, goals
         float32 (K, 3): colours of the toned frame and where they go.
     detail
-        Share of the variation around its colour that a pixel keeps, for lightness; half as much for hue.
+        Shares of the variation around its colour that a pixel keeps, for lightness and for hue.
     """
 
     tone: F32
     chroma: F32
     colors: F32
     goals: F32
-    detail: float = 0.7
+    detail: tuple[float, float] = (0.7, 0.35)
 
     def toned(self, lab: F32) -> F32:
         """`lab` with the style's tones and strength of colour, still in its own hues."""
@@ -222,7 +222,7 @@ class ColorMap:
         """
         toned, still = self.toned(lab), self.toned(calm)
         out = np.empty_like(toned)
-        kept = np.array([self.detail, self.detail / 2, self.detail / 2], np.float32)
+        kept = np.array([self.detail[0], self.detail[1], self.detail[1]], np.float32)
         for start in range(0, len(lab), 64):
             rows = slice(start, start + 64)
             share = self.shares(still[rows])
@@ -260,7 +260,9 @@ def fit_colors(frame: F32, style: F32, *, evenness: float = 0.02, tone: float = 
     # Means of several goals lie nearer to grey than any of them: give back what was lost on the way.
     vivid = [np.hypot(lab[:, 1], lab[:, 2]) for lab in (colors.colors, goals)]
     goals[:, 1:] *= np.clip(vivid[0] / np.maximum(vivid[1], 1e-3), 1, 1.5)[:, None]
-    return ColorMap(curve, chroma, colors.colors, goals)
+    colorful = [float(np.quantile(np.hypot(lab[..., 1], lab[..., 2]), 0.9)) for lab in (frame, style)]
+    hue_detail = 0.35 * min(colorful[1] / max(colorful[0], 1e-3), 1.0)
+    return ColorMap(curve, chroma, colors.colors, goals, (0.7, hue_detail))
 
 
 def _tone_curve(frame: F32, style: F32, tone: float) -> F32:
@@ -287,7 +289,8 @@ def _chroma_curve(frame: F32, style: F32) -> F32:
     at = np.array([0.25, 0.5, 0.75, 0.9, 0.98])
     have, want = np.quantile(frame, at), np.quantile(style, at)
     # Greys of the frame are no reason to grey its skin, nor vivid paint to make its greys bloom.
-    factor = np.clip(want / np.maximum(have, 0.015), 0.6, 2.2)
+    # Only the strongest colours are held back: what is weak already would lose its hue.
+    factor = np.clip(want / np.maximum(have, 0.015), [0.95, 0.95, 0.9, 0.75, 0.6], 2.2)
     have = np.maximum.accumulate(have + np.linspace(1e-5, 2e-5, len(at)))
     curve = np.maximum.accumulate(have * factor)
     have = np.concatenate([[0.0], have, [have[-1] + 0.5]])
