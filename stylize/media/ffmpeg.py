@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FFmpeg", "ffmpeg_version", "find_ffmpeg"]
 
+_ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
 _TAIL = 12  # lines of stderr that are kept for the message
 _FULL = ("No space left on device", "Disk quota exceeded", "not enough space on the disk")
 
@@ -118,7 +120,10 @@ class FFmpeg:
         self.kill(patience=5)
         said = " | ".join(self._tail) or "it said nothing"
         if any(words in said for words in _FULL):
-            return DeviceError(f"{self.what} cannot be written: the disk is full; free some space ({said})")
+            last = self._tail[-1]
+            return DeviceError(
+                f"{self.what} cannot be written: the disk is full; free some space (ffmpeg: {last})"
+            )
         return DeviceError(f"{self.what} cannot be written, ffmpeg failed: {said}")
 
     def kill(self, patience: float = 0) -> None:
@@ -144,5 +149,6 @@ class FFmpeg:
     def _read_stderr(self) -> None:
         assert self._process.stderr is not None  # noqa: S101 - Popen was given PIPE
         for line in self._process.stderr:
-            if text := line.decode(errors="replace").strip():
+            # Without the addresses that ffmpeg puts behind each part's name.
+            if text := _ADDRESS.sub("", line.decode(errors="replace")).strip():
                 self._tail.append(text)

@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 128, 96
 
 
 def picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
-    """A frame: its number in eight black or white bars above, a gradient that moves below; uint8 (H, W, 3)."""
+    """A frame: its number in eight black or white bars above, a moving gradient below; uint8 (H, W, 3)."""
     x, y = np.meshgrid(np.arange(width), np.arange(height))
     image = np.stack([(x * 2 + number * 3) % 256, (y * 2) % 256, (x + y + number) % 256], axis=2).astype(
         np.uint8
@@ -119,7 +119,7 @@ def _cut(source: str, share: float = 0.7) -> Recipe:
 
 
 def _made(*options: object, **named: object) -> Recipe:
-    return lambda out, get: make(out, *options, **named)  # type: ignore[arg-type]
+    return lambda out, _: make(out, *options, **named)  # type: ignore[arg-type]
 
 
 RECIPES: dict[str, Recipe] = {
@@ -133,7 +133,7 @@ RECIPES: dict[str, Recipe] = {
     "edit.mp4": lambda out, get: run("-ss", "1.1", "-i", get("cfr.mp4"), "-c", "copy", out),
     "interlaced.mp4": _made("-vf", f"{BT709},setfield=tff", *FAST, "-flags", "+ildct+ilme"),
     "ten.mp4": _made("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p10le"),
-    "white10.mkv": lambda out, get: run(
+    "white10.mkv": lambda out, _: run(
         "-f", "lavfi", "-i", "color=white:s=32x32:d=0.2", "-c:v", "ffv1", "-pix_fmt", "yuv444p10le", out
     ),
     "odd.webm": _made("-c:v", "libvpx-vp9", "-pix_fmt", "yuv420p", "-cpu-used", "8", width=129, height=97),
@@ -174,7 +174,7 @@ RECIPES: dict[str, Recipe] = {
     "pcm.mov": _made(sound=("-c:a", "pcm_s16le")),
     "mp3.mp4": _made(sound=("-c:a", "libmp3lame")),
     "flac.mkv": _made(sound=("-c:a", "flac")),
-    "song.m4a": lambda out, get: run("-f", "lavfi", "-i", "sine=duration=1", out),
+    "song.m4a": lambda out, _: run("-f", "lavfi", "-i", "sine=duration=1", out),
     "cut-silent.mp4": _cut("silent.mp4"),
     "cut-fragments.mp4": _cut("fragments.mp4"),
     "cut-offset.mkv": _cut("offset.mkv"),

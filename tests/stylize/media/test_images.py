@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,6 +13,9 @@ from stylize.errors import DeviceError, MediaError, UsageError
 from stylize.media import image_size, read_image, write_image
 from stylize.media import place as placing
 from tests.stylize.media.make_clips import picture
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
@@ -228,6 +231,6 @@ def test_unknown_suffix_and_bad_arrays_are_refused(tmp_path: Path) -> None:
         write_image(tmp_path / "a.png", np.zeros((4, 4, 3)))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="compression is 10"):
         write_image(tmp_path / "a.png", picture(1), compression=10)
+    (tmp_path / "file").touch()
     with pytest.raises(DeviceError, match="cannot be written"):
-        (tmp_path / "file").touch()
         write_image(tmp_path / "file" / "a.png", picture(1))

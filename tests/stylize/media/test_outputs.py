@@ -5,21 +5,30 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from stylize.errors import DeviceError, UsageError
 from stylize.media import check_output, open_clip, open_writer, probe
-from tests.stylize.media.conftest import Clips
 from tests.stylize.media.make_clips import write_sequence
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.stylize.media.conftest import Clips
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("out.avi", r"\.mp4, \.mov, \.webm, \.mkv"), ("out.mp5", r"did you mean \.mp4"), ("out.gif", "not written"),
-     ("out.png", "folder name for images"), ("out.MPG", "not written")],
-)  # fmt: skip
+    [
+        ("out.avi", r"\.mp4, \.mov, \.webm, \.mkv"),
+        ("out.mp5", r"did you mean \.mp4"),
+        ("out.gif", "not written"),
+        ("out.png", "folder name for images"),
+        ("out.MPG", "not written"),
+    ],
+)
 def test_unknown_kinds(clips: Clips, tmp_path: Path, name: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         check_output(tmp_path / name, probe(clips("sd.mp4")))

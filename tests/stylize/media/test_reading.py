@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
@@ -11,14 +12,34 @@ import pytest
 
 from stylize.errors import MediaError, UsageError
 from stylize.media import open_clip, probe, read_image
-from tests.stylize.media.conftest import Clips
 from tests.stylize.media.make_clips import VFR_TIMES, number_of, numbers, run
 
+if TYPE_CHECKING:
+    from tests.stylize.media.conftest import Clips
+
 SIXTY = [
-    "cfr.mp4", "silent.mp4", "ntsc.mp4", "vfr.mp4", "ten.mp4", "odd.webm", "odd444.mp4", "offset.mkv", "stream.ts",
-    "fragments.mp4", "opengop.mp4", "refresh.mp4", "hevc.mp4", "packed.avi", "h264.avi", "raw.h264", "vp8.webm",
-    "mpeg2.mpg", "rgb.mkv", "full.mp4", "anamorphic.mp4",
-]  # fmt: skip
+    "cfr.mp4",
+    "silent.mp4",
+    "ntsc.mp4",
+    "vfr.mp4",
+    "ten.mp4",
+    "odd.webm",
+    "odd444.mp4",
+    "offset.mkv",
+    "stream.ts",
+    "fragments.mp4",
+    "opengop.mp4",
+    "refresh.mp4",
+    "hevc.mp4",
+    "packed.avi",
+    "h264.avi",
+    "raw.h264",
+    "vp8.webm",
+    "mpeg2.mpg",
+    "rgb.mkv",
+    "full.mp4",
+    "anamorphic.mp4",
+]
 
 
 @pytest.mark.parametrize("name", SIXTY)

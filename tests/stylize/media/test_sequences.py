@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,6 +11,9 @@ import pytest
 from stylize.errors import MediaError, UsageError
 from stylize.media import open_clip, probe, write_image
 from tests.stylize.media.make_clips import number_of, numbers, picture, write_sequence
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".exr"])

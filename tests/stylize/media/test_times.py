@@ -16,12 +16,22 @@ NTSC = Fraction(30000, 1001)
 @pytest.mark.parametrize(
     ("text", "rate", "frame"),
     [
-        ("10", Fraction(25), 10), (7, Fraction(25), 7), ("2s", Fraction(25), 50), ("2.5 s", Fraction(24), 60),
-        (".5s", Fraction(24), 12), ("0.01s", Fraction(24), 1), ("0:02", Fraction(24), 48), ("1:00:00.5", Fraction(24), 86412),
-        ("00:00:02:12", Fraction(24), 60), ("00:01:00:00", NTSC, 1800), ("00:01:00;02", NTSC, 1800),
-        ("00:10:00;00", NTSC, 17982), ("01:00:00;00", Fraction(60000, 1001), 215784), ("1s", NTSC, 30),
+        ("10", Fraction(25), 10),
+        (7, Fraction(25), 7),
+        ("2s", Fraction(25), 50),
+        ("2.5 s", Fraction(24), 60),
+        (".5s", Fraction(24), 12),
+        ("0.01s", Fraction(24), 1),
+        ("0:02", Fraction(24), 48),
+        ("1:00:00.5", Fraction(24), 86412),
+        ("00:00:02:12", Fraction(24), 60),
+        ("00:01:00:00", NTSC, 1800),
+        ("00:01:00;02", NTSC, 1800),
+        ("00:10:00;00", NTSC, 17982),
+        ("01:00:00;00", Fraction(60000, 1001), 215784),
+        ("1s", NTSC, 30),
     ],
-)  # fmt: skip
+)
 def test_forms(text: str | int, rate: Fraction, frame: int) -> None:
     assert parse_time(text, rate) == frame
 
