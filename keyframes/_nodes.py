@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -37,10 +39,8 @@ class NodeChain:
         """Add the next frame of the shot, uint8 (H, W, 3)."""
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         if self._last is None:
-            empty = np.zeros((*image.shape[:2], 2), np.int16)
-            self._add(
-                image, (empty, empty[..., 0].astype(np.uint8), empty, empty[..., 0].astype(np.uint8)), 0.0
-            )
+            none, never = np.zeros((*_half(image.shape), 2), np.int16), np.zeros(image.shape[:2], np.uint8)
+            self._add(image, (none, never, none, never), 0.0)
         else:
             before, grey_before = self._last
             back, forth = self._estimate(grey, grey_before), self._estimate(grey_before, grey)
@@ -87,9 +87,21 @@ class NodeChain:
         return np.array(self._novelty, np.float32)
 
     def arrays(self) -> Nodes:
-        """Return the nodes' images, backward links with their certainty, forward links with theirs."""
-        back, back_sure, forth, forth_sure = (np.stack(part) for part in zip(*self._links, strict=True))
-        return np.stack(self._images), back, back_sure, forth, forth_sure
+        """Give away the nodes' images, backward links with their certainty, forward links with theirs."""
+        images = _stack(self._images)
+        columns: list[list[Any]] = [list(column) for column in zip(*self._links, strict=True)]
+        self._links.clear()
+        back, back_sure, forth, forth_sure = (_stack(column) for column in columns)
+        return images, back, back_sure, forth, forth_sure
+
+
+def _stack(arrays: list[Any]) -> NDArray[Any]:
+    """Stack arrays, freeing each as soon as it is copied: never twice the memory."""
+    whole = np.empty((len(arrays), *arrays[0].shape), arrays[0].dtype)
+    for i in range(len(arrays)):
+        whole[i] = arrays[i]
+        arrays[i] = None
+    return whole
 
 
 def _agreement(flow_ab: NDArray[np.float32], flow_ba: NDArray[np.float32], gap: float) -> _U8:
@@ -113,4 +125,10 @@ def _novelty(image: _U8, before: _U8, back: NDArray[np.float32], sure: _U8, colo
 
 
 def _pack(flow: NDArray[np.float32], sure: _U8) -> tuple[_I16, _U8]:
-    return np.clip(np.rint(flow * STEP), -32768, 32767).astype(np.int16), sure
+    height, width = _half(sure.shape)
+    small = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA)
+    return np.clip(np.rint(small * STEP), -32768, 32767).astype(np.int16), sure
+
+
+def _half(size: tuple[int, ...]) -> tuple[int, int]:
+    return (size[0] + 1) // 2, (size[1] + 1) // 2

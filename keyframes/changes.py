@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from propagate.arrays import Image
 
-__all__ = ["COLUMNS", "LAGS", "ChangeMeter"]
+__all__ = ["COLUMNS", "LAGS", "WINDOWS", "ChangeMeter"]
 
 LAGS = 6
 """A frame is compared with each of this many frames before it."""

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from keyframes._nodes import NodeChain
-from keyframes._trace import Nodes, add_ages, trace
+from keyframes._trace import Nodes, add_ages, mark_solid, trace
 from keyframes.options import AnalysisOptions
 from propagate.arrays import check_image
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["ShotAnalysis", "analyse"]
 
 _VERSION = 1
+_EFFORT = 400_000  # point steps spent per frame of the shot, about 10 ms of one core
+_FEWEST = 1024  # points of a frame at least
 _STOP_SHARE = 0.004  # a chain is dropped once fewer of its points than this are left
 
 
@@ -149,9 +151,12 @@ def analyse(frames: Iterable[Image], options: AnalysisOptions | None = None) -> 
     if chain is None:
         raise ValueError("there is no frame to analyse; hand in at least one")
     nodes = chain.arrays()
-    points, heft = _sample(nodes, options.points)
+    mark_solid(nodes[2])
+    mark_solid(nodes[4])
+    affordable = _EFFORT * chain.length // len(nodes[0]) ** 2
+    points, heft = _sample(nodes, min(options.points, max(affordable, _FEWEST)))
     reach = np.zeros((len(points), len(points), heft.shape[1]), np.uint64)
-    trace(nodes, points, options.colour, _STOP_SHARE, reach)
+    trace(nodes, points, options.colour, int(_STOP_SHARE * points.shape[1]), reach)
     height, width = nodes[0].shape[1:3]
     return ShotAnalysis(chain.length, chain.frames(), (height, width), points, heft, reach, chain.novelty())
 

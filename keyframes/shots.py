@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from keyframes.changes import COLUMNS, LAGS, ChangeMeter
+from keyframes.changes import COLUMNS, LAGS, WINDOWS, ChangeMeter
 from keyframes.options import ShotOptions
 from keyframes.words import Shot
 from propagate.arrays import check_image
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Shot", "ShotDetection", "detect_shots", "parse_scene_csv", "shots_from_scores"]
 
 F32 = NDArray[np.float32]
+_FADE = 16  # frames that a fade takes on either side of its empty middle
 
 
 @dataclass(frozen=True)
@@ -75,18 +76,15 @@ def detect_shots(frames: Iterable[Image], options: ShotOptions | None = None) ->
 def boundaries(scores: F32) -> F32:
     """Return how much a cut before each frame is supported: the least difference of any frame before and after."""
     lags = scores[:, :LAGS]
-    count = len(scores)
-    support = np.zeros(count, np.float32)
-    for t in range(1, count):
-        least = lags[t, 0]
-        for after in range(LAGS):
-            for before in range(1, LAGS + 1 - after):
-                if t + after < count and t - before >= 0:
-                    row = lags[t + after]
-                    # lags behind a quiet step were not measured: what a quiet step shows was there before
-                    if row[0] > 0 and row[after + before - 1] > 0:
-                        least = min(least, row[after + before - 1])
-        support[t] = least
+    support = lags[:, 0].copy()
+    support[:1] = 0
+    for t in np.flatnonzero(support):
+        for after in range(min(LAGS, len(lags) - t)):
+            row = lags[t + after]
+            for lag in range(after + 1, min(LAGS, t + after) + 1):
+                # longer lags were not measured behind a quiet step: what it shows was there before
+                if row[lag - 1] > 0:
+                    support[t] = min(support[t], row[lag - 1])
     return support
 
 
@@ -100,23 +98,53 @@ def shots_from_scores(scores: F32, options: ShotOptions | None = None) -> tuple[
     """
     options = options or ShotOptions()
     if scores.ndim != 2 or scores.shape[1] != len(COLUMNS):
-        raise ValueError(
-            f"scores have shape {scores.shape}; expected (frames, {len(COLUMNS)}) of this version"
-        )
+        raise ValueError(f"scores have shape {scores.shape}; expected (frames, {len(COLUMNS)}) of this version")
     count = len(scores)
     if count == 0:
         raise ValueError("there is no frame; a clip needs at least one")
     support = boundaries(scores)
-    found = {int(t): ("cut", float(support[t])) for t in np.flatnonzero(support >= options.cut)}
-    kept: list[int] = []
-    for t in sorted(found, key=lambda t: -found[t][1]):
-        if options.least <= t <= count - options.least and all(
-            abs(t - other) >= options.least for other in kept
-        ):
-            kept.append(t)
-    starts = [0, *sorted(kept)]
-    stops = [*starts[1:], count]
-    return tuple(Shot(a, b, found[a][0] if a else "start") for a, b in zip(starts, stops, strict=True))
+    # (how clear, where, what, how far around it nothing else is looked for)
+    found = [(3.0, t, "fade", reach) for t, reach in _fades(scores, options)]
+    found += [(1 + float(support[t]), int(t), "cut", 0) for t in np.flatnonzero(support >= options.cut)]
+    found += [(strength, t, "dissolve", width) for strength, t, width in _dissolves(scores, options)]
+    kept: list[tuple[int, str, int]] = []
+    for _, t, what, reach in sorted(found, key=lambda entry: (-entry[0], entry[1])):
+        clear = all(abs(t - other) > max(reach, far, options.least - 1) for other, _, far in kept)
+        if clear and options.least <= t <= count - options.least:
+            kept.append((t, what, reach))
+    begins = {0: "start", **{t: what for t, what, _ in sorted(kept)}}
+    stops = [*list(begins)[1:], count]
+    return tuple(Shot(start, stop, what) for (start, what), stop in zip(begins.items(), stops, strict=True))
+
+
+def _dissolves(scores: F32, options: ShotOptions) -> list[tuple[float, int, int]]:
+    """Return how clear, where and how wide the places are at which frames are a blend of what is before and after."""
+    blends = scores[:, LAGS : LAGS + len(WINDOWS)]
+    best = blends.max(axis=1)
+    found = []
+    for t in np.flatnonzero(best >= options.dissolve):
+        width = WINDOWS[int(blends[t].argmax())]
+        near = best[max(t - width, 0) : t + width + 1]
+        if best[t] >= near.max():
+            flat = np.flatnonzero(near >= 0.97 * best[t])  # the middle of a plateau
+            found.append((float(best[t]), int(max(t - width, 0) + flat.mean()), width))
+    return found
+
+
+def _fades(scores: F32, options: ShotOptions) -> list[tuple[int, int]]:
+    """Return the middles of empty stretches between pictures, and how far a fade reaches around them."""
+    contrast = scores[:, COLUMNS.index("contrast")]
+    empty = contrast < options.black * np.median(contrast)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], empty, [False]]).astype(np.int8)))
+    found = []
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        if start == 0 or stop == len(scores):
+            continue
+        lag = stop - start + 1
+        if lag <= LAGS and scores[stop, 0] > 0 and scores[stop, lag - 1] < options.cut:
+            continue  # a flash: what was before is there again
+        found.append((int(start + stop) // 2, int(stop - start) // 2 + _FADE))
+    return found
 
 
 def parse_scene_csv(text: str) -> list[Shot]:

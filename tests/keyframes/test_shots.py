@@ -1,0 +1,119 @@
+"""Cuts, dissolves and fades are found; flashes, flicker, grain, shake and motion are none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from keyframes.options import ShotOptions
+from keyframes.shots import detect_shots, parse_scene_csv, shots_from_scores
+from keyframes.words import Shot
+from tests import synthetic
+
+
+def starts(frames, options=None):
+    return [shot.start for shot in detect_shots(frames, options).shots]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_cut_is_found_where_it_is(seed):
+    at = 9 + seed
+    frames = synthetic.cut(synthetic.pan(at, seed=seed), synthetic.pan(14, (-1.0, 0.7), seed=seed + 50))
+    assert starts(frames) == [0, at]
+    disturbed = synthetic.noise(synthetic.flicker(synthetic.flash(frames, [4, at + 5]), seed=seed), seed=seed)
+    assert starts(disturbed) == [0, at]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        synthetic.still(20),
+        synthetic.pan(24, (6.0, 1.0)),
+        synthetic.zoom(24, 1.04),
+        synthetic.shake(24, 4.0),
+        synthetic.flash(synthetic.pan(24), [5, 11, 12, 18]),
+        synthetic.flicker(synthetic.pan(24), 0.12),
+        synthetic.noise(synthetic.pan(24), 12.0),
+        synthetic.occluder(30, 8, 20),
+        synthetic.reveal(24, 8),
+    ],
+    ids=["still", "pan", "zoom", "shake", "flashes", "flicker", "grain", "occluder", "reveal"],
+)
+def test_nothing_is_invented(frames):
+    assert starts(frames) == [0]
+
+
+@pytest.mark.parametrize("length", [6, 12, 20])
+def test_a_dissolve_is_found_near_its_middle(length):
+    frames = synthetic.dissolve(synthetic.pan(40, (0.7, 0.0), seed=1), synthetic.pan(40, (0.4, 0.3), seed=60), length)
+    shots = detect_shots(frames).shots
+    assert [shot.begins for shot in shots] == ["start", "dissolve"]
+    assert abs(shots[1].start - (40 - length / 2)) <= max(3, length / 4)
+
+
+def test_a_fade_through_black_is_one_boundary_in_the_black():
+    frames = synthetic.fade(synthetic.pan(40, seed=1), synthetic.pan(40, seed=60), 10, black=4)
+    shots = detect_shots(frames).shots
+    assert [shot.begins for shot in shots] == ["start", "fade"]
+    assert 38 <= shots[1].start <= 46
+
+
+def test_scores_are_enough_to_try_other_options():
+    frames = synthetic.cut(synthetic.pan(10, seed=1), synthetic.pan(10, seed=2))
+    found = detect_shots(frames)
+    assert shots_from_scores(found.scores) == found.shots
+    assert shots_from_scores(found.scores, ShotOptions(cut=1.0)) == (Shot(0, 20, "start"),)
+    assert found.boundary[10] > 0.7
+    assert np.delete(found.boundary, 10).max() < 0.3
+
+
+def test_shots_cover_the_clip_and_short_ones_are_joined():
+    frames = [f for seed in range(6) for f in synthetic.still(3, seed=seed)]
+    shots = detect_shots(frames, ShotOptions(least=5)).shots
+    assert shots[0].start == 0
+    assert shots[-1].stop == 18
+    assert all(a.stop == b.start for a, b in zip(shots, shots[1:], strict=False))
+    assert min(shot.stop - shot.start for shot in shots) >= 5
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_very_short_clips_are_one_shot(count):
+    assert detect_shots(synthetic.pan(count)).shots == (Shot(0, count, "start"),)
+
+
+def test_tiny_and_deep_frames_are_taken():
+    assert len(detect_shots([np.zeros((1, 1, 3), np.uint8)] * 3).shots) == 1
+    deep = [f.astype(np.uint16) * 257 for f in synthetic.cut(synthetic.still(8, seed=1), synthetic.still(8, seed=2))]
+    assert starts(deep) == [0, 8]
+
+
+def test_bad_input_is_named():
+    with pytest.raises(ValueError, match="no frame"):
+        detect_shots([])
+    with pytest.raises(ValueError, match="frame 0"):
+        detect_shots([np.zeros((4, 4), np.uint8)])
+    with pytest.raises(ValueError, match="expected \\(frames"):
+        shots_from_scores(np.zeros((3, 2), np.float32))
+    with pytest.raises(ValueError, match="cut is 0"):
+        ShotOptions(cut=0)
+
+
+SCENES = """Timecode List:,00:00:02.000
+Scene Number,Start Frame,Start Timecode,Start Time (seconds),End Frame,End Timecode
+1,1,00:00:00.000,0.000,50,00:00:02.000
+2,51,00:00:02.000,2.000,90,00:00:03.600
+"""
+
+
+def test_a_scene_list_is_read():
+    assert parse_scene_csv(SCENES) == [Shot(0, 50, "start"), Shot(50, 90, "cut")]
+    assert parse_scene_csv(SCENES.split("\n", 1)[1]) == [Shot(0, 50, "start"), Shot(50, 90, "cut")]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [("", "no scenes"), (SCENES.replace("51", "60"), "line 4"), (SCENES.replace(",90,", ",x,"), "line 4")],
+)
+def test_a_bad_scene_list_is_named(text, what):
+    with pytest.raises(ValueError, match=what):
+        parse_scene_csv(text)
