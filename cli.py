@@ -15,7 +15,8 @@ from typing import Annotated, Any
 import typer
 
 from stylize.errors import StylizeError, UsageError
-from stylize.flags import flags_of
+from stylize.flags import flags_of, pair_guides
+from stylize.progress import Notes
 
 ABOUT = "Paint a few frames of a clip, carry the paint to all others."
 app = typer.Typer(
@@ -28,7 +29,6 @@ Clip = Annotated[Path, typer.Argument(metavar="CLIP", help="A video, a folder of
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Images named by frame.")]
 Frame = Annotated[int, typer.Argument(min=0, metavar="FRAME")]
 Frames = Annotated[list[int], typer.Argument(min=0, metavar="FRAME...")]
-GUIDE = ("--guide", "-guide")
 
 
 def command(
@@ -70,15 +70,20 @@ def progress() -> Iterator[Callable[[str, float], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description:<10}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
-    with Progress(*columns, TimeRemainingColumn(), TimeElapsedColumn(), console=Console(stderr=True)) as bars:
-        tasks: dict[str, Any] = {}
+    bars = Progress(*columns, TimeRemainingColumn(), TimeElapsedColumn(), console=Console(stderr=True))
+    tasks: dict[str, Any] = {}
 
-        def show_stage(stage: str, share: float) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=1.0)
-            bars.update(tasks[stage], completed=min(share, 1.0))
+    def show_stage(stage: str, share: float) -> None:
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(stage, total=1.0)
+            bars.start()
+        bars.update(tasks[stage], completed=min(share, 1.0))
 
+    try:
         yield show_stage
+    finally:
+        if tasks:
+            bars.stop()
 
 
 def may_overwrite(yes: bool) -> Callable[[Path], bool]:
@@ -115,7 +120,7 @@ def top(version: Annotated[bool, typer.Option("--version", help="Print the versi
 
 @command(
     app, "run", "style", "output", "project", "renderer", "handmade", "matte", "range", "dry", "json", "yes",
-    "shots", "keys", "paint", "seed", "write",
+    "clip", "shots", "keys", "paint", "seed", "write",
 )  # fmt: skip
 def run(clip: Clip, ask: SimpleNamespace) -> None:
     """Stylize a clip: choose keys, paint them, carry the paint to all frames, write with its sound."""
@@ -135,7 +140,7 @@ def run(clip: Clip, ask: SimpleNamespace) -> None:
     return show(ask.json, asdict(result), [words])
 
 
-@command(keys_app, "auto", "project", "range", "json", "shots", "keys")
+@command(keys_app, "auto", "project", "range", "json", "clip", "shots", "keys")
 def keys_auto(clip: Clip, ask: SimpleNamespace) -> None:
     """Find shots and choose the frames to paint; keys set by hand stay."""
     from stylize.editing import auto_keys
@@ -199,7 +204,9 @@ def keys_export(clip: Clip, folder: Folder, ask: SimpleNamespace) -> None:
     show(ask.json, {"files": files}, files)
 
 
-@command(app, "paint", "key", "style", "project", "renderer", "json", "shots", "keys", "paint", "seed")
+@command(
+    app, "paint", "key", "style", "project", "renderer", "json", "clip", "shots", "keys", "paint", "seed"
+)
 def paint(clip: Clip, ask: SimpleNamespace) -> None:
     """Paint the keys only, to look at them or to change them by hand."""
     from stylize.job import Job
@@ -212,7 +219,7 @@ def paint(clip: Clip, ask: SimpleNamespace) -> None:
 
 
 @command(
-    app, "propagate", "handmade", "output", "matte", "range", "maps", "json", "yes", "shots", "write",
+    app, "propagate", "handmade", "output", "matte", "range", "maps", "json", "yes", "clip", "shots", "write",
     needs="keys output",
 )  # fmt: skip
 def propagate(clip: Clip, ask: SimpleNamespace) -> None:
@@ -270,19 +277,9 @@ def doctor(ask: SimpleNamespace) -> None:
     raise typer.Exit(int(any(check.state == "bad" for check in checks)))
 
 
-def pair_guides(arguments: Sequence[str]) -> list[str]:
-    """Spell ``--guide A B`` as ``--guide A --guide B``, since no repeatable flag takes two values."""
-    spelled: list[str] = []
-    for index, word in enumerate(arguments):
-        spelled.append(word)
-        if index and arguments[index - 1] in GUIDE and index + 1 < len(arguments):
-            spelled.append(GUIDE[0])
-    return spelled
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that the error tree gives."""
-    logging.basicConfig(level=logging.WARNING, format="stylize: %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, handlers=[Notes()], force=True)
     try:
         app(pair_guides(sys.argv[1:] if arguments is None else arguments))
     except StylizeError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -93,7 +93,7 @@ def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
     """
     settings, place, watch = settings or Settings(), Path(output), Watch(on_progress)
     with ExitStack() as stack:
-        clip = stack.enter_context(open_clip(frames, start=start, end=end))
+        clip = stack.enter_context(open_clip(frames, start=start, end=end, **asdict(settings.clip)))
         check_size(clip.info)
         check_place(place, clip, overwrite)
         files = find_keys(Path(keys), clip.info)

@@ -13,7 +13,6 @@ from stylize.keyfiles import check_keys, find_keys, read_key
 from stylize.media import write_image
 from stylize.plans import choose_keys, facts_of, read_plan, save_plan
 from stylize.progress import OnProgress, Overwrite, Watch, allowed, ignore
-from stylize.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,9 +32,11 @@ def auto_keys(
     on_progress: OnProgress = ignore,
 ) -> dict[str, Any]:
     """Choose the keys of a clip, keep the plan, and return it as `list_keys` does."""
-    with open_work(Job(clip, project=project, start=span[0], end=span[1])) as work, work.project.lock():
-        options = load_settings(work.project.settings_path, settings)
-        choose_keys(work.project, work.whole, work.span, options, Watch(on_progress), anew=True)
+    with (
+        open_work(Job(clip, project=project, start=span[0], end=span[1]), settings) as work,
+        work.project.lock(),
+    ):
+        choose_keys(work.project, work.whole, work.span, work.settings, Watch(on_progress), anew=True)
         return _listing(work)
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["FLAGS", "Flag", "flags_of"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["FLAGS", "Flag", "flags_of", "pair_guides"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,16 @@ def flags_of(*groups: str) -> list[Flag]:
     return [flag for group in groups for flag in FLAGS if flag.group == group]
 
 
+def pair_guides(arguments: Sequence[str]) -> list[str]:
+    """Spell ``--guide A B`` as ``--guide A --guide B``, since no repeatable flag takes two values."""
+    spelled: list[str] = []
+    for index, word in enumerate(arguments):
+        spelled.append(word)
+        if index and arguments[index - 1] in ("--guide", "-guide") and index + 1 < len(arguments):
+            spelled.append("--guide")
+    return spelled
+
+
 JOB = (
     Flag("style", "--style", list[Path], "A picture to paint like; may repeat.", metavar="REF"),
     Flag("output", "--output -o", Path, "A video's name, or a folder's for images.", metavar="OUT"),
@@ -71,6 +85,9 @@ EBSYNTH = (
     Flag("ebsynth", "--error", Path, "Also write how badly each pixel fits.", metavar="MAP"),
 )
 SETTINGS = (
+    Flag("clip", "--missing", str, "For holes in a sequence: error, hold or black.", "clip.missing"),
+    Flag("clip", "--allow-truncated", bool, "Use what there is of a broken video.", "clip.allow_truncated"),
+    Flag("clip", "--assume-matrix", str, "Of untagged video: bt601, bt709, bt2020.", "clip.assume_matrix"),
     Flag("shots", "--cut", float, "Share of the picture that is new at a cut; 1 finds no cuts.", "shots.cut"),
     Flag("keys", "--coverage", float, "Share of every shot that keys must explain.", "select.coverage"),
     Flag("keys", "--max-keys", int, "At most so many keys.", "select.max_keys"),

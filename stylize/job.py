@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,11 @@ from stylize.errors import MediaError, UsageError
 from stylize.mattes import open_matte
 from stylize.media import open_clip
 from stylize.output import default_place
-from stylize.project import Project, project_place
+from stylize.project import SETTINGS_FILE, Project, project_place
+from stylize.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from stylize.mattes import MatteClip
     from stylize.media import Clip, ClipInfo
@@ -63,7 +64,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Work:
-    """An opened job: the clip, the range of it to work on, the project, the matte, the output's place."""
+    """An opened job: clip, range to work on, project, matte, the output's place, and the settings."""
 
     job: Job
     whole: Clip
@@ -71,6 +72,7 @@ class Work:
     project: Project
     mattes: MatteClip | None
     place: Path
+    settings: Settings
 
     @property
     def span(self) -> tuple[int, int]:
@@ -88,8 +90,13 @@ def open_project(path: Path, place: Path | None = None) -> tuple[Path, Path]:
 
 
 @contextmanager
-def open_work(job: Job) -> Iterator[Work]:
+def open_work(job: Job, settings: Settings | Mapping[str, Any] | None = None) -> Iterator[Work]:
     """Open what `job` names; writes nothing.
+
+    Parameters
+    ----------
+    settings
+        All of them, or some by full name over those of the project and the user.
 
     Raises
     ------
@@ -99,15 +106,18 @@ def open_work(job: Job) -> Iterator[Work]:
         If the project is another clip's, a newer version's, or no project.
     """
     path, root = open_project(job.clip, job.project)
-    with open_clip(path) as whole:
+    options = settings if isinstance(settings, Settings) else load_settings(root / SETTINGS_FILE, settings)
+    reading = asdict(options.clip)
+    with open_clip(path, **reading) as whole:
         check_size(whole.info)
         project = Project.open(root, whole.info)
         asked = _with_memory(job, project.about().get("inputs", {}))
         ranged = job.start is not None or job.end is not None
-        clip = open_clip(path, start=job.start, end=job.end) if ranged else whole
+        clip = open_clip(path, start=job.start, end=job.end, **reading) if ranged else whole
         mattes = open_matte(asked.matte, clip.info) if asked.matte else None
         try:
-            yield Work(asked, whole, clip, project, mattes, job.output or default_place(project, clip.info))
+            place = job.output or default_place(project, clip.info)
+            yield Work(asked, whole, clip, project, mattes, place, options)
         finally:
             if mattes is not None:
                 mattes.close()

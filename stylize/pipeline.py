@@ -13,7 +13,6 @@ from stylize.job import Job, memory_of, open_work
 from stylize.output import check_place
 from stylize.progress import OnProgress, Overwrite, Watch, ignore
 from stylize.report import keep_facts, write_report
-from stylize.settings import Settings, load_settings
 from stylize.stages import (
     carry_stage,
     gather_facts,
@@ -27,7 +26,8 @@ from stylize.stages import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from stylize.project import Project
+    from stylize.job import Work
+    from stylize.settings import Settings
 
 __all__ = ["Result", "paint_job", "run_job", "stylize_clip"]
 
@@ -129,19 +129,15 @@ def run_job(
 ) -> Result:
     """Do `job`; see `stylize_clip`."""
     watch = Watch(on_progress)
-    with open_work(job) as work:
-        options = settings_for(work.project, settings)
+    with open_work(job, settings) as work:
         check_place(work.place, work.clip, overwrite, work.project)
-        renderer = make_painter(work, options)
+        renderer = make_painter(work)
         with work.project.lock() as project:
-            note_start(project, work.job, options)
-            if renderer is None:
-                keyed = given_stage(work, options, watch)
-            else:
-                keyed = paint_stage(work, options, renderer, watch)
-            layers = carry_stage(work, options, keyed, watch)
-            recipe = make_recipe(work, options, keyed)
-            write_stage(work, options, layers, json.dumps(recipe, ensure_ascii=False, default=str), watch)
+            note_start(work)
+            keyed = given_stage(work, watch) if renderer is None else paint_stage(work, renderer, watch)
+            layers = carry_stage(work, keyed, watch)
+            recipe = make_recipe(work, keyed)
+            write_stage(work, layers, json.dumps(recipe, ensure_ascii=False, default=str), watch)
             with watch.stage("report"):
                 keep_facts(project, gather_facts(work, keyed, layers, recipe, watch.finished()))
                 write_report(project)
@@ -169,29 +165,24 @@ def paint_job(
         If `only` is no key, or the keys are given as files.
     """
     watch = Watch(on_progress)
-    with open_work(job) as work:
-        options = settings_for(work.project, settings)
-        renderer = make_painter(work, options)
+    with open_work(job, settings) as work:
+        renderer = make_painter(work)
         if renderer is None:
             raise UsageError(
                 f"{work.project.root}: its keys are given as files; name a style to paint with: --style REF"
             )
-        with work.project.lock() as project:
-            note_start(project, work.job, options)
-            return paint_stage(work, options, renderer, watch, only).notes
+        with work.project.lock():
+            note_start(work)
+            return paint_stage(work, renderer, watch, only).notes
 
 
-def settings_for(project: Project, settings: Settings | Mapping[str, Any] | None) -> Settings:
-    """Return `settings` themselves, or those of project and user with some of them over."""
-    return settings if isinstance(settings, Settings) else load_settings(project.settings_path, settings)
-
-
-def note_start(project: Project, job: Job, settings: Settings) -> None:
+def note_start(work: Work) -> None:
     """Tell what changed since the last run, and remember what this one was asked."""
-    for change in project.note_settings(settings.to_dict()):
+    asked = memory_of(work.job)
+    for change in work.project.note_settings(work.settings.to_dict()):
         log.warning("changed since the last run: %s", change)
-    project.remember(inputs=memory_of(job))
-    project.log("started", **memory_of(job))
+    work.project.remember(inputs=asked)
+    work.project.log("started", **asked)
 
 
 def _path(path: str | Path | None) -> Path | None:

@@ -9,7 +9,6 @@ from stylize.keyfiles import check_keys, find_keys
 from stylize.layers import layer_of
 from stylize.output import check_place
 from stylize.paint import key_states
-from stylize.pipeline import settings_for
 from stylize.plans import Analyses, cut_to, known_shots, read_plan
 from stylize.progress import Step, Watch
 from stylize.shots import by_shot, find_shots
@@ -36,10 +35,10 @@ def preview(job: Job, settings: Settings | Mapping[str, Any] | None = None) -> l
     StylizeError
         What the run would raise before its work starts.
     """
-    with open_work(job) as work:
-        options = settings_for(work.project, settings)
+    with open_work(job, settings) as work:
+        options = work.settings
         check_place(work.place, work.clip, overwrite=True)
-        renderer = make_painter(work, options)
+        renderer = make_painter(work)
         info = work.clip.info
         shots_known = work.project.cached("shots", find_shots, work.whole, options.shots).exists()
         steps = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["OnProgress", "Overwrite", "Step", "Watch", "allowed", "ignore", "portion"]
+__all__ = ["Notes", "OnProgress", "Overwrite", "Step", "Watch", "allowed", "ignore", "portion"]
 
 OnProgress: TypeAlias = Callable[[str, float], None]
 """Called with the stage's name and its finished share, 0 to 1."""
@@ -22,6 +24,14 @@ Overwrite: TypeAlias = "bool | Callable[[Path], bool]"
 
 def ignore(stage: str, share: float) -> None:
     """Tell nobody."""
+
+
+class Notes(logging.Handler):
+    """Writes what this package logs to stderr as it is at that moment, so that it does not run into bars."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        sys.stderr.write(f"note: {record.getMessage()}\n")
 
 
 def allowed(overwrite: Overwrite, path: Path) -> bool:

@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from propagate.arrays import Image
     from stylize.media import ClipInfo
 
-__all__ = ["SCHEMA", "Layer", "Project", "project_place"]
+__all__ = ["SCHEMA", "SETTINGS_FILE", "Layer", "Project", "project_place"]
 
 SCHEMA = "stylize-project.1"
+SETTINGS_FILE = "stylize.toml"
 T = TypeVar("T")
 
 
@@ -146,7 +147,7 @@ class Project:
     @property
     def settings_path(self) -> Path:
         """The project's settings, stylize.toml."""
-        return self.root / "stylize.toml"
+        return self.root / SETTINGS_FILE
 
     @property
     def report_path(self) -> Path:

@@ -26,9 +26,18 @@ if TYPE_CHECKING:
     from propagate import PropagateOptions, SynthesisOptions
     from stylize.render.patch import PatchOptions
 
-__all__ = ["SECTIONS", "OutputOptions", "Settings", "describe", "load_settings", "user_settings_path"]
+__all__ = [
+    "SECTIONS",
+    "ClipOptions",
+    "OutputOptions",
+    "Settings",
+    "describe",
+    "load_settings",
+    "user_settings_path",
+]
 
 SECTIONS: Final = {
+    "clip": "stylize.settings:ClipOptions",
     "shots": "keyframes:ShotOptions",
     "analysis": "keyframes:AnalysisOptions",
     "select": "keyframes:SelectOptions",
@@ -38,6 +47,33 @@ SECTIONS: Final = {
     "output": "stylize.settings:OutputOptions",
 }
 """Section of stylize.toml → the dataclass that holds its options, imported when settings are made."""
+
+
+@dataclass(frozen=True)
+class ClipOptions:
+    """How the clip is read.
+
+    Attributes
+    ----------
+    missing
+        What stands for a number that an image sequence lacks: ``error`` refuses, ``hold`` repeats the frame
+        before, ``black`` is black.
+    allow_truncated
+        Use what there is of a video that breaks off.
+    assume_matrix
+        ``bt601``, ``bt709`` or ``bt2020`` for a video that does not tag its colours; the wrong one turns reds
+        and greens.
+    """
+
+    missing: Literal["error", "hold", "black"] = "error"
+    allow_truncated: bool = False
+    assume_matrix: Literal["bt601", "bt709", "bt2020"] | None = None
+
+    def __post_init__(self) -> None:
+        if self.missing not in ("error", "hold", "black"):
+            raise ValueError(f"missing is {self.missing!r}; choose 'error', 'hold' or 'black'")
+        if self.assume_matrix not in (None, "bt601", "bt709", "bt2020"):
+            raise ValueError(f"assume_matrix is {self.assume_matrix!r}; choose 'bt601', 'bt709' or 'bt2020'")
 
 
 @dataclass(frozen=True)
@@ -75,6 +111,7 @@ def _defaults(section: str) -> Any:
 class Settings:
     """All options of a run, one frozen group per room."""
 
+    clip: ClipOptions = field(default_factory=ClipOptions)
     shots: ShotOptions = field(default_factory=partial(_defaults, "shots"))
     analysis: AnalysisOptions = field(default_factory=partial(_defaults, "analysis"))
     select: SelectOptions = field(default_factory=partial(_defaults, "select"))

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from stylize.progress import Watch
     from stylize.project import Layer
     from stylize.render import Renderer
-    from stylize.settings import Settings
 
 __all__ = [
     "Keyed",
@@ -68,21 +67,21 @@ class Keyed:
         return tuple(note["frame"] for note in self.notes)
 
 
-def make_painter(work: Work, settings: Settings) -> Renderer | None:
+def make_painter(work: Work) -> Renderer | None:
     """Make the renderer that the job asks for; None when the keys are given as files."""
     if work.job.keys is not None:
         return None
-    return choose_renderer(str(work.job.renderer), work.job.styles, settings)
+    return choose_renderer(str(work.job.renderer), work.job.styles, work.settings)
 
 
-def given_stage(work: Work, settings: Settings, watch: Watch) -> Keyed:
+def given_stage(work: Work, watch: Watch) -> Keyed:
     """Take keys that were painted by hand, from a folder of files named by frame."""
     folder, first = work.job.keys, work.span[0]
     if folder is None:
         raise TypeError("the job names no keys")
     found = find_keys(folder, work.clip.info)
     check_keys(found, work.clip.info)
-    shots = cut_to(known_shots(work.project, work.whole, settings, watch), work.span)
+    shots = cut_to(known_shots(work.project, work.whole, work.settings, watch), work.span)
     files = by_shot(shots, {first + index: path for index, path in found.items()}, work.whole)
     notes = [
         {
@@ -96,11 +95,9 @@ def given_stage(work: Work, settings: Settings, watch: Watch) -> Keyed:
     return Keyed(shots, tuple(files), tuple(notes), (None,) * len(work.clip), "files")
 
 
-def paint_stage(
-    work: Work, settings: Settings, renderer: Renderer, watch: Watch, only: int | None = None
-) -> Keyed:
+def paint_stage(work: Work, renderer: Renderer, watch: Watch, only: int | None = None) -> Keyed:
     """Choose the keys and have them painted; with `only`, just that frame's and those it must agree with."""
-    choice = choose_keys(work.project, work.whole, work.span, settings, watch)
+    choice = choose_keys(work.project, work.whole, work.span, work.settings, watch)
     keys = {key.frame: key for key in choice.plan.keys if work.span[0] <= key.frame < work.span[1]}
     if only is not None and only not in keys:
         raise UsageError(f"frame {only} is no key; make it one with: stylize keys add {work.job.clip} {only}")
@@ -117,7 +114,9 @@ def paint_stage(
             part, shown = portion(share, done, len(group), total), work.whole[shot.start : shot.stop]
             last = None if only is None else only - shot.start
             files.append(
-                paint_keys(work.project, shown, list(group), renderer, settings.synthesis.seed, part, last)
+                paint_keys(
+                    work.project, shown, list(group), renderer, work.settings.synthesis.seed, part, last
+                )
             )
             done += len(group)
     notes = []
@@ -130,7 +129,7 @@ def paint_stage(
     return Keyed(choice.shots, tuple(files), tuple(notes), choice.coverage, renderer.name)
 
 
-def carry_stage(work: Work, settings: Settings, keyed: Keyed, watch: Watch) -> tuple[Layer, ...]:
+def carry_stage(work: Work, keyed: Keyed, watch: Watch) -> tuple[Layer, ...]:
     """Carry the keys of every shot over its frames; returns the layer of each frame of the range."""
     layers: list[Layer] = []
     with watch.stage("propagate") as share:
@@ -138,16 +137,16 @@ def carry_stage(work: Work, settings: Settings, keyed: Keyed, watch: Watch) -> t
             clip = work.whole[shot.start : shot.stop]
             first = work.span[0]
             mattes = work.mattes[shot.start - first : shot.stop - first] if work.mattes is not None else None
-            layer = layer_of(work.project, clip, files, settings.propagate, mattes)
+            layer = layer_of(work.project, clip, files, work.settings.propagate, mattes)
             part = portion(share, len(layers), len(clip), len(work.clip))
-            carry_layer(layer, clip, files, settings.propagate, mattes, part)
+            carry_layer(layer, clip, files, work.settings.propagate, mattes, part)
             layers += [layer] * len(clip)
     return tuple(layers)
 
 
-def write_stage(work: Work, settings: Settings, layers: tuple[Layer, ...], recipe: str, watch: Watch) -> None:
+def write_stage(work: Work, layers: tuple[Layer, ...], recipe: str, watch: Watch) -> None:
     """Write the result, unless the very same stands in its place already."""
-    options = settings.output
+    options = work.settings.output
     mark = fingerprint(
         "output", 1, [layer.folder.name for layer in layers], what_matters(options), work.mattes
     )
@@ -157,7 +156,7 @@ def write_stage(work: Work, settings: Settings, layers: tuple[Layer, ...], recip
             remember_output(work.project, work.place, mark)
 
 
-def make_recipe(work: Work, settings: Settings, keyed: Keyed) -> dict[str, Any]:
+def make_recipe(work: Work, keyed: Keyed) -> dict[str, Any]:
     """Return how the result is made: enough to make it again."""
     from stylize import __version__
 
@@ -168,7 +167,7 @@ def make_recipe(work: Work, settings: Settings, keyed: Keyed) -> dict[str, Any]:
         "renderer": keyed.renderer,
         "styles": [path.name for path in work.job.styles],
         "keys": list(keyed.frames),
-        "settings": settings.to_dict(),
+        "settings": work.settings.to_dict(),
     }
 
 

@@ -23,7 +23,7 @@ class FakeRenderer:
     def fingerprint(self) -> dict[str, Any]:
         return {"renderer": self.name, "styles": [float(style.mean()) for style in self.styles]}
 
-    def paint(self, frame, anchors=(), *, seed=0, on_progress=None):
+    def paint(self, frame, anchors=(), *, seed=0, on_progress=None):  # noqa: ARG002
         self.painted.append(int(frame.mean()))
         PAINTED.append(int(frame.mean()))
         top = np.iinfo(frame.dtype).max

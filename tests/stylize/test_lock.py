@@ -27,7 +27,10 @@ def test_the_lock_is_gone_after_the_block(tmp_path):
 def test_a_second_holder_is_told_who_has_it(tmp_path):
     path = tmp_path / ".lock"
     with locked(path):
-        with pytest.raises(UsageError, match=f"process {os.getpid()} on {socket.gethostname()}"), locked(path):
+        with (
+            pytest.raises(UsageError, match=f"process {os.getpid()} on {socket.gethostname()}"),
+            locked(path),
+        ):
             pass
         assert path.exists()
 

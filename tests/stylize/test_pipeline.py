@@ -21,7 +21,7 @@ from stylize.media import open_clip, probe, read_image, write_image
 from stylize.pipeline import paint_job
 from stylize.preview import preview
 from tests.stylize import fakes
-from tests.stylize.conftest import make_frames
+from tests.stylize.world import make_frames
 
 
 def run(world, **choices):

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import sys
+from importlib.metadata import PackageNotFoundError
+from types import SimpleNamespace
+
+import pytest
+
+from stylize import doctor
+from stylize.doctor import Check, examine, opencv_clash, spell
+
+
+def test_this_machine_is_fit():
+    checks = {check.name: check for check in examine()}
+    assert {
+        "python",
+        "packages",
+        "opencv",
+        "cv2",
+        "reader",
+        "ffmpeg",
+        "threads",
+        "gpu",
+        "weights",
+        "disk",
+    } <= set(checks)
+    assert [c for c in checks.values() if c.state == "bad" and c.name not in ("disk", "threads")] == []
+
+
+def test_the_one_distribution_is_right():
+    assert opencv_clash(["numpy", "opencv-contrib-python"]).state == "ok"
+
+
+@pytest.mark.parametrize(
+    "installed",
+    [
+        ["opencv-python", "opencv-contrib-python"],
+        ["opencv_python_headless", "Opencv-Contrib-Python", "opencv-python"],
+        ["opencv-python"],
+        ["opencv-contrib-python-headless"],
+    ],
+)
+def test_a_clash_is_named_with_one_command_that_mends_it(installed):
+    check = opencv_clash(installed)
+    assert check.state == "bad"
+    wrong = {name.lower().replace("_", "-") for name in installed} - {"opencv-contrib-python"}
+    assert all(name in check.found for name in wrong)
+    uninstall, _, again = check.mend.partition(" && ")
+    assert wrong <= set(uninstall.split())
+    assert again.endswith("install --force-reinstall --no-deps opencv-contrib-python")
+
+
+def test_no_opencv_at_all():
+    assert opencv_clash(["numpy"]).found == "no OpenCV distribution"
+
+
+def test_missing_contrib_functions_are_found(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", SimpleNamespace(__version__="9", ximgproc=None))
+    check = next(c for c in examine() if c.name == "cv2")
+    assert (check.state, check.found) == ("bad", "9 without optflow")
+
+
+def test_a_missing_package_is_found(monkeypatch):
+    def version(name):
+        if name == "av":
+            raise PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr(doctor, "version", version)
+    check = next(c for c in examine() if c.name == "packages")
+    assert (check.state, check.found) == ("bad", "missing: av")
+    assert check.mend.endswith("-m pip install av")
+
+
+def test_a_check_that_breaks_is_a_finding_and_hides_no_other(monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    checks = {check.name: check for check in examine()}
+    assert checks["reader"].state == "bad"
+    assert checks["ffmpeg"].state == "ok"
+
+
+def test_a_switched_off_compiler_and_a_full_disk(monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
+    checks = {check.name: check for check in examine(tmp_path / "not" / "yet")}
+    assert checks["threads"].mend == "unset NUMBA_DISABLE_JIT"
+    assert checks["disk"].state == "bad"
+
+
+def test_spelled_for_a_person():
+    assert spell(Check("disk", "bad", "full", "free some")) == "BAD  disk      full\n     mend: free some"
+    assert spell(Check("gpu", "absent", "none")) == "-    gpu       none"
