@@ -11,7 +11,7 @@ from stylize.render.structure import blur
 if TYPE_CHECKING:
     from propagate.arrays import F32
 
-__all__ = ["keep_colors", "set_right"]
+__all__ = ["crisp_gain", "crispen", "keep_colors", "set_right"]
 
 
 def set_right(painted: F32, wanted: F32, detail: F32, strength: float, unit: float) -> F32:
@@ -42,6 +42,20 @@ def set_right(painted: F32, wanted: F32, detail: F32, strength: float, unit: flo
     out += (1 - 0.35 * freedom) * (0.3 + 0.7 * share) * hue * (middle - broad)
     out += (1 - 0.25 * freedom) * share * (fine - middle)
     return out.astype(np.float32)
+
+
+def crisp_gain(painted: F32, style: F32, zoom: float) -> float:
+    """How much fainter the finest texture of the painting is than the style's: 1 to 1.7.
+
+    Voting averages patches that overlap, which costs about half of a brush's relief.
+    """
+    relief = [float(np.abs(light - blur(light, 2 * zoom))[::2, ::2].mean()) for light in (style, painted)]
+    return min(max(relief[0] / max(relief[1], 1e-4), 1.0), 1.7)
+
+
+def crispen(painted: F32, gain: float, zoom: float) -> F32:
+    """Raise the finest texture of OKLab (H, W, 3) by `gain`; `zoom` is full size over working size."""
+    return np.asarray(painted + np.float32(gain - 1) * (painted - blur(painted, 2 * zoom)), np.float32)
 
 
 def keep_colors(painted: F32, frame: F32, amount: float, unit: float) -> F32:

@@ -5,7 +5,7 @@ Colours live in OKLab (Ottosson 2020), where equal steps look about equal and a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -240,13 +240,17 @@ class ColorMap:
         return np.asarray(share / share.sum(1, keepdims=True), np.float32)
 
 
-def fit_colors(frame: F32, style: F32, *, evenness: float = 0.02, tone: float = 0.2) -> ColorMap:
+def fit_colors(
+    frame: F32, style: F32, paint: F32 | None = None, *, evenness: float = 0.02, tone: float = 0.2
+) -> ColorMap:
     """Fit the map that gives the frame the style's colours and keeps its own order of light and hue.
 
     Parameters
     ----------
     frame, style
         OKLab, float32 (..., 3); subsamples are enough.
+    paint
+        Colours of the style that a patch can be found for; all of `style` if None.
     evenness
         See `transport`.
     tone
@@ -256,13 +260,27 @@ def fit_colors(frame: F32, style: F32, *, evenness: float = 0.02, tone: float = 
     chroma = _chroma_curve(*(np.hypot(lab[..., 1], lab[..., 2]).ravel() for lab in (frame, style)))
     start = ColorMap(curve, chroma, np.zeros((1, 3), np.float32), np.zeros((1, 3), np.float32))
     colors = extract_palette(start.toned(np.atleast_3d(frame)))
-    goals = transport(colors, extract_palette(style), evenness=evenness)
+    goals = transport(colors, extract_palette(style if paint is None else paint), evenness=evenness)
     # Means of several goals lie nearer to grey than any of them: give back what was lost on the way.
     vivid = [np.hypot(lab[:, 1], lab[:, 2]) for lab in (colors.colors, goals)]
     goals[:, 1:] *= np.clip(vivid[0] / np.maximum(vivid[1], 1e-3), 1, 1.5)[:, None]
     colorful = [float(np.quantile(np.hypot(lab[..., 1], lab[..., 2]), 0.9)) for lab in (frame, style)]
     hue_detail = 0.35 * min(colorful[1] / max(colorful[0], 1e-3), 1.0)
-    return ColorMap(curve, chroma, colors.colors, goals, (0.7, hue_detail))
+    found = ColorMap(curve, chroma, colors.colors, goals, (0.7, hue_detail))
+    return _stretched(found, np.atleast_3d(frame), style)
+
+
+def _stretched(found: ColorMap, frame: F32, style: F32) -> ColorMap:
+    """Give back the range of light and colour that averaging took: deep darks, clear lights, full colours."""
+    toned, mapped = found.toned(frame), found(frame, frame)
+    (low, high), (dark, light) = (np.quantile(lab[..., 0], (0.02, 0.98)) for lab in (mapped, toned))
+    gain = np.clip((light - dark) / max(high - low, 0.05), 1, 1.6)
+    lightness = (dark + light) / 2 + gain * (found.goals[:, 0] - (low + high) / 2)
+    least, most = np.quantile(style[..., 0], (0.005, 0.995))
+    dull, vivid = (float(np.quantile(np.hypot(lab[..., 1], lab[..., 2]), 0.8)) for lab in (mapped, toned))
+    factor = min(max(vivid / max(dull, 1e-3), 1.0), 1.5)
+    goals = np.column_stack([np.clip(lightness, least, most), found.goals[:, 1:] * factor])
+    return replace(found, goals=goals.astype(np.float32))
 
 
 def _tone_curve(frame: F32, style: F32, tone: float) -> F32:

@@ -15,7 +15,7 @@ import numpy as np
 
 from propagate.arrays import check_image, check_map
 from stylize.errors import MediaError, UsageError
-from stylize.render.finish import keep_colors, set_right
+from stylize.render.finish import crisp_gain, crispen, keep_colors, set_right
 from stylize.render.palette import ColorMap, fit_colors, oklab_to_rgb, rgb_to_oklab
 from stylize.render.protocol import Anchor, PaintedKey, Progress
 from stylize.render.strokes import STROKE, Held, Sitting, compose, enlarge, resized
@@ -146,7 +146,10 @@ class PatchRenderer:
         if size != (height, width):
             sheet = lay_out(self.styles, (height, width), self.options.stroke_scale)
             image = enlarge(full, sheet, sitting, matches, lambda done: report(0.55 + 0.35 * done))
-        painted = self._finished(full, rgb_to_oklab(image), colors)
+        zoom = height / size[0]
+        strokes, style = rgb_to_oklab(image), rgb_to_oklab(sheet.image)
+        gain = crisp_gain(strokes[..., 0], style[..., 0], zoom)
+        painted = self._finished(full, crispen(strokes, gain, zoom), colors)
         if anchors:
             painted = _hold(painted, Held(anchors, (height, width)))
         report(1.0)
@@ -162,7 +165,13 @@ class PatchRenderer:
         every = max(int((lab.shape[0] * lab.shape[1] / 60_000) ** 0.5), 1)
         seen = blur(lab, every / 2)[::every, ::every]
         evenness = 0.08 * self.options.palette_reach**1.7
-        return fit_colors(seen, paint[:: max(len(paint) // 60_000, 1)], evenness=evenness)
+        whole = style[sheet.valid]
+        return fit_colors(
+            seen,
+            whole[:: max(len(whole) // 60_000, 1)],
+            paint[:: max(len(paint) // 60_000, 1)],
+            evenness=evenness,
+        )
 
     def _finished(self, full: F32, strokes: F32, colors: ColorMap) -> F32:
         """Set forms, features and colours right; OKLab at full size."""
