@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize.media.colour import HDR, swscale_matrix
-from stylize.media.depth import swscale_white, to_8_bits, unit_to_16_bits
+from stylize.media.depth import swscale_white, to_8_bits, to_16_bits, unit_to_16_bits
 from stylize.media.tonemap import ToneMap
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["Converter"]
 
 # swscale's flags. Its shortcuts from 8-bit video to RGB darken every frame by a code or two and are off by
-# more in strong colours; the exact ways cost 2 to 4 ms at 720p. To 16 bits it is exact anyway, and full
-# chroma breaks it (FFmpeg 8).
-_BILINEAR, _AREA, _FULL_CHROMA, _ACCURATE = 0x2, 0x20, 0x2000, 0x40000
+# more in strong colours; the exact ways cost 2 to 4 ms at 720p. To 16 bits it is exact anyway, but not with
+# every scaler: bilinear and area spoil the chroma of 4:2:0 in some versions.
+_BILINEAR, _BICUBIC, _AREA, _FULL_CHROMA, _ACCURATE = 0x2, 0x4, 0x20, 0x2000, 0x40000
 
 
 class Converter:
@@ -40,40 +40,56 @@ class Converter:
 
     def whole(self, frame: av.VideoFrame) -> Image:
         """Return the frame at its size, uint8, or uint16 if it is deeper than 8 bits."""
-        image = self._to_rgb(frame, (self.info.width, self.info.height), self._deep, _BILINEAR)
-        return self._upright(self._hdr.apply(image) if self._hdr else image)
+        size = self.info.width, self.info.height
+        if self._deep:
+            image = self._to_rgb(frame, size, "rgb48le", _BICUBIC)
+            if self._levels is not None and not _is_grey(frame):
+                image = self._levels[image]
+        else:
+            image = self._to_rgb(frame, size, "rgb24", _BILINEAR | _FULL_CHROMA | _ACCURATE)
+        if self._hdr:
+            mapped = self._hdr.apply(to_16_bits(image))
+            image = mapped if self._deep else to_8_bits(mapped)
+        return self._upright(image)
 
     def small(self, frame: av.VideoFrame, width: int, height: int) -> Image:
         """Return the frame at another size, averaged by area, uint8."""
-        image = self._to_rgb(frame, (width, height), self._hdr is not None and self._deep, _AREA)
-        return self._upright(to_8_bits(self._hdr.apply(image)) if self._hdr else image)
+        if self._hdr:
+            import cv2
+
+            return to_8_bits(cv2.resize(self.whole(frame), (width, height), interpolation=cv2.INTER_AREA))
+        return self._upright(self._to_rgb(frame, (width, height), "rgb24", _AREA | _FULL_CHROMA | _ACCURATE))
 
     def _upright(self, image: NDArray[Any]) -> Image:
         return np.ascontiguousarray(np.rot90(image, self._turns))
 
-    def _to_rgb(self, frame: av.VideoFrame, size: tuple[int, int], deep: bool, scaler: int) -> NDArray[Any]:
+    def _to_rgb(self, frame: av.VideoFrame, size: tuple[int, int], kind: str, flags: int) -> NDArray[Any]:
         tags = self.info.colour
         width, height = size[::-1] if self._turns % 2 else size
-        if frame.format.name.startswith("gray"):
-            return self._to_grey(frame, width, height, deep)
+        if _is_grey(frame):
+            return self._grey_to_rgb(frame, width, height, "gray16le" if kind == "rgb48le" else "gray")
         image: NDArray[Any] = frame.reformat(
             width=width,
             height=height,
-            format="rgb48le" if deep else "rgb24",
+            format=kind,
             src_colorspace=swscale_matrix(tags),
             src_color_range=2 if tags.full_range else 1,
             dst_color_range=2,
-            interpolation=scaler if deep else scaler | _FULL_CHROMA | _ACCURATE,
+            interpolation=flags,
         ).to_ndarray()
-        return self._levels[image] if deep and self._levels is not None else image
+        return image
 
-    def _to_grey(self, frame: av.VideoFrame, width: int, height: int, deep: bool) -> NDArray[Any]:
+    def _grey_to_rgb(self, frame: av.VideoFrame, width: int, height: int, kind: str) -> NDArray[Any]:
         """Convert here what swscale would leave in limited range."""
-        kind, top = ("gray16le", 65535) if deep else ("gray", 255)
         planar = frame.reformat(width=width, height=height, format=kind, interpolation=_AREA)
         grey: NDArray[Any] = planar.to_ndarray()
         if not self.info.colour.full_range:
+            top = np.iinfo(grey.dtype).max
             unit = (top + 1) // 256
             light = (np.arange(top + 1) - 16 * unit) / (219 * unit)
             grey = np.round(np.clip(light, 0, 1) * top).astype(grey.dtype)[grey]
         return np.repeat(grey[..., None], 3, axis=2)
+
+
+def _is_grey(frame: av.VideoFrame) -> bool:
+    return frame.format.name.startswith("gray")

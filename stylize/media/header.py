@@ -112,7 +112,7 @@ def _video_stream(path: Path, container: av.container.InputContainer) -> av.Vide
     if name in _NOT_VIDEO or name.endswith("_pipe"):
         raise MediaError(f"{path} is no video: {what_is(path) or name}")
     known = [s for s in container.streams.video if s.codec_context is not None]
-    streams = [s for s in known if not s.disposition & _ATTACHED_PICTURE]
+    streams = [s for s in known if not int(s.disposition.value) & _ATTACHED_PICTURE]
     if not streams:
         sound = ", ".join(sorted({s.codec_context.name for s in container.streams.audio if s.codec_context}))
         raise MediaError(
