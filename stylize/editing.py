@@ -54,9 +54,14 @@ def change_plan(clip: Path, project: Path | None, change: Callable[[Plan], Plan]
     UsageError
         If there is no plan yet, another run holds the project, or the change is not possible.
     """
-    with open_work(Job(clip, project=project)) as work, work.project.lock():
-        _save(work, change)
-        return _listing(work)
+    with open_work(Job(clip, project=project)) as work:
+        _needed(work)
+        with work.project.lock():
+            try:
+                save_plan(work.project, change(_needed(work)))
+            except ValueError as error:
+                raise UsageError(f"{work.project.plan_path}: {error}") from error
+            return _listing(work)
 
 
 def import_keys(
@@ -98,10 +103,7 @@ def export_keys(
     with open_work(Job(clip, project=project)) as work:
         info = work.whole.info
         written: list[Path] = []
-        plan = read_plan(work.project, info)
-        if plan is None:
-            raise UsageError(f"{work.project.root}: no plan yet; make one with: stylize keys auto {clip}")
-        for key in plan.keys:
+        for key in _needed(work).keys:
             target, name = folder / f"{info.names[key.frame]}.png", info.names[key.frame]
             if target.exists() and not allowed(overwrite, target):
                 raise UsageError(f"{target}: exists; pass -y to replace it")
@@ -112,16 +114,13 @@ def export_keys(
     return written
 
 
-def _save(work: Work, change: Callable[[Plan], Plan]) -> None:
+def _needed(work: Work) -> Plan:
     plan = read_plan(work.project, work.whole.info)
     if plan is None:
         raise UsageError(
             f"{work.project.root}: no plan yet; make one with: stylize keys auto {work.job.clip}"
         )
-    try:
-        save_plan(work.project, change(plan))
-    except ValueError as error:
-        raise UsageError(f"{work.project.plan_path}: {error}") from error
+    return plan
 
 
 def _listing(work: Work) -> dict[str, Any]:

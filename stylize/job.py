@@ -85,7 +85,10 @@ def open_project(path: Path, place: Path | None = None) -> tuple[Path, Path]:
     if (path / "project.json").is_file():
         if place is not None and place.absolute() != path.absolute():
             raise UsageError(f"{path}: is a project itself; leave out --project {place}")
-        return Project.open(path).clip, path
+        clip = Project.open(path).clip
+        if not clip.exists():
+            raise MediaError(f"{path}: its clip {clip} is gone; name it: stylize run CLIP --project {path}")
+        return clip, path
     return path, place or project_place(path)
 
 

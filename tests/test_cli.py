@@ -468,6 +468,27 @@ def test_a_damaged_plan(world, call):
         assert plan.read_text() == good + change
 
 
+def test_a_project_whose_clip_is_gone(world, call):
+    assert call("keys", "auto", world.frames)[0] == 0
+    world.frames.rename(world.root / "elsewhere")
+    code, _, err = call("run", "frames.stylize", "--style", world.style, "-o", "out")
+    assert code == 4
+    assert "is gone; name it: stylize run CLIP --project" in error_line(err)
+    moved = (
+        "run",
+        "elsewhere",
+        "--project",
+        "frames.stylize",
+        "--style",
+        world.style,
+        "-o",
+        "out",
+        "--renderer",
+        "fake",
+    )
+    assert call(*moved)[0] == 0
+
+
 def test_two_runs_at_once(world, call):
     from stylize.media import probe
     from stylize.project import Project, project_place
@@ -501,6 +522,8 @@ def test_models_that_are_not_here(world, call):
         ("run", "frames"),
         ("run", "frames", "--style", "style.png", "--renderer", "files"),
         ("keys", "list", "frames"),
+        ("keys", "add", "frames", "3"),
+        ("keys", "export", "frames", "mine"),
         ("keys", "add", "frames", "-3"),
         ("propagate", "frames", "-o", "out"),
         ("synth", "--style", "style.png", "-o", "o.png"),

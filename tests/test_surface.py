@@ -1,0 +1,135 @@
+"""What the project promises as a whole: names, light imports, sizes, options that do something."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stylize.flags import FLAGS
+from stylize.settings import SECTIONS, section_class
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("stylize", "keyframes", "propagate")
+SOURCES = sorted([ROOT / "cli.py", *(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))])
+LONGEST = 300
+
+NAMES = {
+    "stylize": {
+        "Project",
+        "Settings",
+        "StylizeError",
+        "__version__",
+        "carry_keys",
+        "load_settings",
+        "stylize_clip",
+        "synth_image",
+    },
+}
+"""Public names that scripts may rely on: taking one away breaks them, so it must be done here too."""
+
+
+def run(program: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("package", NAMES)
+def test_public_names_stay(package):
+    module = importlib.import_module(package)
+    assert NAMES[package] <= set(module.__all__)
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+
+
+@pytest.mark.parametrize("arguments", [[], ["run"], ["keys"], ["synth"], ["propagate"], ["doctor"]])
+def test_help_loads_nothing_heavy(arguments):
+    heavy = ("numba", "torch", "cv2", "av", "numpy", "skimage", "scipy")
+    program = f"""
+import sys
+import cli
+try:
+    cli.main({[*arguments, "--help"]!r})
+except SystemExit as end:
+    assert not end.code
+print(sorted(set({heavy!r}) & set(sys.modules)))
+"""
+    assert run(program) == "[]"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_importing_a_package_loads_nothing_heavy(package):
+    heavy = ("numba", "torch", "cv2", "av", "scipy", "skimage")
+    assert run(f"import sys, {package}; print(sorted(set({heavy!r}) & set(sys.modules)))") == "[]"
+
+
+def test_no_file_wants_to_be_two():
+    long = {
+        str(p.relative_to(ROOT)): n
+        for p in SOURCES
+        if (n := len(p.read_text("utf-8").splitlines())) > LONGEST
+    }
+    assert long == {}
+
+
+def test_no_drawer_for_odds_and_ends():
+    assert [p for p in SOURCES if p.stem in ("utils", "core", "common", "helpers", "misc")] == []
+
+
+def all_options(kind: type, prefix: str) -> list[tuple[type, str, str]]:
+    """Every option of a dataclass and of those nested in it: owner, field, full name."""
+    found = []
+    for field in dataclasses.fields(kind):
+        value = getattr(kind(), field.name)
+        if dataclasses.is_dataclass(value):
+            found += all_options(type(value), f"{prefix}.{field.name}")
+        else:
+            found.append((kind, field.name, f"{prefix}.{field.name}"))
+    return found
+
+
+class Reads(ast.NodeVisitor):
+    """Names that a file reads as attributes or takes as parameters; checks of bounds do not count."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def visit_FunctionDef(self, node):
+        if node.name != "__post_init__":
+            self.names |= {a.arg for a in (*node.args.args, *node.args.kwonlyargs)}
+            self.generic_visit(node)
+
+    def visit_Attribute(self, node):
+        if isinstance(node.ctx, ast.Load):
+            self.names.add(node.attr)
+        self.generic_visit(node)
+
+
+def test_every_option_is_read_somewhere():
+    reads = Reads()
+    for path in SOURCES:
+        reads.visit(ast.parse(path.read_text("utf-8")))
+    options = [option for name in SECTIONS for option in all_options(section_class(name), name)]
+    assert len(options) > 20
+    assert [full for _, name, full in options if name not in reads.names] == []
+
+
+def test_every_flag_belongs_to_a_command_and_is_said_once():
+    cli = (ROOT / "cli.py").read_text("utf-8")
+    assert [flag.group for flag in FLAGS if f'"{flag.group}"' not in cli] == []
+    spelled = [(flag.group == "ebsynth", word) for flag in FLAGS for word in flag.spelling.split()]
+    assert len(spelled) == len(set(spelled))
+    assert all(flag.help.endswith(".") for flag in FLAGS)
+
+
+def test_every_option_is_documented():
+    for name in SECTIONS:
+        for owner, field, full in all_options(section_class(name), name):
+            assert field in (owner.__doc__ or ""), full
