@@ -194,6 +194,34 @@ def test_propagate_without_a_project(world, call):
     assert not (world.root / "frames.stylize").exists()
 
 
+def test_synth_with_ebsynths_spelling(world, call, rng):
+    for name in ("style", "a", "b", "c", "d"):
+        write_image(world.root / f"{name}.png", rng.integers(0, 255, (20, 24, 3), np.uint8))
+    ebsynth = (
+        "synth", "-style", "style.png", "-guide", "a.png", "b.png", "-weight", 2, "-guide", "c.png", "d.png",
+        "-weight", 0.5, "-patchsize", 3, "-pyramidlevels", 2, "-searchvoteiters", 2, "-patchmatchiters", 2,
+        "-uniformity", 500, "-output", "one.png", "--json",
+    )  # fmt: skip
+    code, out, err = call(*ebsynth)
+    assert code == 0, err
+    assert set(json.loads(out)) == {"output", "energy", "seconds"}
+    ours = (
+        "synth", "--style", "style.png", "--guide", "a.png", "b.png", "--guide", "c.png", "d.png", "--weight", 2,
+        "--weight", 0.5, "--patch-size", 3, "--pyramid-levels", 2, "--search-vote-iters", 2,
+        "--patchmatch-iters", 2, "--uniformity", 500, "-o", "two.png", "--threads", 1,
+    )  # fmt: skip
+    assert call(*ours)[0] == 0
+    np.testing.assert_array_equal(read_image("one.png"), read_image("two.png"))
+    code, _, err = call("synth", "--style", "style.png", "--guide", "a.png", "-o", "three.png")
+    assert code == 2
+    assert "error" in err.lower()
+    code, _, err = call(
+        "synth", "--style", "style.png", "--guide", "a.png", "b.png", "-o", "o.png", "--patch-size", 4
+    )
+    assert code == 2
+    assert "patch_size is 4; expected an odd number" in error_line(err)
+
+
 def test_doctor(call):
     code, out, _ = call("doctor", "--json")
     checks = json.loads(out)["checks"]
@@ -216,7 +244,7 @@ def test_any_name_will_do(world, call, name):
     frames = world.frames.rename(world.root / name)
     clip = frames if not name.startswith("-") else f"./{name}"
     style = world.style.rename(world.root / f"{name}.png")
-    code, out, err = call(
+    code, _, err = call(
         "run", clip, f"--style={style}", f"--output={world.root / ('o' + name)}", "--renderer", "fake"
     )
     assert code == 0, err
