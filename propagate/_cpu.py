@@ -1,7 +1,7 @@
 """Loops over tiles and rows on the CPU.
 
-Every parallel kernel works on items `first` to `last` of a list of tiles or rows and writes only there, so the
-items may be dealt to any number of threads in any order: the result is the same to the bit.
+Every parallel kernel works on items `first` to `last` of a list of tiles or rows and writes only there, so
+the items may be dealt to any number of threads in any order: the result is the same to the bit.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from propagate._patch import between, hash3, patch_cost, patch_cost_modulated
+from propagate._patch import patch_cost, patch_cost_modulated, random_place
 
 __all__ = ["account", "encode_channels", "halve", "publish", "search", "vote", "weigh"]
 
@@ -75,8 +75,8 @@ def search(
 ) -> None:
     """Look for better matches inside tiles (Barnes et al. 2009, sec. 3.2), in scan order, in place.
 
-    `tiles` (N, 4) holds (y0, x0, y1, x1).  Matches beyond the tile's edge are read from `before`.  A source place
-    costs `price` times its `crowd` on top of the distance and may not be used where `crowd` is negative.
+    `tiles` (N, 4) holds (y0, x0, y1, x1).  Matches beyond the tile's edge are read from `before`.  A source
+    place costs `price` times its `crowd` on top of the distance and may not be used where that is negative.
     """
     height = matches.shape[0]
     width = matches.shape[1]
@@ -88,10 +88,10 @@ def search(
     margin = pad - size // 2
     step = 1 if forward else -1
     for tile in range(first, last):
-        y0 = tiles[tile, 0]
-        x0 = tiles[tile, 1]
-        y1 = tiles[tile, 2]
-        x1 = tiles[tile, 3]
+        y0 = int(tiles[tile, 0])
+        x0 = int(tiles[tile, 1])
+        y1 = int(tiles[tile, 2])
+        x1 = int(tiles[tile, 3])
         for row in range(y1 - y0):
             y = y0 + row if forward else y1 - 1 - row
             for column in range(x1 - x0):
@@ -99,8 +99,8 @@ def search(
                 if not busy[y, x]:
                     continue
                 at = (y + margin) * t_stride + (x + margin) * channels
-                best_x = matches[y, x, 0]
-                best_y = matches[y, x, 1]
+                best_x = int(matches[y, x, 0])
+                best_y = int(matches[y, x, 1])
                 if fresh:
                     place = (best_y + margin) * s_stride + (best_x + margin) * channels
                     if modulated:
@@ -121,11 +121,11 @@ def search(
                         if nx < 0 or ny < 0 or nx >= width or ny >= height:
                             continue
                         if nx < x0 or ny < y0 or nx >= x1 or ny >= y1:
-                            to_x = before[ny, nx, 0]
-                            to_y = before[ny, nx, 1]
+                            to_x = int(before[ny, nx, 0])
+                            to_y = int(before[ny, nx, 1])
                         else:
-                            to_x = matches[ny, nx, 0]
-                            to_y = matches[ny, nx, 1]
+                            to_x = int(matches[ny, nx, 0])
+                            to_y = int(matches[ny, nx, 1])
                         if to_x < 0:
                             continue
                         to_x += x - nx
@@ -133,14 +133,8 @@ def search(
                         if to_x < 0 or to_y < 0 or to_x >= source_width or to_y >= source_height:
                             continue
                     else:
-                        # Any distance is tried as often as twice that distance: near ones mend, far ones find.
-                        bits = hash3(x, y, turn * 64 + trial, seed)
-                        radius = 1 << between(0, octaves, hash3(bits, trial, turn, seed) & 0xFFFF)
-                        to_x = between(
-                            max(best_x - radius, 0), min(best_x + radius, source_width - 1), bits & 0xFFFF
-                        )
-                        to_y = between(
-                            max(best_y - radius, 0), min(best_y + radius, source_height - 1), bits >> 16
+                        to_x, to_y = random_place(
+                            x, y, best_x, best_y, source_width, source_height, octaves, trial, turn, seed
                         )
                     if to_x == best_x and to_y == best_y:
                         continue
@@ -172,11 +166,11 @@ def account(
 ) -> None:
     """Carry the moves since `before` over to bands of rows of `crowd`: who left a place, who came.
 
-    A match weighs on all places whose patches overlap its own, by the pixels that they share.  Whole numbers, so
-    that the sum does not depend on the order.
+    A match weighs on all pixels of its patch.  Whole numbers, so that the sum does not depend on the order.
     """
     height = crowd.shape[0]
     width = crowd.shape[1]
+    half = size // 2
     top = height * first // bands
     bottom = height * last // bands
     for tile in range(tiles.shape[0]):
@@ -190,10 +184,11 @@ def account(
                     if sx < 0:
                         continue
                     sign = -1 if side == 0 else 1
-                    for v in range(max(sy - size + 1, top), min(sy + size, bottom)):
-                        share = sign * (size - abs(v - sy))
-                        for u in range(max(sx - size + 1, 0), min(sx + size, width)):
-                            crowd[v, u] += share * (size - abs(u - sx))
+                    left = max(sx - half, 0)
+                    right = min(sx + half + 1, width)
+                    for v in range(max(sy - half, top), min(sy + half + 1, bottom)):
+                        for u in range(left, right):
+                            crowd[v, u] += sign
 
 
 @njit(cache=True, nogil=True)

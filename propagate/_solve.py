@@ -3,142 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from propagate._cpu import account, publish, search, vote, weigh
 from propagate._patch import hash3
-from propagate.guides import replicate_border
 from propagate.pyramid import coarser_matches, finer_matches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
+    from propagate._field import Field
     from propagate.arrays import F32, I32, Bool
     from propagate.backend import Crew
     from propagate.guides import Scale
     from propagate.pyramid import Level
     from propagate.synthesis import SynthesisOptions
 
-__all__ = ["Effort", "Field", "effort_at", "solve"]
-
-_WAVES = 8
+__all__ = ["Effort", "effort_at", "solve"]
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much searching a level gets: rounds of search and vote, sweeps in each, random tries in each sweep."""
+    """How much searching a level gets: rounds of search and vote, sweeps in each, random tries in each."""
 
     rounds: int
     sweeps: int
     tries: int
 
 
-def effort_at(level: int, rounds: int, sweeps: int) -> Effort:
-    """Return the effort for `level` (0 is full size): the finest two start from fields that are nearly right."""
-    # Measured on EbSynth's own examples: as many rounds everywhere cost three times as much for the same energy.
-    if level == 0:
+def effort_at(level: int, rounds: int, sweeps: int, *, lost: bool = False) -> Effort:
+    """Return the effort for `level` (0 is full size): the finest two start from fields that are nearly right.
+
+    `lost` says that this one does not: it starts from nothing.
+    """
+    # On EbSynth's own examples as many rounds everywhere cost three times as much for the same energy.
+    if level == 0 and not lost:
         return Effort(-(-rounds // 2), -(-sweeps // 2), 2)
-    if level == 1:
+    if level == 1 and not lost:
         return Effort(-(-rounds * 2 // 3), -(-sweeps * 3 // 4), 3)
     return Effort(rounds, sweeps, 5)
-
-
-class Field:
-    """A level's match field while it is being improved, with what the kernels keep beside it."""
-
-    def __init__(
-        self, level: Level, matches: I32, scale: Scale, options: SynthesisOptions, crew: Crew, *, pad: int
-    ) -> None:
-        self.level, self.scale, self.options, self.crew = level, scale, options, crew
-        self.pad = pad
-        self.patch_size = patch_size = options.patch_size
-        self.matches = matches
-        self.before = np.full_like(matches, -1)
-        self.cost = np.zeros(matches.shape[:2], np.float32)
-        self.weight = np.empty_like(self.cost)
-        self.changed = np.zeros(matches.shape[:2], np.bool_)
-        self.modulated = level.factors.size > 1
-        # Far below zero marks places that may not be used, whoever comes and goes there.
-        self.crowd = np.where(level.centres, np.int32(0), np.int32(-(2**30)))
-        self.price = np.float32(0)
-        if options.uniformity > 0:
-            ideal = max(np.count_nonzero(level.active) / np.count_nonzero(level.centres), 1.0)
-            self.price = np.float32(options.uniformity * scale.unit**2 / (ideal * patch_size**4))
-            whole = np.array([[0, 0, *matches.shape[:2]]], np.int32)
-            self._account(whole)
-        np.copyto(self.before, matches)
-
-    def sweep(self, busy: Bool, turn: int, *, fresh: bool, tries: int, neighbours: int = 2) -> None:
-        """Improve the match of every `busy` pixel once; `fresh` measures the old one again first."""
-        height, width = self.crowd.shape
-        tiles = _tiles(busy)
-        waves = min(_WAVES, max(1, len(tiles) // 8)) if self.price > 0 else 1
-        for wave in range(waves):
-            part = np.ascontiguousarray(tiles[wave::waves])
-            self.crew.run(
-                search,
-                len(part),
-                part,
-                self.level.target.reshape(-1),
-                self.level.source.reshape(-1),
-                self.level.factors.reshape(-1),
-                self.modulated,
-                self.scale.channels,
-                self.pad,
-                self.patch_size,
-                busy,
-                self.crowd,
-                self.price,
-                self.before,
-                self.matches,
-                self.cost,
-                fresh,
-                turn % 2 == 0,
-                neighbours,
-                tries,
-                max(height, width).bit_length() - 1,
-                turn,
-                self.options.seed,
-            )
-            if tries > 0 or neighbours > 0:
-                if self.price > 0:
-                    self._account(part)
-                self.crew.run(publish, len(part), part, self.before, self.matches)
-
-    def vote(self, wanted: Bool, *, blind: bool) -> Bool:
-        """Paint the `wanted` pixels and return those that changed; `blind` weighs all patches alike."""
-        level, options = self.level, self.options
-        channels = level.style.shape[2]
-        unit = 0.0 if blind or options.vote == "plain" else self.scale.unit**2 * self.patch_size**2 * channels
-        height = self.matches.shape[0]
-        self.crew.run(weigh, height, self.cost, np.float32(unit), self.weight)
-        self.crew.run(
-            vote,
-            height,
-            self.matches,
-            self.weight,
-            level.style,
-            level.usable,
-            wanted,
-            self.patch_size,
-            level.canvas,
-            level.target,
-            np.array(self.scale.gain[:channels], np.float32) / np.float32(257),
-            self.pad,
-            np.float32(options.stop_threshold * 257),
-            self.changed,
-        )
-        replicate_border(level.target, self.pad)
-        return self.changed
-
-    def _account(self, tiles: I32) -> None:
-        bands = self.crew.threads
-        self.crew.run(account, bands, bands, tiles, self.patch_size, self.before, self.matches, self.crowd)
 
 
 def solve(
@@ -147,13 +52,15 @@ def solve(
     options: SynthesisOptions,
     crew: Crew,
     hint: I32 | None,
+    make: type[Field],
     *,
     painted: bool,
     on_progress: Callable[[float], None] | None,
 ) -> tuple[I32, F32]:
     """Fill the canvases of `levels` (finest first) and return the finest matches and distances.
 
-    `hint` is a field to start from; `painted` says that the canvases hold a picture to start from.
+    `hint` is a field to start from; `painted` says that the canvases hold a picture to start from; `make`
+    is where the work is done.
     """
     hints = _hints(levels, hint)
     passes = [(i, options) for i in reversed(range(len(levels)))]
@@ -165,13 +72,14 @@ def solve(
     for i, own in passes:
         level = levels[i]
         last = own is not options
+        lost = matches is None and hint is None
         if matches is None or not last:
             matches = _start(level, matches, hints[i], options.seed)
-        field = Field(level, matches, scale, own, crew, pad=options.patch_size // 2)
+        field = make(level, matches, scale, own, crew, pad=options.patch_size // 2)
         if not (painted or last):
             field.vote(level.active, blind=True)
         painted = False  # a given picture is looked at once, before the first vote paints it over
-        effort = effort_at(i, options.search_vote_iters, options.patchmatch_iters)
+        effort = effort_at(i, options.search_vote_iters, options.patchmatch_iters, lost=lost)
         busy = level.active
         for _ in range(effort.rounds):
             for j in range(effort.sweeps):
@@ -181,10 +89,12 @@ def solve(
             busy = _grown(field.vote(near, blind=False), own.patch_size) & level.active
             if not busy.any():
                 break
+        if i == 0:
+            field.sweep(level.active, turn, fresh=True, tries=0, neighbours=0)
+        field.finish()
         done += 4.0**-i
         if on_progress is not None:
             on_progress(done / whole)
-    field.sweep(level.active, turn, fresh=True, tries=0, neighbours=0)
     return field.matches, field.cost / np.float32(scale.unit**2 * own.patch_size**2)
 
 
@@ -203,7 +113,7 @@ def _hints(levels: list[Level], hint: I32 | None) -> list[I32 | None]:
 
 
 def _start(level: Level, coarse: I32 | None, hint: I32 | None, seed: int) -> I32:
-    """Return a level's first field: from the coarser one, from the hint, or at random; -1 off the active pixels."""
+    """Return a level's first field: from the coarser one, the hint or at random; -1 off the active pixels."""
     height, width = level.centres.shape
     size = level.active.shape
     if coarse is not None:
@@ -220,7 +130,8 @@ def _start(level: Level, coarse: I32 | None, hint: I32 | None, seed: int) -> I32
     if missing.any():
         ys, xs = np.nonzero(missing)
         places = np.flatnonzero(level.centres)
-        chosen = places[getattr(hash3, "py_func", hash3)(xs, ys, 0, seed) % len(places)]
+        mix: Any = getattr(hash3, "py_func", hash3)  # whole arrays at once
+        chosen = places[mix(xs, ys, 0, seed) % len(places)]
         field[ys, xs] = np.stack((chosen % width, chosen // width), axis=-1)
     if not level.centres.all():
         _send_home(field, level)
@@ -243,18 +154,3 @@ def _send_home(field: I32, level: Level) -> None:
 
 def _grown(mask: Bool, size: int) -> Bool:
     return np.asarray(cv2.dilate(mask.view(np.uint8), np.ones((size, size), np.uint8)).view(np.bool_))
-
-
-def _tiles(busy: Bool) -> I32:
-    """Return (y0, x0, y1, x1) of the tiles with busy pixels, large pictures in larger tiles."""
-    height, width = busy.shape
-    side = 8
-    while side < 32 and height * width >= 256 * side * side:
-        side *= 2
-    rows, columns = -(-height // side), -(-width // (2 * side))
-    whole = np.zeros((rows * side, columns * 2 * side), np.bool_)
-    whole[:height, :width] = busy
-    some = np.argwhere(whole.reshape(rows, side, columns, 2 * side).any(axis=(1, 3)))
-    low = some * (side, 2 * side)
-    high = np.minimum(low + (side, 2 * side), (height, width))
-    return np.hstack((low, high)).astype(np.int32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -13,18 +15,39 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-__all__ = ["Crew", "choose_backend"]
+    from propagate._field import Field
+
+__all__ = ["Crew", "choose_field"]
+
+_SMALL = 4096
 
 
-def choose_backend(name: str) -> str:
-    """Return "cpu" or "cuda" for `name` = "auto", "cpu" or "cuda"; "auto" takes CUDA only if a device is there.
+def choose_field(backend: str) -> type[Field]:
+    """Return what does the work for "auto", "cpu" or "cuda"; "auto" takes CUDA only if a device is there.
 
     Raises
     ------
     ValueError
         If "cuda" is asked for and there is no usable device.
     """
-    return "cpu"
+    problem = None if backend == "cpu" else _cuda_problem()
+    if backend == "cuda" and problem is not None:
+        raise ValueError(f"backend is 'cuda', but {problem}; use 'cpu' or 'auto'")
+    if backend == "cpu" or problem is not None:
+        from propagate._field import Field
+
+        return Field
+    from propagate._cuda import CudaField
+
+    return CudaField
+
+
+def _cuda_problem() -> str | None:
+    """Return why CUDA cannot be used, None if it can."""
+    if importlib.util.find_spec("numba_cuda") is None and not getattr(numba.config, "ENABLE_CUDASIM", 0):
+        return "the numba-cuda package is not installed (extra 'cuda')"
+    cuda: Any = importlib.import_module("numba.cuda")
+    return None if cuda.is_available() else "no CUDA device answers"
 
 
 class Crew:
@@ -48,12 +71,14 @@ class Crew:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def run(self, kernel: Callable[..., None], items: int, *arguments: Any) -> None:
-        """Call ``kernel(first, last, *arguments)`` until 0 to `items` are covered once; return when all are done."""
-        if items <= 0:
-            return
-        if self._pool is None or items == 1:
-            kernel(0, items, *arguments)
+    def run(self, kernel: Callable[..., None], items: int, *arguments: Any, pixels: int = _SMALL) -> None:
+        """Call ``kernel(first, last, *arguments)`` until 0 to `items` are covered; return when all are done.
+
+        Work on fewer `pixels` than it takes to wake a thread is done at once.
+        """
+        if self._pool is None or items <= 1 or pixels < _SMALL:
+            if items > 0:
+                kernel(0, items, *arguments)
             return
         # A few slices per thread, so that one slow slice does not leave the others waiting.
         slices = min(items, 4 * self.threads)

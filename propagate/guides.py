@@ -18,9 +18,19 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Image
     from propagate.backend import Crew
 
-__all__ = ["MAX_GUIDE_CHANNELS", "Guide", "Scale", "check_guides", "encode", "modulation", "scale_of"]
+__all__ = [
+    "MAX_GUIDE_CHANNELS",
+    "MAX_WEIGHT",
+    "Guide",
+    "Scale",
+    "check_guides",
+    "encode",
+    "modulation",
+    "scale_of",
+]
 
 MAX_GUIDE_CHANNELS = 24
+MAX_WEIGHT = 1e6
 _INT16 = 32767
 
 
@@ -35,8 +45,8 @@ class Guide:
     target : Image, (Ht, Wt, C)
         The same channels for the picture that is to be made.
     weight : float
-        Larger: the result follows this guide more closely, at the price of the style's texture.  0 leaves it out.
-        It is spread over the guide's channels.
+        Larger: the result follows this guide more closely, at the price of the style's texture; it is spread
+        over the guide's channels.  0 leaves the guide out.
     target_weight : float32 (Ht, Wt), optional
         0 to 1: how far this guide is to be trusted at each target pixel.
     """
@@ -59,16 +69,16 @@ class Scale:
 def check_guides(style: Image, guides: Sequence[Guide], style_weight: float) -> None:
     """Raise ValueError unless the guides fit the style and one another."""
     check_image("style", style)
-    if not np.isfinite(style_weight) or style_weight < 0:
-        raise ValueError(f"style_weight is {style_weight}; expected a number of at least 0")
+    if not 0 <= style_weight <= MAX_WEIGHT:
+        raise ValueError(f"style_weight is {style_weight}; expected 0 to {MAX_WEIGHT:.0f}")
     if not guides:
         raise ValueError("no guide given; synthesis needs at least one")
     for i, guide in enumerate(guides):
         name = f"guides[{i}]"
         check_image(f"{name}.source", guide.source)
         check_image(f"{name}.target", guide.target)
-        if not np.isfinite(guide.weight) or guide.weight < 0:
-            raise ValueError(f"{name}.weight is {guide.weight}; expected a number of at least 0")
+        if not 0 <= guide.weight <= MAX_WEIGHT:
+            raise ValueError(f"{name}.weight is {guide.weight}; expected 0 to {MAX_WEIGHT:.0f}")
         if guide.source.shape[:2] != style.shape[:2]:
             raise ValueError(
                 f"{name}.source is {guide.source.shape[:2]} and the style {style.shape[:2]} (height, width); "
@@ -76,13 +86,13 @@ def check_guides(style: Image, guides: Sequence[Guide], style_weight: float) -> 
             )
         if guide.target.shape[:2] != guides[0].target.shape[:2]:
             raise ValueError(
-                f"{name}.target is {guide.target.shape[:2]} and guides[0].target {guides[0].target.shape[:2]} "
-                "(height, width); all targets must have one size"
+                f"{name}.target is {guide.target.shape[:2]} and guides[0].target is "
+                f"{guides[0].target.shape[:2]} (height, width); all targets must have one size"
             )
         if guide.source.shape[2] != guide.target.shape[2]:
             raise ValueError(
-                f"{name} has {guide.source.shape[2]} channels in its source and {guide.target.shape[2]} in its "
-                "target; convert one"
+                f"{name} has {guide.source.shape[2]} channels in its source and {guide.target.shape[2]} "
+                "in its target; convert one"
             )
         if guide.target_weight is not None:
             check_map(f"{name}.target_weight", guide.target_weight, guide.target.shape[:2])

@@ -60,7 +60,7 @@ def level_count(source: tuple[int, int], target: tuple[int, int], patch_size: in
     return levels if wanted is None else min(levels, wanted)
 
 
-def build(
+def build(  # noqa: PLR0913  all that a synthesis is given
     style: Image,
     guides: Sequence[Guide],
     canvas: Image,
@@ -102,7 +102,7 @@ def build(
 
 
 def usable_centres(usable: Bool, patch_size: int) -> Bool:
-    """Return the pixels whose whole patch is usable; those that are usable themselves if there is no such patch."""
+    """Return the pixels whose whole patch is usable; if there is no such patch, all usable ones."""
     if usable.all():
         return usable
     kernel = np.ones((patch_size, patch_size), np.uint8)
@@ -111,7 +111,7 @@ def usable_centres(usable: Bool, patch_size: int) -> Bool:
 
 
 def coarser(level: Level, pad: int, patch_size: int, crew: Crew) -> Level:
-    """Return the next level: pictures averaged, style usable where all of it was, target active where any was."""
+    """Return the next level: pictures halved, style usable where all was, target active where any was."""
     usable = _pool(level.usable, every=True)
     if not usable.any():
         usable = _pool(level.usable, every=False)

@@ -1,8 +1,8 @@
 """Guided patch synthesis: a picture like the style, laid out like the guides.
 
-The method is that of Fiser et al., "StyLit" (2016) and Jamriska et al., "LazyFluids" (2015) as EbSynth made it
-known: a match field from coarse to fine, PatchMatch (Barnes et al. 2009), voting (Wexler et al. 2007), and a price
-on using a part of the style more often than the rest.
+The method is that of Fiser et al., "StyLit" (2016) and Jamriska et al., "LazyFluids" (2015) as EbSynth made
+it known: a match field from coarse to fine, PatchMatch (Barnes et al. 2009), voting (Wexler et al. 2007), and
+a price on using a part of the style more often than the rest.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from propagate._solve import solve
 from propagate.arrays import check_image
-from propagate.backend import Crew, choose_backend
+from propagate.backend import Crew, choose_field
 from propagate.guides import Guide, check_guides
 from propagate.pyramid import build, level_count
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, I32, Bool, Image
 
+_LARGE = 1e6
 __all__ = ["Guide", "Synthesis", "SynthesisOptions", "synthesize"]
 
 
@@ -36,6 +37,7 @@ class SynthesisOptions:
         Odd side of the compared squares.  Larger keeps bigger strokes whole, at the price of seams and time.
     uniformity : float
         Larger uses all parts of the style evenly; 0 lets flat parts repeat themselves until they look washed.
+        With `initial_matches` that are to be kept (a repair), 0 is right: it pulls towards what is unused.
     pyramid_levels : int or None
         More levels arrange larger structures; 1 only repairs what `initial` or `initial_matches` give.
         None takes as many as the pictures allow.
@@ -44,7 +46,7 @@ class SynthesisOptions:
     patchmatch_iters : int
         Sweeps in each search.  More finds better patches.
     stop_threshold : float
-        8-bit steps: a pixel that changes by less than this in a round is left alone in the next.  0 never stops.
+        8-bit steps: a pixel that changes by less in a round is left alone in the next.  0 never stops.
     extra_pass_3x3 : bool
         End with a pass of 3 x 3 patches without uniformity: closer to the guides, finer noise.
     vote : {"weighted", "plain"}
@@ -73,8 +75,8 @@ class SynthesisOptions:
         """Check every bound."""
         if self.patch_size < 3 or self.patch_size % 2 == 0:
             raise ValueError(f"patch_size is {self.patch_size}; expected an odd number of at least 3")
-        if not np.isfinite(self.uniformity) or self.uniformity < 0:
-            raise ValueError(f"uniformity is {self.uniformity}; expected a number of at least 0")
+        if not 0 <= self.uniformity <= _LARGE:
+            raise ValueError(f"uniformity is {self.uniformity}; expected 0 to {_LARGE:.0f}")
         if self.pyramid_levels is not None and self.pyramid_levels < 1:
             raise ValueError(f"pyramid_levels is {self.pyramid_levels}; expected at least 1, or None")
         for name in ("search_vote_iters", "patchmatch_iters"):
@@ -101,9 +103,9 @@ class Synthesis:
     image : Image, (Ht, Wt, C)
         In the style's type and channels.
     matches : int32 (Ht, Wt, 2)
-        (x, y) of the style patch's centre for each pixel; (-1, -1) where nothing was synthesized.
+        (x, y) of the style patch's centre for each pixel; (-1, -1) where nothing was made.
     error : float32 (Ht, Wt)
-        Weighted squared difference per pixel of the patch, in 8-bit steps squared; 0 where nothing was synthesized.
+        Weighted squared difference per pixel of the patch, in 8-bit steps squared; 0 where nothing was made.
     """
 
     image: Image
@@ -111,7 +113,7 @@ class Synthesis:
     error: F32
 
 
-def synthesize(
+def synthesize(  # noqa: PLR0913  EbSynth's inputs, and where to start
     style: Image,
     guides: Sequence[Guide],
     options: SynthesisOptions = SynthesisOptions(),
@@ -138,8 +140,8 @@ def synthesize(
     source_valid : bool (Hs, Ws), optional
         Only these style pixels are used.
     target_valid : bool (Ht, Wt), optional
-        Only these pixels are made; the others keep `initial` (0 without it) and, where `initial` is given, the
-        picture grows on from them without a seam.
+        Only these pixels are made; the others keep `initial` (0 without it).  Where `initial` is given, the
+        picture grows on from them without a seam.  Time and memory go with the area of the box around them.
     initial : Image, (Ht, Wt, C), optional
         A picture to start from, in the style's type and channels.
     initial_matches : int32 (Ht, Wt, 2), optional
@@ -160,7 +162,7 @@ def synthesize(
     check_guides(style, guides, style_weight)
     size = guides[0].target.shape[:2]
     _check_inputs(style, size, options, source_valid, target_valid, initial, initial_matches)
-    choose_backend(options.backend)
+    make = choose_field(options.backend)
     active = np.ones(size, np.bool_) if target_valid is None else target_valid
     canvas = np.zeros((*size, style.shape[2]), style.dtype) if initial is None else initial.copy()
     matches = np.full((*size, 2), -1, np.int32)
@@ -188,21 +190,18 @@ def synthesize(
             options,
             crew,
             None if initial_matches is None else initial_matches[part],
+            make,
             painted=initial is not None,
             on_progress=on_progress,
         )
     error[~active] = 0
-    made = (
-        levels[0].canvas
-        if style.dtype == np.uint16
-        else (levels[0].canvas.astype(np.uint32) + 128) // 257
-    )
+    made = levels[0].canvas if style.dtype == np.uint16 else (levels[0].canvas.astype(np.uint32) + 128) // 257
     np.copyto(canvas[part], made, where=active[part][..., None], casting="unsafe")
     return Synthesis(canvas, matches, error)
 
 
 def _surroundings(active: Bool, margin: int) -> tuple[slice, slice]:
-    """Return the box of the active pixels with a margin, so that a small hole in a large frame costs little."""
+    """Return the box of the active pixels with a margin: a small hole in a large frame costs little."""
     rows = np.flatnonzero(active.any(axis=1))
     columns = np.flatnonzero(active.any(axis=0))
     return (
@@ -228,8 +227,8 @@ def _check_inputs(
     smallest = min(*style.shape[:2], *size)
     if options.patch_size > smallest:
         raise ValueError(
-            f"patch_size {options.patch_size} is larger than the smallest side of style and target, {smallest}; "
-            "use a smaller patch or larger pictures"
+            f"patch_size {options.patch_size} is larger than the smallest side of style and target, "
+            f"{smallest}; use a smaller patch or larger pictures"
         )
     for name, mask, shape in (
         ("source_valid", source_valid, style.shape[:2]),
@@ -243,7 +242,8 @@ def _check_inputs(
         check_image("initial", initial)
         if initial.dtype != style.dtype or initial.shape != (*size, style.shape[2]):
             raise ValueError(
-                f"initial is {initial.dtype} {initial.shape}; expected {style.dtype} {(*size, style.shape[2])}"
+                f"initial is {initial.dtype} {initial.shape}; "
+                f"expected {style.dtype} {(*size, style.shape[2])}"
             )
     if initial_matches is not None and (
         initial_matches.dtype.kind != "i" or initial_matches.shape != (*size, 2)

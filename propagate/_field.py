@@ -1,0 +1,146 @@
+"""A level's match field while it is being improved, on the CPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from propagate._cpu import account, publish, search, vote, weigh
+from propagate.guides import replicate_border
+
+if TYPE_CHECKING:
+    from propagate.arrays import I32, Bool
+    from propagate.backend import Crew
+    from propagate.guides import Scale
+    from propagate.pyramid import Level
+    from propagate.synthesis import SynthesisOptions
+
+__all__ = ["WAVES", "Field"]
+
+WAVES = 8
+"""Into how many turns a sweep is cut when places have a price: all that search at once see the same free
+places and would crowd there together (measured: strokes wash out with one, and no better from 8 to 16)."""
+
+
+class Field:
+    """A level's match field while it is being improved, with what the kernels keep beside it."""
+
+    def __init__(
+        self, level: Level, matches: I32, scale: Scale, options: SynthesisOptions, crew: Crew, *, pad: int
+    ) -> None:
+        self.level, self.scale, self.options, self.crew = level, scale, options, crew
+        self.pad = pad
+        self.patch_size = patch_size = options.patch_size
+        self.matches = matches
+        self.before = np.full_like(matches, -1)
+        self.cost = np.zeros(matches.shape[:2], np.float32)
+        self.weight = np.empty_like(self.cost)
+        self.changed = np.zeros(matches.shape[:2], np.bool_)
+        self.modulated = level.factors.size > 1
+        # Far below zero marks places that may not be used, whoever comes and goes there.
+        self.crowd = np.where(level.centres, np.int32(0), np.int32(-(2**30)))
+        self.price = np.float32(0)
+        if options.uniformity > 0:
+            ideal = max(np.count_nonzero(level.active) / np.count_nonzero(level.centres), 1.0)
+            # EbSynth prices the mean use of a patch, this the use of its centre, which varies more: half the
+            # price gives the same evenness (on its examples: lower energy and more spread than the full one).
+            self.price = np.float32(0.5 * options.uniformity * scale.unit**2 / (ideal * patch_size**2))
+            whole = np.array([[0, 0, *matches.shape[:2]]], np.int32)
+            self._account(whole, matches.size)
+        np.copyto(self.before, matches)
+
+    def sweep(self, busy: Bool, turn: int, *, fresh: bool, tries: int, neighbours: int = 2) -> None:
+        """Improve the match of every `busy` pixel once; `fresh` measures the old one again first."""
+        height, width = self.crowd.shape
+        tiles = _tiles(busy)
+        waves = min(WAVES, max(1, len(tiles) // 8)) if self.price > 0 else 1
+        for wave in range(waves):
+            part = np.ascontiguousarray(tiles[wave::waves])
+            pixels = int(((part[:, 2] - part[:, 0]) * (part[:, 3] - part[:, 1])).sum())
+            self.crew.run(
+                search,
+                len(part),
+                part,
+                self.level.target.reshape(-1),
+                self.level.source.reshape(-1),
+                self.level.factors.reshape(-1),
+                self.modulated,
+                self.scale.channels,
+                self.pad,
+                self.patch_size,
+                busy,
+                self.crowd,
+                self.price,
+                self.before,
+                self.matches,
+                self.cost,
+                fresh,
+                turn % 2 == 0,
+                neighbours,
+                tries,
+                max(height, width).bit_length() - 1,
+                turn,
+                self.options.seed,
+                pixels=8 * pixels,
+            )
+            if tries > 0 or neighbours > 0:
+                if self.price > 0:
+                    self._account(part, pixels)
+                self.crew.run(publish, len(part), part, self.before, self.matches, pixels=pixels // 8)
+
+    def vote(self, wanted: Bool, *, blind: bool) -> Bool:
+        """Paint the `wanted` pixels and return those that changed; `blind` weighs all patches alike."""
+        level, options = self.level, self.options
+        channels = level.style.shape[2]
+        height = self.matches.shape[0]
+        unit = self.vote_unit(blind=blind)
+        pixels = int(np.count_nonzero(wanted))
+        self.crew.run(weigh, height, self.cost, unit, self.weight, pixels=self.cost.size // 16)
+        self.crew.run(
+            vote,
+            height,
+            self.matches,
+            self.weight,
+            level.style,
+            level.usable,
+            wanted,
+            self.patch_size,
+            level.canvas,
+            level.target,
+            np.array(self.scale.gain[:channels], np.float32) / np.float32(257),
+            self.pad,
+            np.float32(options.stop_threshold * 257),
+            self.changed,
+            pixels=4 * pixels,
+        )
+        replicate_border(level.target, self.pad)
+        return self.changed
+
+    def vote_unit(self, *, blind: bool) -> np.float32:
+        """Return the distance at which a patch's vote counts for half; 0 if all count alike."""
+        if blind or self.options.vote == "plain":
+            return np.float32(0)
+        return np.float32(self.scale.unit**2 * self.patch_size**2 * self.level.style.shape[2])
+
+    def finish(self) -> None:
+        """Make `matches`, `cost` and the level's canvas final."""
+
+    def _account(self, tiles: I32, pixels: int) -> None:
+        bands = self.crew.threads if pixels >= 4096 else 1
+        self.crew.run(account, bands, bands, tiles, self.patch_size, self.before, self.matches, self.crowd)
+
+
+def _tiles(busy: Bool) -> I32:
+    """Return (y0, x0, y1, x1) of the tiles with busy pixels, large pictures in larger tiles."""
+    height, width = busy.shape
+    side = 8
+    while side < 32 and height * width >= 256 * side * side:
+        side *= 2
+    rows, columns = -(-height // side), -(-width // (2 * side))
+    whole = np.zeros((rows * side, columns * 2 * side), np.bool_)
+    whole[:height, :width] = busy
+    some = np.argwhere(whole.reshape(rows, side, columns, 2 * side).any(axis=(1, 3)))
+    low = some * (side, 2 * side)
+    high = np.minimum(low + np.array([side, 2 * side]), (height, width))
+    return np.hstack((low, high)).astype(np.int32)
