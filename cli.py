@@ -45,7 +45,11 @@ def command(
             values = {flag: given.pop(flag.name) for flag in flags}
             ask = SimpleNamespace(**{flag.name: value for flag, value in values.items() if not flag.setting})
             ask.settings = {f.setting: v for f, v in values.items() if f.setting and v is not None}
-            function(**given, ask=ask)
+            try:
+                function(**given, ask=ask)
+            except KeyboardInterrupt:
+                print("stylize: interrupted; finished work is kept, run again to go on", file=sys.stderr)
+                raise typer.Exit(130) from None
 
         own = [p for p in inspect.signature(function).parameters.values() if p.name != "ask"]
         only = inspect.Parameter.KEYWORD_ONLY
@@ -288,9 +292,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except MemoryError:
         print("stylize: out of memory; close other programs, or use a smaller clip", file=sys.stderr)
         raise SystemExit(6) from None
-    except KeyboardInterrupt:
-        print("stylize: interrupted; finished work is kept, run again to go on", file=sys.stderr)
-        raise SystemExit(130) from None
 
 
 if __name__ == "__main__":

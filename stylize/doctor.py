@@ -205,7 +205,10 @@ def _kernel_cache() -> Check:
     if os.access(folder, os.W_OK):
         return Check("kernels", "ok", f"compiled once, kept in {folder}")
     return Check(
-        "kernels", "absent", f"{folder} is read-only; each user compiles once", "or set NUMBA_CACHE_DIR"
+        "kernels",
+        "absent",
+        f"{folder} is read-only; each user compiles once",
+        "set NUMBA_CACHE_DIR to a folder for all",
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, is_dataclass
+import json
+import os
+from dataclasses import asdict, dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any
 
+from stylize.atomic import disk_errors
 from stylize.carry import carry_shot
 from stylize.fingerprint import fingerprint
 from stylize.keyfiles import read_keys
@@ -17,9 +20,50 @@ if TYPE_CHECKING:
     from propagate import PropagateOptions
     from stylize.mattes import MatteClip
     from stylize.media import Clip
-    from stylize.project import Layer, Project
+    from stylize.project import Project
 
-__all__ = ["carry_layer", "layer_of", "what_matters"]
+__all__ = ["Layer", "carry_layer", "layer_of", "what_matters"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Finished frames of one shot under one fingerprint, each with the facts that the report shows."""
+
+    folder: Path
+    suffix: str = ".png"
+
+    def place(self, name: str) -> Path:
+        """Where the frame called `name` is or will be."""
+        return self.folder / f"{name}{self.suffix}"
+
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """Return what is known of each finished frame, by name."""
+        book = self.folder / "frames.jsonl"
+        if not book.exists():
+            return {}
+        known = {}
+        for line in book.read_text(encoding="utf-8").splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:  # the run died while writing this line
+                continue
+            if self.place(entry["name"]).exists():
+                known[entry["name"]] = entry
+        return known
+
+    def note(self, name: str, **facts: Any) -> None:
+        """Declare the frame `name` finished; call after its file is in place."""
+        book = self.folder / "frames.jsonl"
+        with disk_errors(book):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with book.open("ab+") as file:
+                if file.tell():
+                    file.seek(-1, os.SEEK_END)
+                    torn = file.read(1) != b"\n"  # the run before died while writing
+                else:
+                    torn = False
+                file.write((("\n" if torn else "") + json.dumps({"name": name, **facts}) + "\n").encode())
+
 
 CARRY_VERSION = 1
 """Raise when the same keys and options give other frames."""
@@ -45,9 +89,8 @@ def layer_of(
     Any key of a shot may explain a pixel of any of its frames: a changed key makes its shot stale, no other.
     """
     named = {clip.info.names[index]: path for index, path in keys.items()}
-    return project.layer(
-        fingerprint("carry", CARRY_VERSION, clip.info.fingerprint, named, what_matters(options), mattes)
-    )
+    mark = fingerprint("carry", CARRY_VERSION, clip.info.fingerprint, named, what_matters(options), mattes)
+    return Layer(project.root / "layers" / mark[:20])
 
 
 def carry_layer(

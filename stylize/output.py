@@ -14,10 +14,11 @@ from stylize.progress import allowed
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from stylize.layers import Layer
     from stylize.mattes import MatteClip
     from stylize.media import Clip, ClipInfo, Writer
     from stylize.progress import Overwrite
-    from stylize.project import Layer, Project
+    from stylize.project import Project
     from stylize.settings import OutputOptions
 
 __all__ = ["check_place", "default_place", "is_ours", "make_writer", "remember_output", "write_layers"]

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from propagate.arrays import Image
     from stylize.media import ClipInfo
 
-__all__ = ["SCHEMA", "SETTINGS_FILE", "Layer", "Project", "project_place"]
+__all__ = ["SCHEMA", "SETTINGS_FILE", "Project", "project_place"]
 
 SCHEMA = "stylize-project.1"
 SETTINGS_FILE = "stylize.toml"
@@ -47,42 +47,6 @@ def project_place(clip: Path) -> Path:
     """Return the folder that belongs to `clip` when none is named: beside it, ``NAME.stylize``."""
     place = clip.absolute()
     return place.with_name((place.stem if place.is_file() else place.name) + ".stylize")
-
-
-@dataclass(frozen=True)
-class Layer:
-    """Finished frames of one shot under one fingerprint, each with the facts that the report shows."""
-
-    folder: Path
-    suffix: str = ".png"
-
-    def place(self, name: str) -> Path:
-        """Where the frame called `name` is or will be."""
-        return self.folder / f"{name}{self.suffix}"
-
-    def facts(self) -> dict[str, dict[str, Any]]:
-        """Return what is known of each finished frame, by name."""
-        book = self.folder / "frames.jsonl"
-        if not book.exists():
-            return {}
-        known = {}
-        for line in book.read_text(encoding="utf-8").splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:  # the run died while writing this line
-                continue
-            if self.place(entry["name"]).exists():
-                known[entry["name"]] = entry
-        return known
-
-    def note(self, name: str, **facts: Any) -> None:
-        """Declare the frame `name` finished; call after its file is in place."""
-        book = self.folder / "frames.jsonl"
-        with disk_errors(book):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            torn = book.exists() and not book.read_bytes().endswith(b"\n")
-            with book.open("a", encoding="utf-8", newline="\n") as file:
-                file.write(("\n" if torn else "") + json.dumps({"name": name, **facts}) + "\n")
 
 
 @dataclass(frozen=True)
@@ -208,10 +172,6 @@ class Project:
         """Where `recall` keeps the result of this step with these inputs."""
         version = getattr(function, "version", 1)
         return self.root / "cache" / f"{name}-{fingerprint(name, version, inputs)[:20]}.npz"
-
-    def layer(self, mark: str) -> Layer:
-        """Return the place of frames made from inputs whose fingerprint is `mark`."""
-        return Layer(self.root / "layers" / mark[:20])
 
     def key_path(self, name: str) -> Path:
         """Where the machine keeps its painting of the frame called `name`."""

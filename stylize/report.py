@@ -94,8 +94,15 @@ def _thumbnails(project: Project, facts: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _worst(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the worst frames, apart from each other: neighbours look the same."""
     known = [f for f in facts["frames"] if f.get("quality") is not None]
-    return sorted(known, key=lambda f: (f["quality"], f["frame"]))[:SHOWN_WORST]
+    apart, found = max(facts["count"] // 24, 1), list[dict[str, Any]]()
+    for frame in sorted(known, key=lambda f: (f["quality"], f["frame"])):
+        if all(abs(frame["frame"] - other["frame"]) >= apart for other in found):
+            found.append(frame)
+        if len(found) == SHOWN_WORST:
+            break
+    return found
 
 
 def _page(facts: Mapping[str, Any], thumbs: Mapping[str, str]) -> str:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from keyframes import Shot
     from stylize.job import Work
+    from stylize.layers import Layer
     from stylize.progress import Watch
-    from stylize.project import Layer
     from stylize.render import Renderer
 
 __all__ = [

@@ -175,21 +175,6 @@ def test_an_override_wins_and_two_are_refused(project, rng):
         project.hand_painted("0003")
 
 
-def test_layers_know_finished_frames_and_forget_torn_ones(project, rng):
-    layer = project.layer("abc")
-    for name in ("0000", "0001"):
-        write_image(layer.place(name), rng.integers(0, 255, (8, 8, 3), np.uint8))
-        layer.note(name, quality=0.5)
-    write_image(layer.place("0002"), rng.integers(0, 255, (8, 8, 3), np.uint8))
-    book = layer.folder / "frames.jsonl"
-    book.write_bytes(book.read_bytes() + b'{"name": "00')
-    assert set(layer.facts()) == {"0000", "0001"}
-    layer.note("0002", quality=0.25)
-    assert layer.facts()["0002"]["quality"] == 0.25
-    layer.place("0001").unlink()
-    assert set(layer.facts()) == {"0000", "0002"}
-
-
 def test_changed_settings_are_told(project):
     assert project.note_settings({"select": {"max_keys": None, "coverage": 0.9}}) == []
     changes = project.note_settings({"select": {"max_keys": 4, "coverage": 0.9}})

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from stylize.errors import DeviceError
+from stylize.layers import Layer, carry_layer, layer_of, what_matters
+from stylize.media import open_clip, read_image, write_image
+from stylize.project import Project
+from tests.stylize import fakes
+
+
+def test_layers_know_finished_frames_and_forget_torn_ones(tmp_path, rng):
+    layer = Layer(tmp_path / "abc")
+    for name in ("0000", "0001"):
+        write_image(layer.place(name), rng.integers(0, 255, (8, 8, 3), np.uint8))
+        layer.note(name, quality=0.5)
+    write_image(layer.place("0002"), rng.integers(0, 255, (8, 8, 3), np.uint8))
+    book = layer.folder / "frames.jsonl"
+    book.write_bytes(book.read_bytes() + b'{"name": "00')
+    assert set(layer.facts()) == {"0000", "0001"}
+    layer.note("0002", quality=0.25)
+    assert layer.facts()["0002"]["quality"] == 0.25
+    layer.place("0001").unlink()
+    assert set(layer.facts()) == {"0000", "0002"}
+
+
+@dataclass(frozen=True)
+class Inner:
+    threads: int | None = None
+    size: int = 5
+
+
+@dataclass(frozen=True)
+class Outer:
+    inner: Inner = Inner()
+    threads: int | None = None
+    reach: float = 1.0
+
+
+def test_threads_do_not_make_a_layer_stale_and_everything_else_does(world):
+    folder = world.keys("0001.png", "0004.png")
+    keys = {1: folder / "0001.png", 4: folder / "0004.png"}
+    project = Project(world.root / "p")
+    assert what_matters(Outer(Inner(3), 2)) == what_matters(Outer())
+    with open_clip(world.frames) as clip:
+        here = layer_of(project, clip[:6], keys, Outer(), None)
+        assert layer_of(project, clip[:6], keys, Outer(Inner(4), 2), None) == here
+        assert layer_of(project, clip[:6], keys, Outer(Inner(size=7)), None) != here
+        assert layer_of(project, clip[:5], keys, Outer(), None) != here
+        assert layer_of(project, clip[:6], {1: keys[1]}, Outer(), None) != here
+        assert layer_of(project, clip[:6], {1: keys[4], 4: keys[1]}, Outer(), None) != here
+        write_image(keys[4], np.zeros((48, 64, 3), np.uint8))
+        assert layer_of(project, clip[:6], keys, Outer(), None) != here
+
+
+def test_a_finished_layer_is_not_carried_again(world):
+    folder, seen = world.keys("0001.png"), []
+    with open_clip(world.frames) as clip:
+        layer = layer_of(Project(world.root / "p"), clip[:6], {1: folder / "0001.png"}, Outer(), None)
+        for _ in range(2):
+            carry_layer(layer, clip[:6], {1: folder / "0001.png"}, Outer(), None, seen.append)
+    assert list(range(6)) == fakes.CARRIED
+    assert seen[-1] == 1.0
+    assert len(layer.facts()) == 6
+    np.testing.assert_array_equal(read_image(layer.place("0001")), read_image(folder / "0001.png"))
+
+
+def test_a_full_disk_in_the_middle_keeps_what_is_finished(world, monkeypatch):
+    import errno
+
+    from stylize.media import save
+
+    real, left = save.encode_image, [3]
+
+    def full(*arguments, **choices):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(*arguments, **choices)
+
+    folder = world.keys("0001.png")
+    keys = {1: folder / "0001.png"}
+    with open_clip(world.frames) as clip:
+        layer = layer_of(Project(world.root / "p"), clip[:6], keys, Outer(), None)
+        monkeypatch.setattr(save, "encode_image", full)
+        with pytest.raises(DeviceError, match="full"):
+            carry_layer(layer, clip[:6], keys, Outer(), None, lambda _: None)
+        monkeypatch.undo()
+        assert set(layer.facts()) == {"0000", "0001", "0002"}
+        assert sorted(p.name for p in layer.folder.iterdir()) == [
+            "0000.png",
+            "0001.png",
+            "0002.png",
+            "frames.jsonl",
+        ]
