@@ -36,8 +36,9 @@ def set_right(painted: F32, wanted: F32, detail: F32, strength: float, unit: flo
     fine, middle, broad = blur(off, 1.0 * unit), blur(off, 3 * unit), blur(off, 9 * unit)
     share = detail[..., None]
     freedom = np.float32(strength)
-    # Lightness draws the form; the hue is left to the palette.
-    hue = np.array([1.0, 0.5, 0.5], np.float32)
+    # Lightness draws the form; the hue is left to the palette, save for lips and eyes.
+    hue = np.ones_like(painted)
+    hue[..., 1:] = 0.5 + 0.5 * share
     out = painted + (1 - 0.55 * freedom) * hue * broad
     out += (1 - 0.35 * freedom) * (0.3 + 0.7 * share) * hue * (middle - broad)
     out += (1 - 0.25 * freedom) * share * (fine - middle)
@@ -53,9 +54,13 @@ def crisp_gain(painted: F32, style: F32, zoom: float) -> float:
     return min(max(relief[0] / max(relief[1], 1e-4), 1.0), 1.7)
 
 
-def crispen(painted: F32, gain: float, zoom: float) -> F32:
-    """Raise the finest texture of OKLab (H, W, 3) by `gain`; `zoom` is full size over working size."""
-    return np.asarray(painted + np.float32(gain - 1) * (painted - blur(painted, 2 * zoom)), np.float32)
+def crispen(painted: F32, gain: float, zoom: float, detail: F32) -> F32:
+    """Raise the finest texture of OKLab (H, W, 3) by `gain`, less on what `detail` says must stay legible.
+
+    `zoom` is full size over working size.
+    """
+    amount = np.float32(gain - 1) * (1 - 0.7 * detail[..., None])
+    return np.asarray(painted + amount * (painted - blur(painted, 2 * zoom)), np.float32)
 
 
 def keep_colors(painted: F32, frame: F32, amount: float, unit: float) -> F32:

@@ -149,7 +149,7 @@ class PatchRenderer:
         zoom = height / size[0]
         strokes, style = rgb_to_oklab(image), rgb_to_oklab(sheet.image)
         gain = crisp_gain(strokes[..., 0], style[..., 0], zoom)
-        painted = self._finished(full, crispen(strokes, gain, zoom), colors)
+        painted = self._finished(full, strokes, colors, gain, zoom)
         if anchors:
             painted = _hold(painted, Held(anchors, (height, width)))
         report(1.0)
@@ -173,12 +173,13 @@ class PatchRenderer:
             evenness=evenness,
         )
 
-    def _finished(self, full: F32, strokes: F32, colors: ColorMap) -> F32:
+    def _finished(self, full: F32, strokes: F32, colors: ColorMap, gain: float, zoom: float) -> F32:
         """Set forms, features and colours right; OKLab at full size."""
         unit = full.shape[0] / 400
         detail = detail_map(full[..., 0], 2 * unit)
         wanted = colors(full, flatten(full, 1 + unit, 0.08, 1))
-        painted = set_right(strokes, wanted, detail, self.options.style_strength, unit)
+        painted = crispen(strokes, gain, zoom, detail)
+        painted = set_right(painted, wanted, detail, self.options.style_strength, unit)
         return keep_colors(painted, full, self.options.keep_colors, unit)
 
 
