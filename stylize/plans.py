@@ -7,6 +7,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from stylize.atomic import write_text
 from stylize.errors import UsageError
 from stylize.fingerprint import step
@@ -192,34 +194,38 @@ def _measure(
     plan: Plan, pieces: Sequence[Shot], analyses: Analyses, options: SelectOptions
 ) -> list[Selection]:
     """Take the plan's keys and find out what they explain: all other frames are banned for the while."""
-    from keyframes import select_keyframes
-
+    asked = replace(options, min_gap=1, max_gap=None, max_keys=None)
     selections = []
     for piece in pieces:
         keys = {key.frame: key.kind for key in plan.keys if piece.start <= key.frame < piece.stop}
         others = [frame for frame in range(piece.start, piece.stop) if frame not in keys]
-        asked = replace(options, min_gap=1, max_gap=None, max_keys=None)
-        selections.append(
-            select_keyframes(analyses.of(piece), asked, forced=keys, banned=others, offset=piece.start)
-        )
+        selections.append(_select_in(piece, analyses, asked, keys, others))
     return selections
+
+
+def _select_in(
+    piece: Shot, analyses: Analyses, options: SelectOptions, forced: dict[int, str], banned: Sequence[int]
+) -> Selection:
+    from keyframes import select_keyframes
+
+    try:
+        # Fewer keys than are forced cost infinity, which NumPy minds to take a remainder of.
+        with np.errstate(invalid="ignore"):
+            return select_keyframes(
+                analyses.of(piece), options, forced=forced, banned=banned, offset=piece.start
+            )
+    except ValueError as error:
+        raise UsageError(f"frames {piece.start} to {piece.stop - 1}: {error}") from error
 
 
 def _select(
     plan: Plan, pieces: Sequence[Shot], analyses: Analyses, options: SelectOptions
 ) -> list[Selection]:
     """Choose the keys of every piece; where `max_keys` forbids some, the least useful ones of all go."""
-    from keyframes import select_keyframes
 
     def select(piece: Shot, most: int | None) -> Selection:
         asked = replace(options, max_keys=most)
-        forced, banned = plan.forced(piece), plan.shut(piece)
-        try:
-            return select_keyframes(
-                analyses.of(piece), asked, forced=forced, banned=banned, offset=piece.start
-            )
-        except ValueError as error:
-            raise UsageError(f"frames {piece.start} to {piece.stop - 1}: {error}") from error
+        return _select_in(piece, analyses, asked, plan.forced(piece), plan.shut(piece))
 
     free = [select(piece, None) for piece in pieces]
     if options.max_keys is None or sum(len(selection.keys) for selection in free) <= options.max_keys:
