@@ -247,10 +247,18 @@ def _select(
         if gains[best] < 0:
             break
         counts[best] += 1
-    return [
-        select(piece, max(count - len(plan.forced(piece)), 1)) if count < len(selection.keys) else selection
-        for piece, selection, count in zip(pieces, free, counts, strict=True)
-    ]
+    limited = []
+    for piece, selection, count in zip(pieces, free, counts, strict=True):
+        forced = plan.forced(piece)
+        if count >= len(selection.keys):
+            limited.append(selection)
+        elif count > len(forced):
+            limited.append(select(piece, count - len(forced)))
+        else:  # the keys set by hand and no other
+            limited += _measure(
+                replace(plan, keys=tuple(map(plan.key_at, forced))), [piece], analyses, options
+            )
+    return limited
 
 
 def facts_of(info: ClipInfo) -> ClipFacts:

@@ -157,6 +157,18 @@ def test_max_keys_is_for_the_whole_clip(world):
         run(world, settings={"select.max_keys": 1})
 
 
+def test_max_keys_counts_the_keys_set_by_hand_too(world):
+    from keyframes import edits
+    from stylize.editing import change_plan
+
+    run(world)
+    change_plan(world.frames, None, lambda plan: edits.lock(edits.lock(plan, 1), 4))
+    lively = {"select.max_gap": 1, "select.max_keys": 3}
+    keys = run(world, settings=lively).keys
+    assert len(keys) == 3
+    assert {1, 4} <= set(keys)
+
+
 def test_keys_painted_by_hand_are_carried_and_nothing_is_painted(world):
     folder = world.keys("0001.png", "7.png")
     result = run(world, style=(), keys=folder, renderer=None)
