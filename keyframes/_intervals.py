@@ -58,7 +58,7 @@ def interval_costs(reach: NDArray[np.uint64], planes: NDArray[np.uint64], heft: 
 
 
 def best_paths(cost: F64, most: int, enough: float = 0.0) -> list[tuple[float, list[int]]]:
-    """Return for k = 1, 2, … the least total cost and the k nodes that reach it; infinite cost where none can.
+    """Return for k = 1, 2, … the least total cost and the k nodes that reach it; infinite where none can.
 
     Stops at `most` keys, or a few after a cost of `enough` is reached.
     """

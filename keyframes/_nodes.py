@@ -37,14 +37,14 @@ class NodeChain:
 
     def append(self, image: _U8) -> None:
         """Add the next frame of the shot, uint8 (H, W, 3)."""
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
         if self._last is None:
             none, never = np.zeros((*_half(image.shape), 2), np.int16), np.zeros(image.shape[:2], np.uint8)
             self._add(image, (none, never, none, never), 0.0)
         else:
             before, grey_before = self._last
             back, forth = self._estimate(grey, grey_before), self._estimate(grey_before, grey)
-            back_sure, forth_sure = _agreement(back, forth, self._gap), _agreement(forth, back, self._gap)
+            back_sure, forth_sure = agreement(back, forth, self._gap), agreement(forth, back, self._gap)
             new = _novelty(image, before, back, back_sure, self._colour)
             self._add(image, (*_pack(back, back_sure), *_pack(forth, forth_sure)), new)
         self._last = (image, grey)
@@ -68,15 +68,16 @@ class NodeChain:
         """Merge the two neighbouring links that bring the least new; the ends stay."""
         new = np.array(self._new)
         i = 1 + int(np.argmin(new[1:-1] + new[2:]))
-        (back_a, back_sure_a, forth_a, forth_sure_a) = self._links[i]
-        (back_b, back_sure_b, forth_b, forth_sure_b) = self._links[i + 1]
-        joined = tuple(np.empty_like(array) for array in self._links[i])
-        compose(back_b, back_sure_b, back_a, back_sure_a, joined[0], joined[1])
-        compose(forth_a, forth_sure_a, forth_b, forth_sure_b, joined[2], joined[3])
-        self._links[i + 1] = joined  # type: ignore[assignment]
+        back_a, back_sure_a, forth_a, forth_sure_a = self._links[i]
+        back_b, back_sure_b, forth_b, forth_sure_b = self._links[i + 1]
+        back, back_sure = np.empty_like(back_a), np.empty_like(back_sure_a)
+        forth, forth_sure = np.empty_like(forth_a), np.empty_like(forth_sure_a)
+        compose(back_b, back_sure_b, back_a, back_sure_a, back, back_sure)
+        compose(forth_a, forth_sure_a, forth_b, forth_sure_b, forth, forth_sure)
+        self._links[i + 1] = back, back_sure, forth, forth_sure
         self._new[i + 1] += self._new[i]
         for kept in (self._frames, self._images, self._links, self._new):
-            del kept[i]  # type: ignore[attr-defined]
+            kept.pop(i)
 
     def frames(self) -> NDArray[np.int32]:
         """Return the frame numbers of the nodes."""
@@ -104,15 +105,15 @@ def _stack(arrays: list[Any]) -> NDArray[Any]:
     return whole
 
 
-def _agreement(flow_ab: NDArray[np.float32], flow_ba: NDArray[np.float32], gap: float) -> _U8:
-    """Tell where following `flow_ab` and returning by `flow_ba` ends within `gap` px of the start: 255, else 0."""
+def agreement(flow_ab: NDArray[np.float32], flow_ba: NDArray[np.float32], gap: float) -> _U8:
+    """Tell where following `flow_ab` and returning by `flow_ba` ends within `gap` px: 255, else 0."""
     height, width = flow_ab.shape[:2]
     x = flow_ab[..., 0] + np.arange(width, dtype=np.float32)
     y = flow_ab[..., 1] + np.arange(height, dtype=np.float32)[:, None]
     returned = cv2.remap(flow_ba, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) + flow_ab
     sure = np.einsum("ijk,ijk->ij", returned, returned) < gap * gap
     sure &= (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    return sure.astype(np.uint8) * np.uint8(255)
+    return np.where(sure, np.uint8(255), np.uint8(0))
 
 
 def _novelty(image: _U8, before: _U8, back: NDArray[np.float32], sure: _U8, colour: float) -> float:

@@ -1,7 +1,8 @@
 """Kernels: following sampled points through the clip's flow, and counting what a set of keys leaves over.
 
-Everything here trusts its input; the doors are in `coverage.py` and `select.py`.  Flow is stored at half size as
-int16 in steps of 1/64 pixel of the picture, certainty as uint8 (255 = forward and backward flow agree).
+Everything here trusts its input; the doors are in `coverage.py` and `select.py`.  Flow is stored at half
+size as int16 in steps of 1/64 pixel of the picture, certainty as uint8 (255 = forward and backward flow
+agree).
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ _TOGETHER = 8  # nodes traced side by side: the maps of a node are then read fro
 def _corners(
     x: np.float32, y: np.float32, width: int, height: int
 ) -> tuple[np.uintp, np.uintp, np.uintp, np.uintp, np.float32, np.float32]:
-    """Return the neighbours left, right, above and below a place, clamped inside, and the fractions between them.
+    """Return the neighbours left, right, above and below a place, clamped, and the fractions between them.
 
     Unsigned, since Numba checks every signed index for being negative.
     """
     x = min(max(x, np.float32(0)), np.float32(width - 1))
     y = min(max(y, np.float32(0)), np.float32(height - 1))
-    x0, y0 = np.int32(x), np.int32(y)
+    x0, y0 = int(x), int(y)
     x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
     fx, fy = x - np.float32(x0), y - np.float32(y0)
     return np.uintp(x0), np.uintp(x1), np.uintp(y0), np.uintp(y1), fx, fy
@@ -115,7 +116,7 @@ def _advance(
     limit: np.float32,
     out: NDArray[np.uint64],
 ) -> int:
-    """Take the first `left` of a node's living points over one link and set the bits of those that look the same.
+    """Take a node's `left` living points over one link and set the bits of those that look the same.
 
     Returns how many live on; they are moved to the front.
     """
@@ -138,9 +139,15 @@ def _advance(
 
 @njit(cache=True, nogil=True)
 def _trace_block(
-    nodes: Nodes, first: int, step: int, points: NDArray[np.uint16], limit: float, fewest: int, out: NDArray[np.uint64]
+    nodes: Nodes,
+    first: int,
+    step: int,
+    points: NDArray[np.uint16],
+    limit: float,
+    fewest: int,
+    out: NDArray[np.uint64],
 ) -> None:
-    """Follow the points of a few neighbouring nodes in one direction, together, so that each map is read once."""
+    """Follow the points of a few neighbouring nodes one way, together, so that each map is read once."""
     images, links, sure = nodes[0], nodes[1], nodes[2]
     if step > 0:
         links, sure = nodes[3], nodes[4]
@@ -166,7 +173,9 @@ def _trace_block(
             started = s < first + i if step < 0 else s > first + i
             if started and left[i] > fewest:
                 state = (walk[i], colours[i], alive[i])
-                left[i] = _advance(images[s], links[link], sure[link], state, left[i], np.float32(limit), out[i, s])
+                left[i] = _advance(
+                    images[s], links[link], sure[link], state, left[i], np.float32(limit), out[i, s]
+                )
             living = living or left[i] > fewest
 
 
@@ -184,7 +193,7 @@ def trace(
     for t in range(count):
         out[t, t] = ~np.uint64(0)
     for block in prange((count + _TOGETHER - 1) // _TOGETHER):
-        first = np.int64(block) * _TOGETHER  # prange counts in uint64, and uint64 - int64 is a float
+        first = int(np.int64(block)) * _TOGETHER  # prange counts in uint64; uint64 - int64 is a float
         stop = min(first + _TOGETHER, count)
         _trace_block(nodes, first, -1, points[first:stop], limit, fewest, out[first:stop])
         _trace_block(nodes, first, 1, points[first:stop], limit, fewest, out[first:stop])
@@ -192,7 +201,7 @@ def trace(
 
 @njit(cache=True, nogil=True, parallel=True)
 def mark_solid(sure: NDArray[np.uint8]) -> None:
-    """Turn 255 into 254 where one of the neighbours right and below is less: there, looking at one value is not enough.
+    """Turn 255 into 254 where a neighbour right or below is less: there, looking at one value is not enough.
 
     In place; saves three reads of four in most of the picture.
     """
@@ -208,7 +217,7 @@ def mark_solid(sure: NDArray[np.uint8]) -> None:
 
 @njit(cache=True, nogil=True, parallel=True)
 def add_ages(links: NDArray[np.int16], sure: NDArray[np.uint8], step: int, out: NDArray[np.int16]) -> None:
-    """Add to `out` for every pixel of every node how many nodes it can be followed back (`step` -1) or on (+1)."""
+    """Add to `out` for every pixel how many nodes it can be followed, back (`step` -1) or on (+1)."""
     count, height, width = out.shape
     age = np.zeros((2, height, width), np.int16)
     for turn in range(1, count):

@@ -27,6 +27,7 @@ COLUMNS = (*(f"lag{i}" for i in range(1, LAGS + 1)), *(f"blend{w}" for w in WIND
 _SIDE = 96  # long side of the thumbnails in pixels
 _QUIET = 0.1  # longer lags are only measured where the shortest reaches this; below, nothing can be a cut
 
+_U8 = NDArray[np.uint8]
 F32 = NDArray[np.float32]
 
 
@@ -41,7 +42,7 @@ class ChangeMeter:
 
     def __init__(self) -> None:
         self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)  # type: ignore[attr-defined]
-        self._thumbs: deque[NDArray[np.uint8]] = deque(maxlen=LAGS)
+        self._thumbs: deque[_U8] = deque(maxlen=LAGS)
         self._tiny: deque[F32] = deque(maxlen=2 * max(WINDOWS) + 1)
         self._rows: list[list[float]] = []
 
@@ -70,17 +71,17 @@ class ChangeMeter:
         """Return float32 (frames, len(COLUMNS))."""
         return np.array(self._rows, np.float32).reshape(-1, len(COLUMNS))
 
-    def _difference(self, now: NDArray[np.uint8], before: NDArray[np.uint8]) -> float:
+    def _difference(self, now: _U8, before: _U8) -> float:
         a, b = _levelled(now), _levelled(before)
         flow = self._flow.calc(a, b, None) if min(a.shape) >= 16 else np.zeros((*a.shape, 2), np.float32)
         height, width = a.shape
         x = flow[..., 0] + np.arange(width, dtype=np.float32)
         y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
         moved = cv2.remap(before, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return _mismatch(now, moved)
+        return _mismatch(now, np.asarray(moved, np.uint8))
 
 
-def _thumbnail(frame: Image) -> NDArray[np.uint8]:
+def _thumbnail(frame: Image) -> _U8:
     if frame.dtype == np.uint16:
         frame = (frame >> 8).astype(np.uint8)
     height, width = frame.shape[:2]
@@ -89,14 +90,14 @@ def _thumbnail(frame: Image) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _levelled(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the brightness, stretched to one mean and spread, so that flicker and fades do not disturb the flow."""
+def _levelled(image: _U8) -> _U8:
+    """Return the brightness, stretched to one mean and spread: flicker and fades do not disturb the flow."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     spread = max(float(grey.std()), 2.0)
-    return np.clip((grey - grey.mean()) * (48.0 / spread) + 128, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip((grey - grey.mean()) * (48.0 / spread) + 128, 0, 255), np.uint8)
 
 
-def _mismatch(now: NDArray[np.uint8], moved: NDArray[np.uint8]) -> float:
+def _mismatch(now: _U8, moved: _U8) -> float:
     """Return the share of the picture whose surroundings do not correlate, in brightness and in colour."""
     a, b = now.astype(np.float32), moved.astype(np.float32)
     box = (9, 9)

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from keyframes._nodes import NodeChain
+from keyframes._returns import choose_anchors, find_again
 from keyframes._trace import Nodes, add_ages, mark_solid, trace
 from keyframes.options import AnalysisOptions
 from propagate.arrays import check_image
@@ -33,7 +34,20 @@ if TYPE_CHECKING:
 
 __all__ = ["ShotAnalysis", "analyse"]
 
-_VERSION = 1
+_VERSION = 2
+_STORED = {
+    "version",
+    "length",
+    "nodes",
+    "size",
+    "points",
+    "heft",
+    "anchors",
+    "again",
+    "novelty",
+    "filled",
+    "rows",
+}
 _EFFORT = 400_000  # point steps spent per frame of the shot, about 10 ms of one core
 _FEWEST = 1024  # points of a frame at least
 _STOP_SHARE = 0.004  # a chain is dropped once fewer of its points than this are left
@@ -58,6 +72,11 @@ class ShotAnalysis:
         sum to 1 over its points.
     reach
         uint64 (M, M, P / 64): bit p of ``reach[t, s]`` tells that point p of node t is explained by node s.
+    anchors
+        int32 (A,), ascending: the nodes that were also compared directly with each other.
+    again
+        uint64 (A, A, P / 64): bit p of ``again[i, j]`` tells that point p of anchor i is found in anchor j,
+        followed there or not: a return.
     novelty
         float32 (length,): share of the frame that the frame before does not explain; 0 for the first.
     """
@@ -68,11 +87,13 @@ class ShotAnalysis:
     points: NDArray[np.uint16]
     heft: NDArray[np.float32]
     reach: NDArray[np.uint64]
+    anchors: NDArray[np.int32]
+    again: NDArray[np.uint64]
     novelty: NDArray[np.float32]
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return plain arrays, to be stored with ``numpy.savez_compressed``; rows of no reach take no place."""
-        filled = self.reach.any(axis=2)
+        """Return plain arrays for ``numpy.savez_compressed``; rows of no reach take no place."""
+        filled = np.asarray(self.reach.any(axis=2))
         return {
             "version": np.array(_VERSION),
             "length": np.array(self.length),
@@ -80,6 +101,8 @@ class ShotAnalysis:
             "size": np.array(self.size),
             "points": self.points,
             "heft": self.heft,
+            "anchors": self.anchors,
+            "again": self.again,
             "novelty": self.novelty,
             "filled": filled,
             "rows": self.reach[filled],
@@ -94,9 +117,7 @@ class ShotAnalysis:
         ValueError
             If an array is missing or another version wrote them.
         """
-        missing = {"version", "length", "nodes", "size", "points", "heft", "novelty", "filled", "rows"} - set(
-            arrays
-        )
+        missing = _STORED - set(arrays)
         if missing:
             raise ValueError(
                 f"the stored analysis lacks {', '.join(sorted(missing))}; analyse the shot again"
@@ -116,6 +137,8 @@ class ShotAnalysis:
             arrays["points"],
             arrays["heft"],
             reach,
+            arrays["anchors"],
+            arrays["again"],
             arrays["novelty"],
         )
 
@@ -157,19 +180,29 @@ def analyse(frames: Iterable[Image], options: AnalysisOptions | None = None) -> 
     points, heft = _sample(nodes, min(options.points, max(affordable, _FEWEST)))
     reach = np.zeros((len(points), len(points), heft.shape[1]), np.uint64)
     trace(nodes, points, options.colour, int(_STOP_SHARE * points.shape[1]), reach)
-    height, width = nodes[0].shape[1:3]
-    return ShotAnalysis(chain.length, chain.frames(), (height, width), points, heft, reach, chain.novelty())
+    news, frames = chain.novelty(), chain.frames()
+    anchors = choose_anchors(np.add.reduceat(news, frames))
+    return ShotAnalysis(
+        length=chain.length,
+        nodes=frames,
+        size=(nodes[0].shape[1], nodes[0].shape[2]),
+        points=points,
+        heft=heft,
+        reach=reach,
+        anchors=anchors.astype(np.int32),
+        again=find_again(nodes, points, anchors, options.colour, options.gap),
+        novelty=news,
+    )
 
 
 def _shrink(frame: Image, side: int) -> NDArray[np.uint8]:
-    if frame.dtype == np.uint16:
-        frame = (frame >> 8).astype(np.uint8)
+    small = (frame >> 8 if frame.dtype == np.uint16 else frame).astype(np.uint8)
     height, width = frame.shape[:2]
     scale = side / max(height, width)
     if scale < 1:
         size = (max(round(width * scale), 1), max(round(height * scale), 1))
-        frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(frame)
+        small = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.ascontiguousarray(small)
 
 
 def _sample(nodes: Nodes, count: int) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
@@ -201,7 +234,7 @@ def _sample(nodes: Nodes, count: int) -> tuple[NDArray[np.uint16], NDArray[np.fl
     return points, heft
 
 
-def _equal_parts(importance: NDArray[np.float64], parts: int) -> NDArray[np.int64]:
+def _equal_parts(importance: NDArray[Any], parts: int) -> NDArray[np.int64]:
     """Cut a list into parts of about equal importance, none shorter than 64 where the list is long enough."""
     running = np.cumsum(importance)
     bounds = np.searchsorted(running, np.arange(1, parts) * running[-1] / parts)

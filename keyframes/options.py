@@ -48,8 +48,8 @@ class AnalysisOptions:
         Long side in pixels at which flow is computed; larger frames are shrunk.  More sees smaller things
         and takes proportionally longer.
     points
-        Most points followed per frame; long shots get by with fewer.  More makes shares finer: 8192 rank choices
-        that leave half a per cent of the picture unexplained, 2048 those that leave 2 %.
+        Most points followed per frame; long shots get by with fewer.  More makes shares finer: 8192 rank
+        choices that leave half a per cent of the picture unexplained, 2048 those that leave 2 %.
     nodes
         Most frames of a shot that can become keys.  Memory is about 0.4 MiB for each, time grows with the
         square.

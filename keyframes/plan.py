@@ -24,7 +24,9 @@ _TOP = {"version": int, "revision": int, "banned": list, "chosen": list}
 _CLIP = {"name": str, "fingerprint": str, "width": int, "height": int, "frames": int}
 _SHOT = {"start": int, "stop": int, "begins": str}
 _KEY = {"frame": int, "kind": str, "coverage": float, "reason": str, "note": str}
-_OPTIONS = {option.name: float for option in fields(SelectOptions)}
+_OPTIONS: dict[str, type] = {
+    option.name: float if "float" in str(option.type) else int for option in fields(SelectOptions)
+}
 _NAMES = {
     int: "a whole number",
     float: "a number",
@@ -36,7 +38,7 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class ClipFacts:
-    """What tells a clip from another: its file name, content fingerprint, size in pixels and number of frames."""
+    """What tells a clip from another: file name, content fingerprint, size in pixels, number of frames."""
 
     name: str
     fingerprint: str
@@ -91,7 +93,8 @@ class Plan:
         """Raise ValueError unless the plan was made for `clip`; another name alone does not matter."""
         if self.clip.fingerprint != clip.fingerprint:
             raise ValueError(
-                f"the plan was made for another clip ({self.clip.name}, {self.clip.frames} frames; this is {clip.name}, "
+                f"the plan was made for another clip ({self.clip.name}, {self.clip.frames} frames; this is "
+                f"{clip.name}, "
                 f"{clip.frames} frames); move keyframes.toml away to begin anew"
             )
 

@@ -32,7 +32,7 @@ _INTRO = """\
 
 @dataclass
 class _Block:
-    """Part of the text: the table's name ("" before the first header), what stands above it, its lines, the rest."""
+    """Part of the text: a table's name ("" at the start), what stands above, its lines, the rest."""
 
     name: str
     above: str
@@ -47,7 +47,8 @@ class _Block:
         if not self.name:
             return table
         inner = table.get(self.name, {})
-        return inner[0] if isinstance(inner, list) else inner
+        values: dict[str, Any] = inner[0] if isinstance(inner, list) else inner
+        return values
 
 
 def format_plan(plan: Plan, previous_text: str | None = None) -> str:
@@ -130,7 +131,7 @@ def _complete(body: str) -> bool:
 
 
 def _tail(body: str, belongs: Callable[[str], bool]) -> tuple[str, str]:
-    """Split off the last lines that all belong together; never the whole of a block that begins with a header."""
+    """Split off the last lines, those that all belong together."""
     lines = body.splitlines(keepends=True)
     cut = len(lines)
     while cut > 0 and belongs(lines[cut - 1].strip()):

@@ -7,43 +7,38 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from keyframes.weights import ALL, amount
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from keyframes._anykey import AnyKey
     from keyframes.coverage import ShotAnalysis
-    from propagate.arrays import F32, Bool
+    from keyframes.weights import Measure
+    from propagate.arrays import Bool
 
-__all__ = ["alone", "explain", "share_of_nodes"]
+__all__ = ["alone", "explain", "returns", "share_of_nodes"]
 
 F64 = NDArray[np.float64]
+_RETURN = 0.15  # share of a frame that is worth calling a return
 _WORTH_TELLING = 0.02  # less new than this at the key itself: tell of the frames around it
 
 
-def alone(analysis: ShotAnalysis, node: int, planes: NDArray[np.uint64], heft: F32) -> float:
+def alone(measure: Measure, node: int) -> float:
     """Return the share of the shot that one key explains."""
-    return _share(
-        _weight(analysis.reach[:, node], planes, heft).sum(), _weight(~_NOTHING, planes, heft).sum()
-    )
+    return _share(float(measure.amount(measure.analysis.reach[:, node]).sum()), measure.total)
 
 
-def share_of_nodes(analysis: ShotAnalysis, keys: Sequence[int], planes: NDArray[np.uint64], heft: F32) -> F64:
-    """Return for each node the share that the keys before and after it explain; 1 at keys and where all weighs 0."""
-    seen = _seen(analysis, keys)
-    part, whole = _weight(seen, planes, heft), _weight(~_NOTHING, planes, heft)
+def share_of_nodes(measure: Measure, keys: Sequence[int]) -> F64:
+    """Return per node the share that the keys beside it explain; 1 at keys and where all weighs 0."""
+    part, whole = measure.amount(_seen(measure.analysis, keys)), measure.amount(ALL)
     return np.where(whole > 0, part / np.maximum(whole, 1e-12), 1.0)
 
 
-def explain(
-    analysis: ShotAnalysis,
-    keys: Sequence[int],
-    node: int,
-    planes: NDArray[np.uint64],
-    heft: F32,
-    kind: str,
-    offset: int,
-) -> str:
+def explain(measure: Measure, keys: Sequence[int], node: int, kind: str, offset: int) -> str:
     """Return one sentence: why `node`, one of the nodes `keys`, is a key."""
-    share = _percent(alone(analysis, node, planes, heft))
+    analysis = measure.analysis
+    share = _percent(alone(measure, node))
     if kind != "auto":
         return f"{'locked' if kind == 'locked' else 'chosen'} by hand: explains {share} of the shot"
     order = sorted(keys)
@@ -54,21 +49,37 @@ def explain(
         return f"first key of the shot: explains {share} of it"
     before = order[place - 1]
     new = ~analysis.reach[node, before]
-    amount = _weight(new, planes[node], heft[node]).sum()
-    whole = _weight(~_NOTHING, planes[node], heft[node]).sum()
-    if (part := _share(amount, whole)) >= _WORTH_TELLING:
+    found, whole = (float(amount(bits, measure.planes[node], measure.heft[node])) for bits in (new, ALL))
+    if (part := _share(found, whole)) >= _WORTH_TELLING:
         since = int(analysis.nodes[before]) + offset
         where = _where(analysis, node, new)
         return f"{_percent(part)} of the frame is new since {since}{where}"
     without = [key for key in order if key != node]
-    lost = share_of_nodes(analysis, order, planes, heft) - share_of_nodes(analysis, without, planes, heft)
+    lost = share_of_nodes(measure, order) - share_of_nodes(measure, without)
     worst = int(lost.argmax())
     touched = np.flatnonzero(lost > lost[worst] / 4)
     first, last = (int(analysis.nodes[i]) + offset for i in (touched[0], touched[-1]))
-    return f"explains {_percent(float(lost[worst]))} more of {int(analysis.nodes[worst]) + offset}, in {first}-{last}"
+    most = int(analysis.nodes[worst]) + offset
+    return f"keeps {first}-{last} explained: {_percent(float(lost[worst]))} more of {most}"
 
 
-_NOTHING = np.uint64(0)
+def returns(anykey: AnyKey, keys: Sequence[int], node: int, offset: int) -> str:
+    """Name the frames beyond the neighbouring keys of which `node` explains what these do not."""
+    analysis, order = anykey.analysis, sorted(keys)
+    place = order.index(node)
+    low = order[place - 1] if place else -1
+    high = order[place + 1] if place + 1 < len(order) else len(analysis.nodes)
+    seen = _seen(analysis, order)[anykey.anchors]
+    more = amount(anykey.reach[:, node] & ~seen, anykey.planes, anykey.heft)
+    whole = amount(ALL, anykey.planes, anykey.heft)
+    found = (more >= _RETURN * whole) & (whole > 0) & ((anykey.anchors < low) | (anykey.anchors > high))
+    if not found.any():
+        return ""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], found, [False]]).astype(np.int8)))
+    frames = analysis.nodes[anykey.anchors] + offset
+    spans = zip(edges[::2], edges[1::2], strict=True)
+    named = [f"{frames[a]}-{frames[b - 1]}" if b - a > 1 else f"{frames[a]}" for a, b in spans]
+    return ", ".join(named[:3])
 
 
 def _seen(analysis: ShotAnalysis, keys: Sequence[int]) -> NDArray[np.uint64]:
@@ -82,13 +93,6 @@ def _seen(analysis: ShotAnalysis, keys: Sequence[int]) -> NDArray[np.uint64]:
     has = after > 0
     seen[has] |= analysis.reach[nodes[has], order[after[has] - 1]]
     return seen
-
-
-def _weight(seen: NDArray[np.uint64] | np.uint64, planes: NDArray[np.uint64], heft: F32) -> F64:
-    """Sum the weights of the points in `seen` (…, groups) per node."""
-    bits = np.expand_dims(seen, -2) if isinstance(seen, np.ndarray) else seen
-    ones = np.bitwise_count(planes & bits) * (2.0 ** np.arange(planes.shape[-2]))[:, None]
-    return np.asarray((ones.sum(axis=-2) * heft).sum(axis=-1))
 
 
 def _where(analysis: ShotAnalysis, node: int, new: NDArray[np.uint64]) -> str:

@@ -1,36 +1,42 @@
 """Choose the keyframes of a shot: the fewest that explain the most.
 
-For every number of keys the best set is found exactly (dynamic programming over all pairs of neighbouring
-keys, see `keyframes._intervals`); then the smallest number is taken that reaches the asked coverage, or
-after which one more key would not pay for being painted.
+For every number of keys the set that is best when frames are explained by the keys next to them is found
+exactly (dynamic programming over all pairs, see `keyframes._intervals`).  Where content returns, a set in
+which any key may explain any frame takes its place if that saves a key (greedy choice and exchange, at
+least 63 % of the best, see `keyframes._anykey`).  Then the smallest number is taken that reaches the asked
+coverage, or after which one more key would not pay for being painted.
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from keyframes._anykey import AnyKey
 from keyframes._intervals import best_paths, interval_costs
 from keyframes.options import SelectOptions
-from keyframes.reasons import alone, explain, share_of_nodes
-from keyframes.weights import sum_weights, weigh
+from keyframes.reasons import alone, explain, returns, share_of_nodes
+from keyframes.weights import weigh
 from keyframes.words import Key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from keyframes.coverage import ShotAnalysis
-    from keyframes.weights import Weights
+    from keyframes.weights import Measure, Weights
 
-__all__ = ["Key", "Selection", "select_keyframes"]
+__all__ = ["Selection", "select_keyframes"]
 
 F64 = NDArray[np.float64]
-_BROKEN = (
-    1e6  # frames left over that breaking min_gap or max_gap counts for: only where forced keys leave no way
-)
+_Path: TypeAlias = tuple[float, list[int]]  # what a set of nodes leaves over, in frames, and the nodes
+_SAVED = 0.75  # of what one more key would bring, to count as a key saved
+_WHOLE = 0.4  # of what neighbours leave over may still be missing: else it is likeness, no return
+_FAR = 24  # sets that rely on returns are sought up to this many keys
+_BROKEN = 1e6  # frames left over that breaking a gap counts for: only where forced keys leave no other way
 
 
 @dataclass(frozen=True)
@@ -92,31 +98,71 @@ def select_keyframes(
     shut = _inside(banned, analysis.length, offset, "banned")
     if clash := sorted(given & shut):
         raise ValueError(f"frame {clash[0] + offset} is both forced and banned; take it out of one of them")
-    planes, heft = weigh(analysis, weights)
+    measure = weigh(analysis, weights)
     allowed, fixed = _allowed(analysis, given, shut)
-    cost = interval_costs(analysis.reach, planes, heft) + _rules(analysis, options, allowed, fixed)
-    total = sum_weights(planes, heft)
-    most = min(max(len(fixed), options.max_keys or len(allowed), 1), int(allowed.sum()))
-    paths = best_paths(cost, most, enough=(1 - options.coverage) * total)
-    chosen = _how_many([c for c, _ in paths], total, options, max(len(fixed), 1))
-    shares = share_of_nodes(analysis, paths[chosen][1], planes, heft)
-    frames = np.interp(np.arange(analysis.length), analysis.nodes, shares)
+    rules = _rules(analysis, options, allowed, fixed)
+    cost = interval_costs(analysis.reach, measure.planes, measure.heft) + rules
+    total = measure.total
+    goal = (1 - options.coverage) * total
+    most = min(len(fixed) + (options.max_keys or len(allowed)), int(allowed.sum()))
+    paths = best_paths(cost, most, enough=goal)
+    anykey = AnyKey(measure) if len(analysis.anchors) else None
+    if anykey is not None:
+        sets = anykey.sets(allowed, fixed, min(len(paths), _FAR))
+        paths = _use_returns(measure, anykey, cost, paths, sets, options.worth)
+    chosen = _how_many([c for c, _ in paths], goal, options.worth, max(len(fixed), 1))
     nodes = paths[chosen][1]
+    shares = share_of_nodes(measure, nodes)
+    if anykey is not None:
+        extra, _ = anykey.left(nodes, shares)
+        shares = shares + np.interp(np.arange(len(shares)), anykey.anchors, extra)
+    frames = np.interp(np.arange(analysis.length), analysis.nodes, np.minimum(shares, 1.0))
     named = {int(n): int(analysis.nodes[n]) for n in nodes}
     named.update({_nearest(analysis, frame): frame for frame in sorted(given)})
-    for frame in named.values():
+    keys = []
+    for node, frame in sorted(named.items()):
+        kind = kinds.get(frame + offset, "auto")
+        reason = explain(measure, nodes, node, kind, offset)
+        if anykey is not None and (again := returns(anykey, nodes, node, offset)):
+            reason = f"{reason}; a return: also explains {again}"
+        keys.append(Key(frame + offset, reason, alone(measure, node), kind))
         frames[frame] = 1.0
-    keys = tuple(
-        Key(
-            frame + offset,
-            explain(analysis, nodes, node, planes, heft, kinds.get(frame + offset, "auto"), offset),
-            alone(analysis, node, planes, heft),
-            kinds.get(frame + offset, "auto"),
-        )
-        for node, frame in sorted(named.items())
-    )
     curve = tuple(1 - min(c / max(total, 1e-12), 1.0) for c, _ in paths)
-    return Selection(keys, frames, 1 - paths[chosen][0] % _BROKEN / max(total, 1e-12), curve)
+    return Selection(tuple(keys), frames, float(frames.mean()), curve)
+
+
+def _use_returns(
+    measure: Measure,
+    anykey: AnyKey,
+    cost: F64,
+    paths: list[_Path],
+    sets: dict[int, list[int]],
+    worth: float,
+) -> list[_Path]:
+    """Let any key explain any frame: lower the costs by what returns, and take sets that make use of it.
+
+    The set that is best between neighbours is given up for one that relies on returns only if that saves a
+    key.
+    """
+    count = len(measure.analysis.nodes)
+
+    def judge(keys: list[int]) -> float:
+        steps = [-1, *keys, count]
+        plain = float(sum(cost[a + 1, b] for a, b in itertools.pairwise(steps)))
+        if not np.isfinite(plain):
+            return plain
+        _, ratio = anykey.left(keys, share_of_nodes(measure, keys))
+        return plain - plain % _BROKEN + plain % _BROKEN * ratio
+
+    near = [(judge(keys) if np.isfinite(c) else c, keys) for c, keys in paths]
+    out = []
+    for k, entry in enumerate(near, start=1):
+        rival = (judge(sets[k]), sets[k]) if k in sets else entry
+        gain = entry[0] - rival[0]
+        another = near[k][0] if k < len(near) else 0.0
+        saves = gain >= max(worth, _SAVED * (entry[0] - another)) and rival[0] <= _WHOLE * entry[0]
+        out.append(rival if saves else entry)
+    return out
 
 
 def _inside(frames: Iterable[int], length: int, offset: int, what: str) -> set[int]:
@@ -164,12 +210,14 @@ def _rules(
     return extra
 
 
-def _how_many(costs: Sequence[float], total: float, options: SelectOptions, least: int) -> int:
-    """Return the index of the set to take: reaching the coverage, or the last one whose keys pay for themselves."""
+def _how_many(costs: Sequence[float], goal: float, worth: float, least: int) -> int:
+    """Return the index of the set to take: reaching the goal, or the last one whose keys pay for themselves."""
     array = np.array(costs)
     array[: least - 1] = np.inf
     broken = np.floor(array / _BROKEN)
-    array = np.where(broken > broken.min(), np.inf, array % _BROKEN)
-    paying = int(np.argmin(array + options.worth * np.arange(len(array))))
-    reached = np.flatnonzero(array <= (1 - options.coverage) * total + 1e-9)
+    usable = np.isfinite(array) & (broken <= broken.min())
+    array[~usable] = np.inf
+    array[usable] %= _BROKEN
+    paying = int(np.argmin(array + worth * np.arange(len(array))))
+    reached = np.flatnonzero(array <= goal + 1e-9)
     return min(paying, int(reached[0])) if len(reached) else paying

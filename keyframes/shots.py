@@ -74,12 +74,13 @@ def detect_shots(frames: Iterable[Image], options: ShotOptions | None = None) ->
 
 
 def boundaries(scores: F32) -> F32:
-    """Return how much a cut before each frame is supported: the least difference of any frame before and after."""
+    """Return how much a cut before each frame is supported: the least difference across it."""
     lags = scores[:, :LAGS]
     support = lags[:, 0].copy()
     support[:1] = 0
-    for t in np.flatnonzero(support):
-        for after in range(min(LAGS, len(lags) - t)):
+    count = len(lags)
+    for t in map(int, np.flatnonzero(support)):
+        for after in range(min(LAGS, count - t)):
             row = lags[t + after]
             for lag in range(after + 1, min(LAGS, t + after) + 1):
                 # longer lags were not measured behind a quiet step: what it shows was there before
@@ -98,7 +99,9 @@ def shots_from_scores(scores: F32, options: ShotOptions | None = None) -> tuple[
     """
     options = options or ShotOptions()
     if scores.ndim != 2 or scores.shape[1] != len(COLUMNS):
-        raise ValueError(f"scores have shape {scores.shape}; expected (frames, {len(COLUMNS)}) of this version")
+        raise ValueError(
+            f"scores have shape {scores.shape}; expected (frames, {len(COLUMNS)}) of this version"
+        )
     count = len(scores)
     if count == 0:
         raise ValueError("there is no frame; a clip needs at least one")
@@ -118,7 +121,7 @@ def shots_from_scores(scores: F32, options: ShotOptions | None = None) -> tuple[
 
 
 def _dissolves(scores: F32, options: ShotOptions) -> list[tuple[float, int, int]]:
-    """Return how clear, where and how wide the places are at which frames are a blend of what is before and after."""
+    """Return how clear, where and how wide the places are at which frames are blends of others."""
     blends = scores[:, LAGS : LAGS + len(WINDOWS)]
     best = blends.max(axis=1)
     found = []

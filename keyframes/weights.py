@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -14,25 +15,55 @@ if TYPE_CHECKING:
 
     from keyframes.coverage import ShotAnalysis
 
-__all__ = ["Weights", "sum_weights", "weigh"]
+__all__ = ["ALL", "Measure", "Weights", "amount", "weigh"]
 
 Weights: TypeAlias = Callable[[int], F32 | None] | Sequence[F32 | None]
-"""For a frame of the shot, counted from its start, a float (H, W) map of any size, 0 (ignored) to 1; None: all 1."""
+"""For a frame of the shot, a float (H, W) map of any size, 0 (ignored) to 1; None: all of it counts."""
 
+ALL = ~np.uint64(0)
+"""Every point of a group."""
 _PLANES = 4
 _LEVELS = 2**_PLANES - 1
 
 
-def weigh(analysis: ShotAnalysis, weights: Weights | None) -> tuple[NDArray[np.uint64], F32]:
-    """Return for every node what its points weigh.
+@dataclass(frozen=True)
+class Measure:
+    """An analysis and what its points weigh: everything that is needed to count what keys leave unexplained.
 
-    Returns
-    -------
+    Attributes
+    ----------
     planes
         uint64 (M, L, P / 64): point p weighs the sum of 2**i over the planes i in which its bit is set.
     heft
         float32 (M, P / 64): frames that a weight of 1 in a group of 64 points stands for.  Nodes that stand
         for several merged frames count for as many.
+    """
+
+    analysis: ShotAnalysis
+    planes: NDArray[np.uint64]
+    heft: F32
+
+    @property
+    def total(self) -> float:
+        """Return the weight of everything, in frames."""
+        return float(self.amount(ALL).sum())
+
+    def amount(self, seen: NDArray[np.uint64] | np.uint64) -> NDArray[np.float64]:
+        """Return for each node the weight in frames of the points in `seen`, uint64 (M, P / 64)."""
+        return amount(seen, self.planes, self.heft)
+
+
+def amount(
+    seen: NDArray[np.uint64] | np.uint64, planes: NDArray[np.uint64], heft: F32
+) -> NDArray[np.float64]:
+    """Sum the weights of the points in `seen`, (…, groups), with planes (…, L, groups)."""
+    bits = np.expand_dims(seen, -2) if isinstance(seen, np.ndarray) else seen
+    ones = np.bitwise_count(planes & bits) * (2.0 ** np.arange(planes.shape[-2]))[:, None]
+    return np.asarray((ones.sum(axis=-2) * heft).sum(axis=-1))
+
+
+def weigh(analysis: ShotAnalysis, weights: Weights | None) -> Measure:
+    """Bring weight maps to the points of an analysis.
 
     Raises
     ------
@@ -43,7 +74,7 @@ def weigh(analysis: ShotAnalysis, weights: Weights | None) -> tuple[NDArray[np.u
     ends = np.concatenate([[-0.5], (analysis.nodes[1:] + analysis.nodes[:-1]) / 2, [analysis.length - 0.5]])
     heft = (analysis.heft * np.diff(ends)[:, None]).astype(np.float32)
     if weights is None:
-        return np.full((nodes, 1, groups), ~np.uint64(0)), heft
+        return Measure(analysis, np.full((nodes, 1, groups), ALL), heft)
     if not callable(weights) and len(weights) != analysis.length:
         raise ValueError(
             f"there are {len(weights)} weight maps for {analysis.length} frames; give one for each"
@@ -53,16 +84,9 @@ def weigh(analysis: ShotAnalysis, weights: Weights | None) -> tuple[NDArray[np.u
         weight = weights(int(frame)) if callable(weights) else weights[int(frame)]
         if weight is not None:
             levels[node] = _levels(np.asarray(weight), analysis.points[node], analysis.size, int(frame))
-    planes = np.stack(
-        [np.packbits(levels >> i & 1, axis=1, bitorder="little") for i in range(_PLANES)], axis=1
-    )
-    return np.ascontiguousarray(planes).view(np.uint64), heft / np.float32(_LEVELS)
-
-
-def sum_weights(planes: NDArray[np.uint64], heft: F32) -> float:
-    """Return the weight of all points of all nodes, in frames."""
-    ones = np.bitwise_count(planes).astype(np.float64) * (2.0 ** np.arange(planes.shape[1]))[:, None]
-    return float((ones.sum(axis=1) * heft).sum())
+    planes = [np.packbits(levels >> i & 1, axis=1, bitorder="little") for i in range(_PLANES)]
+    stacked = np.ascontiguousarray(np.stack(planes, axis=1)).view(np.uint64)
+    return Measure(analysis, stacked, (heft / np.float32(_LEVELS)).astype(np.float32))
 
 
 def _levels(weight: F32, points: NDArray[np.uint16], size: tuple[int, int], frame: int) -> NDArray[np.uint8]:
@@ -74,4 +98,5 @@ def _levels(weight: F32, points: NDArray[np.uint16], size: tuple[int, int], fram
         raise ValueError(f"the weight map of frame {frame} leaves 0 to 1; scale it")
     rows = (points[:, 1] + 0.5) * (weight.shape[0] / size[0])
     columns = (points[:, 0] + 0.5) * (weight.shape[1] / size[1])
-    return np.rint(weight[rows.astype(np.int32), columns.astype(np.int32)] * _LEVELS).astype(np.uint8)
+    picked = weight[rows.astype(np.int32), columns.astype(np.int32)]
+    return np.asarray(np.rint(picked * _LEVELS), np.uint8)

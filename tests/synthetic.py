@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Frame = NDArray[np.uint8]
 SIZE = (90, 160)
@@ -41,7 +44,7 @@ def sample(picture: Frame, x: NDArray[np.float32], y: NDArray[np.float32]) -> Fr
 def pan(
     count: int, step: tuple[float, float] = (2.0, 0.0), *, seed: int = 1, size: tuple[int, int] = SIZE
 ) -> list[Frame]:
-    """The camera moves by `step` (dx, dy) pixels a frame: the place (x, y) of frame 0 is at (x - dx t, y - dy t)."""
+    """The camera moves by `step` (dx, dy) pixels a frame: the place (x, y) moves to (x - dx t, y - dy t)."""
     height, width = size
     room = (height + int(abs(step[1]) * count) + 2, width + int(abs(step[0]) * count) + 2)
     big = texture(seed, room)
@@ -73,8 +76,8 @@ def burst(
 
 
 def reveal(count: int, at: int, *, seed: int = 5, size: tuple[int, int] = SIZE) -> list[Frame]:
-    """A half of the picture, the right one, is opened from frame `at` on within six frames: a turn, a door."""
-    height, width = size
+    """The right half of the picture is opened from frame `at` on within six frames: a turn, a door."""
+    _height, width = size
     front, behind = texture(seed, size), texture(seed + 1000, size)
     frames = []
     for t in range(count):
@@ -102,7 +105,7 @@ def occluder(
 
 
 def there_and_back(counts: Sequence[int], *, seed: int = 7) -> list[Frame]:
-    """Two pictures in turn: the first for ``counts[0]`` frames, the second for ``counts[1]``, the first again, …"""
+    """Two pictures in turn: the first for ``counts[0]`` frames, the second for ``counts[1]``, …"""
     pictures = texture(seed), texture(seed + 1000)
     return [pictures[i % 2] for i, count in enumerate(counts) for _ in range(count)]
 
@@ -113,7 +116,7 @@ def cut(before: Sequence[Frame], after: Sequence[Frame]) -> list[Frame]:
 
 
 def dissolve(before: Sequence[Frame], after: Sequence[Frame], length: int) -> list[Frame]:
-    """One shot melts into the other over `length` frames, taken from the end of the first and the start of the second."""
+    """One shot melts into the other: the last `length` frames of the first and the first of the second."""
     mixed = []
     for i in range(length):
         share = (i + 0.5) / length

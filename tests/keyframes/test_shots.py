@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -45,7 +47,9 @@ def test_nothing_is_invented(frames):
 
 @pytest.mark.parametrize("length", [6, 12, 20])
 def test_a_dissolve_is_found_near_its_middle(length):
-    frames = synthetic.dissolve(synthetic.pan(40, (0.7, 0.0), seed=1), synthetic.pan(40, (0.4, 0.3), seed=60), length)
+    frames = synthetic.dissolve(
+        synthetic.pan(40, (0.7, 0.0), seed=1), synthetic.pan(40, (0.4, 0.3), seed=60), length
+    )
     shots = detect_shots(frames).shots
     assert [shot.begins for shot in shots] == ["start", "dissolve"]
     assert abs(shots[1].start - (40 - length / 2)) <= max(3, length / 4)
@@ -72,7 +76,7 @@ def test_shots_cover_the_clip_and_short_ones_are_joined():
     shots = detect_shots(frames, ShotOptions(least=5)).shots
     assert shots[0].start == 0
     assert shots[-1].stop == 18
-    assert all(a.stop == b.start for a, b in zip(shots, shots[1:], strict=False))
+    assert all(a.stop == b.start for a, b in itertools.pairwise(shots))
     assert min(shot.stop - shot.start for shot in shots) >= 5
 
 
@@ -83,7 +87,10 @@ def test_very_short_clips_are_one_shot(count):
 
 def test_tiny_and_deep_frames_are_taken():
     assert len(detect_shots([np.zeros((1, 1, 3), np.uint8)] * 3).shots) == 1
-    deep = [f.astype(np.uint16) * 257 for f in synthetic.cut(synthetic.still(8, seed=1), synthetic.still(8, seed=2))]
+    deep = [
+        f.astype(np.uint16) * 257
+        for f in synthetic.cut(synthetic.still(8, seed=1), synthetic.still(8, seed=2))
+    ]
     assert starts(deep) == [0, 8]
 
 
