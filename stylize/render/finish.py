@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["crisp_gain", "crispen", "keep_colors", "set_right"]
 
 
-def set_right(painted: F32, wanted: F32, detail: F32, strength: float, unit: float) -> F32:
+def set_right(painted: F32, wanted: F32, light: F32, detail: F32, strength: float, unit: float) -> F32:
     """Move `painted` towards `wanted` in broad forms everywhere, and in fine ones where detail matters.
 
     The difference of the two is split into three bands; a stroke lives in the finer two, so those are only
@@ -25,6 +25,9 @@ def set_right(painted: F32, wanted: F32, detail: F32, strength: float, unit: flo
     ----------
     painted, wanted
         OKLab, float32 (H, W, 3): strokes of the style, and the frame in the style's colours.
+    light
+        float32 (H, W): the frame's lightness in the style's tones. Where a feature stands out more in it than
+        in `wanted`, its contrast is taken: a palette of one orange must not close an eye.
     detail
         float32 (H, W), 0 to 1, see `structure.detail_map`.
     strength
@@ -32,17 +35,25 @@ def set_right(painted: F32, wanted: F32, detail: F32, strength: float, unit: flo
     unit
         Pixels of the finest band, about 1/400 of the frame's height.
     """
-    off = wanted - painted
-    fine, middle, broad = blur(off, 1.0 * unit), blur(off, 3 * unit), blur(off, 9 * unit)
+    fine, middle, broad = _bands(wanted - painted, unit)
+    drawn, own = _bands(wanted[..., 0], unit), _bands(light, unit)
+    for band, mapped, seen in zip((fine, middle), drawn[:2], own[:2], strict=True):
+        band[..., 0] += np.where(np.abs(seen) > np.abs(mapped), seen - mapped, 0)
     share = detail[..., None]
     freedom = np.float32(strength)
     # Lightness draws the form; the hue is left to the palette, save for lips and eyes.
     hue = np.ones_like(painted)
     hue[..., 1:] = 0.5 + 0.5 * share
     out = painted + (1 - 0.55 * freedom) * hue * broad
-    out += (1 - 0.35 * freedom) * (0.3 + 0.7 * share) * hue * (middle - broad)
-    out += (1 - 0.25 * freedom) * share * (fine - middle)
+    out += (1 - 0.35 * freedom) * (0.3 + 0.7 * share) * hue * middle
+    out += (1 - 0.25 * freedom) * share * fine
     return out.astype(np.float32)
+
+
+def _bands(array: F32, unit: float) -> tuple[F32, F32, F32]:
+    """Fine, middle and broad part of `array`; what is finer than `unit` is left out."""
+    fine, middle, broad = (blur(array, size * unit) for size in (1.0, 3.0, 9.0))
+    return fine - middle, middle - broad, broad
 
 
 def crisp_gain(painted: F32, style: F32, zoom: float) -> float:

@@ -80,6 +80,7 @@ class PatchRenderer:
         check_styles(styles)
         self.styles = tuple(styles)
         self.options = options
+        self._contents = [_content(style) for style in styles]
 
     def fingerprint(self) -> dict[str, Any]:
         """Styles by content and every option."""
@@ -87,7 +88,7 @@ class PatchRenderer:
             "renderer": self.name,
             "version": self.version,
             "options": asdict(self.options),
-            "styles": [_content(style) for style in self.styles],
+            "styles": list(self._contents),
         }
 
     def paint(
@@ -179,7 +180,9 @@ class PatchRenderer:
         detail = detail_map(full[..., 0], 2 * unit)
         wanted = colors(full, flatten(full, 1 + unit, 0.08, 1))
         painted = crispen(strokes, gain, zoom, detail)
-        painted = set_right(painted, wanted, detail, self.options.style_strength, unit)
+        painted = set_right(
+            painted, wanted, colors.toned(full)[..., 0], detail, self.options.style_strength, unit
+        )
         return keep_colors(painted, full, self.options.keep_colors, unit)
 
 
