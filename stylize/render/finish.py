@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["crisp_gain", "crispen", "keep_colors", "set_right"]
 
 
+_KEPT = ((1.0, 0.67, 0.3), (1.0, 0.79, 0.4), (1.0, 0.85, 0.6))
+"""How far broad, middle and fine forms are set right at style strength 0, 0.6 and 1."""
+
+
 def set_right(painted: F32, wanted: F32, light: F32, detail: F32, strength: float, unit: float) -> F32:
     """Move `painted` towards `wanted` in broad forms everywhere, and in fine ones where detail matters.
 
@@ -40,13 +44,13 @@ def set_right(painted: F32, wanted: F32, light: F32, detail: F32, strength: floa
     for band, mapped, seen in zip((fine, middle), drawn[:2], own[:2], strict=True):
         band[..., 0] += np.where(np.abs(seen) > np.abs(mapped), seen - mapped, 0)
     share = detail[..., None]
-    freedom = np.float32(strength)
     # Lightness draws the form; the hue is left to the palette, save for lips and eyes.
     hue = np.ones_like(painted)
     hue[..., 1:] = 0.5 + 0.5 * share
-    out = painted + (1 - 0.55 * freedom) * hue * broad
-    out += (1 - 0.35 * freedom) * (0.3 + 0.7 * share) * hue * middle
-    out += (1 - 0.25 * freedom) * share * fine
+    keep = [np.float32(np.interp(strength, (0, 0.6, 1), part)) for part in _KEPT]
+    out = painted + keep[0] * hue * broad
+    out += keep[1] * (0.3 + 0.7 * share) * hue * middle
+    out += keep[2] * share * fine
     return out.astype(np.float32)
 
 

@@ -127,7 +127,8 @@ def enlarge(lab: F32, sheet: StyleSheet, sitting: Sitting, matches: I32, report:
 def _guides(lab: F32, sheet: StyleSheet, sitting: Sitting, zoom: float) -> list[Guide]:
     """Broad colour, exact colour where detail matters, direction, busyness, and what earlier keys show."""
     unit = lab.shape[0] / 400
-    free = sitting.strength
+    # At strength 0 four times as much of the frame is asked of a patch as at 1.
+    hold = 4.0 ** (0.6 - sitting.strength)
     detail = detail_map(lab[..., 0], 2 * unit)
     share = detail[..., None]
     calm = share * flatten(lab, 1.5 + unit) + (1 - share) * flatten(lab, 2 + 4 * unit, 0.1)
@@ -139,9 +140,9 @@ def _guides(lab: F32, sheet: StyleSheet, sitting: Sitting, zoom: float) -> list[
         _bytes(directions(wanted[..., 0], (2 * zoom, 8 * zoom, 24 * zoom))),
     ]
     guides = [
-        Guide(_colors(blur(style, stroke)), _colors(blur(wanted, zoom)), 3.5 - 2.5 * free),
-        Guide(_colors(blur(style, 0.7 * zoom)), _colors(wanted), 6.0 - 4.0 * free, detail),
-        Guide(ways[0], ways[1], 1.1 - 0.5 * free),
+        Guide(_colors(blur(style, stroke)), _colors(blur(wanted, zoom)), 2.0 * hold),
+        Guide(_colors(blur(style, 0.7 * zoom)), _colors(wanted), 3.6 * hold**1.3, detail),
+        Guide(ways[0], ways[1], 0.8 * hold**0.5),
         Guide(_busy(style, stroke), _busy(wanted, stroke), 0.4),
     ]
     if sitting.anchors:
