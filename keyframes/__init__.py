@@ -26,6 +26,8 @@ _HOME = {
     "Plan": "keyframes.plan",
     "parse_plan": "keyframes.plan",
     "format_plan": "keyframes.plan_text",
+    "Suggestion": "keyframes.suggestions",
+    "suggest": "keyframes.suggestions",
     "merge": "keyframes.edits",
     "new_plan": "keyframes.edits",
 }

@@ -211,7 +211,7 @@ def _rules(
 
 
 def _how_many(costs: Sequence[float], goal: float, worth: float, least: int) -> int:
-    """Return the index of the set to take: reaching the goal, or the last one whose keys pay for themselves."""
+    """Return the index of the set to take: reaching the goal, or the last whose keys pay for themselves."""
     array = np.array(costs)
     array[: least - 1] = np.inf
     broken = np.floor(array / _BROKEN)

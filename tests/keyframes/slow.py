@@ -47,7 +47,7 @@ def explained(frames, colour=30.0, gap=1.0):
 
 
 def left_over(seen, keys):
-    """Mean share of unexplained pixels over the frames that are no keys, each looked at from the keys beside it."""
+    """Mean share of unexplained pixels of the frames that are no keys, each seen from the keys beside it."""
     shares = []
     for t in range(len(seen)):
         if t in keys:

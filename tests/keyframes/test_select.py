@@ -12,7 +12,7 @@ from keyframes._intervals import best_paths, interval_costs
 from keyframes.coverage import ShotAnalysis, analyse
 from keyframes.options import AnalysisOptions, SelectOptions
 from keyframes.select import select_keyframes
-from keyframes.suggest import suggest
+from keyframes.suggestions import suggest
 from tests import synthetic
 from tests.keyframes import slow
 
@@ -145,7 +145,7 @@ def test_forced_keys_stay_and_banned_frames_stay_free():
     assert not set(frames) & set(banned)
     assert len(frames) == 5  # three besides the forced ones
     assert asked.coverage[3] == 1.0
-    assert "by hand" in asked.keys[0].reason
+    assert all("by hand" in key.reason for key in asked.keys if key.kind != "auto")
 
 
 def test_only_forced_keys_when_all_others_are_banned():
@@ -162,7 +162,7 @@ def test_weights_say_what_counts():
     assert len(chosen(frames)[0]) == 2
     assert len(chosen(frames, weights=[left] * 40)[0]) == 1
     assert len(chosen(frames, weights=lambda t: None if t < 20 else left)[0]) == 1
-    empty, selection = chosen(frames, weights=lambda t: np.zeros_like(left))
+    empty, selection = chosen(frames, weights=[np.zeros_like(left)] * 40)
     assert len(empty) == 1
     assert selection.total == 1.0
 
@@ -185,7 +185,7 @@ def test_the_analysis_survives_storing():
     again = ShotAnalysis.from_arrays(analysis.to_arrays())
     for name, value in vars(analysis).items():
         assert np.array_equal(getattr(again, name), value), name
-    with pytest.raises(ValueError, match="lacks reach|lacks rows"):
+    with pytest.raises(ValueError, match="lacks rows"):
         ShotAnalysis.from_arrays({k: v for k, v in analysis.to_arrays().items() if k != "rows"})
 
 
@@ -218,12 +218,12 @@ def test_deep_and_large_frames_are_taken():
         (lambda a: select_keyframes(a, forced=[3], banned=[3]), "frame 3 is both"),
         (lambda a: select_keyframes(a, banned=range(12)), "every frame"),
         (lambda a: select_keyframes(a, weights=[None] * 3), "3 weight maps for 12 frames"),
-        (lambda a: select_keyframes(a, weights=lambda t: np.full((4, 4), 2.0, np.float32)), "leaves 0 to 1"),
-        (lambda a: analyse([]), "no frame"),
-        (lambda a: analyse([np.zeros((8, 8, 3), np.uint8), np.zeros((8, 9, 3), np.uint8)]), "frame 1 is"),
-        (lambda a: SelectOptions(coverage=0), "coverage is 0"),
-        (lambda a: SelectOptions(max_gap=2, min_gap=3), "max_gap is 2"),
-        (lambda a: AnalysisOptions(nodes=1), "nodes is 1"),
+        (lambda a: select_keyframes(a, weights=[np.full((4, 4), 2.0, np.float32)] * 12), "leaves 0 to 1"),
+        (lambda _: analyse([]), "no frame"),
+        (lambda _: analyse([np.zeros((8, 8, 3), np.uint8), np.zeros((8, 9, 3), np.uint8)]), "frame 1 is"),
+        (lambda _: SelectOptions(coverage=0), "coverage is 0"),
+        (lambda _: SelectOptions(max_gap=2, min_gap=3), "max_gap is 2"),
+        (lambda _: AnalysisOptions(nodes=1), "nodes is 1"),
     ],
 )
 def test_bad_input_is_named(call, what):

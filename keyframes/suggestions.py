@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
 
 __all__ = ["Suggestion", "suggest"]
 
@@ -52,7 +57,7 @@ def suggest(
     missing = 1 - np.clip(np.asarray(coverage, np.float64), 0, 1)
     bounds = [-1, *sorted({key - offset for key in keys}), len(missing)]
     found = []
-    for before, after in zip(bounds[:-1], bounds[1:], strict=True):
+    for before, after in itertools.pairwise(bounds):
         part = missing[before + 1 : after]
         weak = np.maximum(part - _LEAST, 0)
         if weak.sum() < least:
