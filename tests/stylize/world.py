@@ -17,15 +17,6 @@ if TYPE_CHECKING:
 
     import pytest
 
-try:
-    _ = propagate.PropagateOptions
-except ImportError:  # TEMPORARY
-    import dataclasses
-
-    vars(propagate)["PropagateOptions"] = dataclasses.make_dataclass(
-        "PropagateOptions", [("threads", "int|None", None)], frozen=True
-    )
-
 
 def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """Smooth coloured noise: something that flow can hold on to and a cut can change."""
