@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from keyframes._trace import count_bits
 
+_SLACKS = (1.0, 1.03, 1.1, 1.2)  # how much worse than evenly spaced keys the worst frame may fare
+_DEARER = 1.04  # how much more a set may leave over in total to spare the worst frame
 _BEYOND = 3  # sets looked at after enough is reached: the curve shows what more keys would buy
 
 F32 = NDArray[np.float32]
@@ -33,18 +35,22 @@ def left_over(seen: NDArray[np.uint64], planes: NDArray[np.uint64], heft: F32) -
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def interval_costs(reach: NDArray[np.uint64], planes: NDArray[np.uint64], heft: F32) -> F64:
+def interval_costs(
+    reach: NDArray[np.uint64], planes: NDArray[np.uint64], heft: F32, whole: F64
+) -> tuple[F64, F64]:
     """Return (M + 1, M + 1): what is left over strictly between node a (row a + 1) and node b (column b).
 
-    Row 0 stands for no key before, column M for no key after.
+    Row 0 stands for no key before, column M for no key after.  The second table holds the greatest share of a
+    single node that is left over; `whole` is what each node weighs.
     """
     count, words = reach.shape[0], reach.shape[2]
     cost = np.zeros((count + 1, count + 1), np.float64)
+    worst = np.zeros((count + 1, count + 1), np.float64)
     for row in prange(count + 1):
         a = np.int64(row) - 1
         seen = np.zeros(words, np.uint64)
         for b in range(a + 1, count + 1):
-            total = 0.0
+            total, most = 0.0, 0.0
             for t in range(a + 1, b):
                 for word in range(words):
                     seen[word] = np.uint64(0)
@@ -52,9 +58,35 @@ def interval_costs(reach: NDArray[np.uint64], planes: NDArray[np.uint64], heft: 
                         seen[word] |= reach[t, a, word]
                     if b < count:
                         seen[word] |= reach[t, b, word]
-                total += left_over(seen, planes[t], heft[t])
-            cost[a + 1, b] = total
-    return cost
+                left = left_over(seen, planes[t], heft[t])
+                total += left
+                if whole[t] > 0:
+                    most = max(most, left / whole[t])
+            cost[a + 1, b], worst[a + 1, b] = total, most
+    return cost, worst
+
+
+def along(table: F64, keys: list[int]) -> F64:
+    """Return the entries of an interval table between the neighbours of a set of nodes, ends included."""
+    steps = np.array([-1, *keys, len(table) - 1])
+    return np.asarray(table[steps[:-1] + 1, steps[1:]])
+
+
+def spare_the_worst(cost: F64, worst: F64, keys: list[int], even: list[int]) -> list[int]:
+    """Return as many nodes that cost hardly more but leave no frame worse off than the nodes `even` do.
+
+    The exact best under that condition; where it costs too much, under a looser one.
+    """
+    cap, least = float(along(worst, even).max()), float(along(cost, keys).sum())
+    if not np.isfinite(least):
+        return keys
+    for slack in _SLACKS:
+        if along(worst, keys).max() <= slack * cap:
+            return keys
+        total, other = best_paths(np.where(worst > slack * cap, np.inf, cost), len(keys))[-1]
+        if len(other) == len(keys) and total <= _DEARER * least:
+            return other
+    return keys
 
 
 def best_paths(cost: F64, most: int, enough: float = 0.0) -> list[tuple[float, list[int]]]:

@@ -4,12 +4,12 @@ For every number of keys the set that is best when frames are explained by the k
 exactly (dynamic programming over all pairs, see `keyframes._intervals`).  Where content returns, a set in
 which any key may explain any frame takes its place if that saves a key (greedy choice and exchange, at
 least 63 % of the best, see `keyframes._anykey`).  Then the smallest number is taken that reaches the asked
-coverage, or after which one more key would not pay for being painted.
+coverage, or after which one more key would not pay for being painted.  Last, if a frame would fare worse
+than with evenly spaced keys, a set is taken that spares it and leaves hardly more unexplained in total.
 """
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from keyframes._anykey import AnyKey
-from keyframes._intervals import best_paths, interval_costs
+from keyframes._intervals import along, best_paths, interval_costs, spare_the_worst
 from keyframes.options import SelectOptions
 from keyframes.reasons import alone, explain, returns, share_of_nodes
-from keyframes.weights import weigh
+from keyframes.weights import ALL, weigh
 from keyframes.words import Key
 
 if TYPE_CHECKING:
@@ -101,17 +101,21 @@ def select_keyframes(
     measure = weigh(analysis, weights)
     allowed, fixed = _allowed(analysis, given, shut)
     rules = _rules(analysis, options, allowed, fixed)
-    cost = interval_costs(analysis.reach, measure.planes, measure.heft) + rules
+    cost, worst = interval_costs(analysis.reach, measure.planes, measure.heft, measure.amount(ALL))
+    cost += rules
     total = measure.total
     goal = (1 - options.coverage) * total
     most = min(len(fixed) + (options.max_keys or len(allowed)), int(allowed.sum()))
     paths = best_paths(cost, most, enough=goal)
+    near = paths
     anykey = AnyKey(measure) if len(analysis.anchors) else None
     if anykey is not None:
         sets = anykey.sets(allowed, fixed, min(len(paths), _FAR))
         paths = _use_returns(measure, anykey, cost, paths, sets, options.worth)
     chosen = _how_many([c for c, _ in paths], goal, options.worth, max(len(fixed), 1))
     nodes = paths[chosen][1]
+    if nodes == near[chosen][1]:
+        nodes = spare_the_worst(cost, worst, nodes, _evenly(analysis, len(nodes)))
     shares = share_of_nodes(measure, nodes)
     if anykey is not None:
         extra, _ = anykey.left(nodes, shares)
@@ -144,11 +148,9 @@ def _use_returns(
     The set that is best between neighbours is given up for one that relies on returns only if that saves a
     key.
     """
-    count = len(measure.analysis.nodes)
 
     def judge(keys: list[int]) -> float:
-        steps = [-1, *keys, count]
-        plain = float(sum(cost[a + 1, b] for a, b in itertools.pairwise(steps)))
+        plain = float(along(cost, keys).sum())
         if not np.isfinite(plain):
             return plain
         _, ratio = anykey.left(keys, share_of_nodes(measure, keys))
@@ -174,7 +176,12 @@ def _inside(frames: Iterable[int], length: int, offset: int, what: str) -> set[i
     return {frame - offset for frame in numbers}
 
 
-def _nearest(analysis: ShotAnalysis, frame: int) -> int:
+def _evenly(analysis: ShotAnalysis, count: int) -> list[int]:
+    """Return evenly spaced nodes."""
+    return [_nearest(analysis, (i + 0.5) * analysis.length / count - 0.5) for i in range(count)]
+
+
+def _nearest(analysis: ShotAnalysis, frame: float) -> int:
     return int(np.abs(analysis.nodes - frame).argmin())
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keyframes._intervals import best_paths, interval_costs
+from keyframes._intervals import along, best_paths, interval_costs
 from keyframes.coverage import ShotAnalysis, analyse
 from keyframes.options import AnalysisOptions, SelectOptions
 from keyframes.select import select_keyframes
@@ -60,9 +60,11 @@ def test_paths_are_the_best_of_all_sets(rng):
     reach = rng.integers(0, 2**63, (9, 9, 1), np.uint64)
     planes, heft = np.full((9, 1, 1), ~np.uint64(0)), np.full((9, 1), 1 / 64, np.float32)
     seen = np.unpackbits(reach.view(np.uint8), axis=2, bitorder="little").astype(bool).reshape(9, 9, 8, 8)
-    paths = best_paths(interval_costs(reach, planes, heft), 4)
+    cost, worst = interval_costs(reach, planes, heft, np.ones(9))
+    paths = best_paths(cost, 4)
     for count, (cost, keys) in enumerate(paths, start=1):
         assert len(keys) == count
+        assert along(worst, keys).max() <= 1
         assert cost / (9 - count) == pytest.approx(slow.best(seen, count), abs=1e-6)
         assert slow.left_over(seen, keys) == pytest.approx(slow.best(seen, count), abs=1e-6)
 
