@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from propagate.arrays import check_image, check_map
@@ -187,8 +188,11 @@ class PatchRenderer:
 
 
 def _hold(painted: F32, held: Held) -> F32:
-    """Let the surest parts of the anchors stand as they are."""
-    share = np.clip((held.confidence - 0.5) / 0.45, 0, 1)[..., None]
+    """Let the surest parts of the anchors stand as they are, a little inside of where they are sure."""
+    reach = max(round(painted.shape[0] / 120), 1)
+    inside = cv2.erode(held.confidence, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    sure = blur(np.asarray(inside, np.float32), reach / 2)
+    share = np.clip((sure - 0.5) / 0.45, 0, 1)[..., None]
     return np.asarray(painted + share * (held.lab - painted), np.float32)
 
 
