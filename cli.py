@@ -44,7 +44,7 @@ def command(
         def run(**given: Any) -> None:
             values = {flag: given.pop(flag.name) for flag in flags}
             ask = SimpleNamespace(**{flag.name: value for flag, value in values.items() if not flag.setting})
-            ask.settings = {f.setting: v for f, v in values.items() if f.setting and v is not None}
+            ask.settings = {s: v for f, v in values.items() if v is not None for s in f.setting.split()}
             try:
                 function(**given, ask=ask)
             except KeyboardInterrupt:
@@ -223,8 +223,8 @@ def paint(clip: Clip, ask: SimpleNamespace) -> None:
 
 
 @command(
-    app, "propagate", "handmade", "output", "matte", "range", "maps", "json", "yes", "clip", "shots", "write",
-    needs="keys output",
+    app, "propagate", "handmade", "output", "matte", "range", "maps", "json", "yes", "clip", "shots", "seed",
+    "write", needs="keys output",
 )  # fmt: skip
 def propagate(clip: Clip, ask: SimpleNamespace) -> None:
     """Carry painted keys over the frames of a clip, without a project."""

@@ -22,7 +22,7 @@ from stylize.shots import by_shot, find_shots
 from stylize.synth import error_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from propagate import CarriedFrame, PropagateOptions
     from propagate.arrays import F32, Image
@@ -127,12 +127,13 @@ def carry_shot(
     painted: Mapping[int, Image],
     options: PropagateOptions,
     mattes: Sequence[F32] | None,
+    done: Collection[int] = (),
 ) -> Iterator[CarriedFrame]:
     """Carry one shot's keys, as `propagate.propagate_keyframes` does, with this package's errors."""
     from propagate import propagate_keyframes
 
     try:
-        yield from propagate_keyframes(frames, painted, options, mattes=mattes)
+        yield from propagate_keyframes(frames, painted, options, mattes=mattes, done=done)
     except ValueError as error:
         raise UsageError(f"the keys cannot be carried: {error}") from error
 

@@ -27,7 +27,7 @@ class Flag:
     help
         One line.
     setting
-        Full name of the option that takes the value; empty for what belongs to one job only.
+        Full names of the options that take the value; empty for what belongs to one job only.
     metavar
         What stands for the value in the help.
     """
@@ -98,8 +98,8 @@ SETTINGS = (
     Flag("paint", "--keep-colors", float, "0 the style's colours, 1 the clip's.", "patch.keep_colors"),
     Flag("paint", "--stroke-scale", float, "2 strokes twice as large, 0.5 finer.", "patch.stroke_scale"),
     Flag("paint", "--palette-reach", float, "More: more of the style's colours.", "patch.palette_reach"),
-    Flag("seed", "--seed", int, "Same seed, same picture, on any number of threads.", "synthesis.seed"),
-    Flag("synth", "--threads", int, "Processor threads; all of them by default.", "synthesis.threads"),
+    Flag("seed", "--seed", int, "Another seed, other strokes.", "synthesis.seed propagate.seed"),
+    Flag("seed", "--threads", int, "All processors by default.", "synthesis.threads propagate.threads"),
     Flag("synth", "--backend", str, "auto, cpu or cuda.", "synthesis.backend"),
     Flag("synth", "--patch-size -patchsize", int, "Larger keeps more texture.", "synthesis.patch_size"),
     Flag("synth", "--uniformity -uniformity", float, "Higher uses the style evenly.", "synthesis.uniformity"),

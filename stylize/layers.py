@@ -1,10 +1,11 @@
-"""Finished frames of a shot, kept one by one in the project, so that a broken run goes on."""
+"""Finished frames, kept one by one in the project, so that a broken run goes on."""
 
 from __future__ import annotations
 
 import json
 import os
 from dataclasses import asdict, dataclass, is_dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from stylize.atomic import disk_errors
@@ -14,7 +15,7 @@ from stylize.keyfiles import read_keys
 from stylize.media import write_image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from propagate import PropagateOptions
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
     from stylize.media import Clip
     from stylize.project import Project
 
-__all__ = ["Layer", "carry_layer", "layer_of", "what_matters"]
+__all__ = ["Layer", "carry_layers", "layers_of", "what_matters"]
 
 
 @dataclass(frozen=True)
 class Layer:
-    """Finished frames of one shot under one fingerprint, each with the facts that the report shows."""
+    """Finished frames of one span under one fingerprint, each with the facts that the report shows."""
 
     folder: Path
     suffix: str = ".png"
@@ -77,40 +78,45 @@ def what_matters(options: Any) -> Any:
     return tree
 
 
-def layer_of(
+def layers_of(
     project: Project,
     clip: Clip,
     keys: Mapping[int, Path],
     options: PropagateOptions,
     mattes: MatteClip | None,
-) -> Layer:
-    """Return the place of a shot's frames: it depends on the shot, on all its keys, options and matte.
+) -> list[Layer]:
+    """Return the place of each frame of a shot.
 
-    Any key of a shot may explain a pixel of any of its frames: a changed key makes its shot stale, no other.
+    The frames of a span share one: it depends on the shot, the keys at both ends, options and matte. Where
+    other keys of the shot may explain a pixel too (``options.other_keys``), it depends on these as well.
     """
-    named = {clip.info.names[index]: path for index, path in keys.items()}
-    mark = fingerprint("carry", CARRY_VERSION, clip.info.fingerprint, named, what_matters(options), mattes)
-    return Layer(project.root / "layers" / mark[:20])
+    names, found = clip.info.names, list[Layer]()
+    others = {names[index]: path for index, path in keys.items()} if options.other_keys else None
+    fixed = fingerprint(CARRY_VERSION, clip.info.fingerprint, what_matters(options), mattes, others)
+    marks = [None, *sorted(keys), None]
+    for a, b in pairwise(marks):
+        ends = [None if end is None else (end, keys[end]) for end in (a, b)]
+        folder = project.root / "layers" / fingerprint("carry", fixed, ends)[:20]
+        found += [Layer(folder)] * ((len(names) if b is None else b) - (0 if a is None else a))
+    return found
 
 
-def carry_layer(
-    layer: Layer,
+def carry_layers(
+    layers: Sequence[Layer],
     clip: Clip,
     keys: Mapping[int, Path],
     options: PropagateOptions,
     mattes: MatteClip | None,
     on_progress: Callable[[float], None],
 ) -> None:
-    """Carry one shot's keys into `layer`; frames that are there already are not written again."""
+    """Carry one shot's keys into its layers; frames that are there already are not made again."""
     names = clip.info.names
-    known = layer.facts()
-    if all(name in known for name in names):
-        on_progress(1.0)
-        return
-    painted = read_keys(keys, clip[0])
-    for done, made in enumerate(carry_shot(clip, painted, options, mattes)):
-        name = names[made.index]
-        if name not in known:
+    known = {layer: layer.facts() for layer in dict.fromkeys(layers)}
+    done = {index for index, layer in enumerate(layers) if names[index] in known[layer]}
+    if len(done) < len(names):
+        painted = read_keys(keys, clip[0])
+        for made in carry_shot(clip, painted, options, mattes, done):
+            name, layer = names[made.index], layers[made.index]
             write_image(layer.place(name), made.image, compression=1, durable=False)
             layer.note(
                 name,
@@ -118,4 +124,5 @@ def carry_layer(
                 confidence=round(float(made.confidence.mean()), 4),
                 error=round(float(made.error.mean()), 3),
             )
-        on_progress((done + 1) / len(names))
+            on_progress((made.index + 1) / len(names))
+    on_progress(1.0)

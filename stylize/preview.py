@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from stylize.job import open_work
 from stylize.keyfiles import check_keys, find_keys
-from stylize.layers import layer_of
+from stylize.layers import layers_of
 from stylize.output import check_place
 from stylize.paint import key_states
 from stylize.plans import Analyses, cut_to, known_shots, read_plan
@@ -105,7 +105,8 @@ def _finished(work: Work, settings: Settings, files: Mapping[int, Path]) -> int:
     for shot, group in zip(shots, by_shot(shots, files, work.whole), strict=True):
         mattes = work.mattes[shot.start - first : shot.stop - first] if work.mattes is not None else None
         clip = work.whole[shot.start : shot.stop]
-        done += len(layer_of(work.project, clip, group, settings.propagate, mattes).facts())
+        layers = layers_of(work.project, clip, group, settings.propagate, mattes)
+        done += sum(len(layer.facts()) for layer in dict.fromkeys(layers))
     return done
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stylize.errors import UsageError
 from stylize.fingerprint import fingerprint
 from stylize.keyfiles import check_keys, find_keys
-from stylize.layers import carry_layer, layer_of, what_matters
+from stylize.layers import carry_layers, layers_of, what_matters
 from stylize.output import is_ours, remember_output, write_layers
 from stylize.paint import choose_renderer, paint_keys
 from stylize.plans import choose_keys, cut_to, known_shots
@@ -137,10 +137,10 @@ def carry_stage(work: Work, keyed: Keyed, watch: Watch) -> tuple[Layer, ...]:
             clip = work.whole[shot.start : shot.stop]
             first = work.span[0]
             mattes = work.mattes[shot.start - first : shot.stop - first] if work.mattes is not None else None
-            layer = layer_of(work.project, clip, files, work.settings.propagate, mattes)
+            places = layers_of(work.project, clip, files, work.settings.propagate, mattes)
             part = portion(share, len(layers), len(clip), len(work.clip))
-            carry_layer(layer, clip, files, work.settings.propagate, mattes, part)
-            layers += [layer] * len(clip)
+            carry_layers(places, clip, files, work.settings.propagate, mattes, part)
+            layers += places
     return tuple(layers)
 
 

@@ -47,11 +47,13 @@ class Carried:
     quality: float
 
 
-def fake_propagate(frames, painted, options, *, mattes=None, on_progress=None):
+def fake_propagate(frames, painted, options, *, mattes=None, done=(), on_progress=None):
     """The nearest key plus how the frame differs from that key's frame; a key comes out as it is."""
     if not painted:
         raise ValueError("no key")
     for index in range(len(frames)):
+        if index in done:
+            continue
         near = min(painted, key=lambda key: (abs(key - index), key))
         if near == index:
             image = painted[near]

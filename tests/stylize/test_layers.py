@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stylize.errors import DeviceError
-from stylize.layers import Layer, carry_layer, layer_of, what_matters
+from stylize.layers import Layer, carry_layers, layers_of, what_matters
 from stylize.media import open_clip, read_image, write_image
 from stylize.project import Project
 from tests.stylize import fakes
@@ -38,6 +38,7 @@ class Outer:
     inner: Inner = Inner()
     threads: int | None = None
     reach: float = 1.0
+    other_keys: int = 1
 
 
 def test_threads_do_not_make_a_layer_stale_and_everything_else_does(world):
@@ -46,26 +47,27 @@ def test_threads_do_not_make_a_layer_stale_and_everything_else_does(world):
     project = Project(world.root / "p")
     assert what_matters(Outer(Inner(3), 2)) == what_matters(Outer())
     with open_clip(world.frames) as clip:
-        here = layer_of(project, clip[:6], keys, Outer(), None)
-        assert layer_of(project, clip[:6], keys, Outer(Inner(4), 2), None) == here
-        assert layer_of(project, clip[:6], keys, Outer(Inner(size=7)), None) != here
-        assert layer_of(project, clip[:5], keys, Outer(), None) != here
-        assert layer_of(project, clip[:6], {1: keys[1]}, Outer(), None) != here
-        assert layer_of(project, clip[:6], {1: keys[4], 4: keys[1]}, Outer(), None) != here
+        here = layers_of(project, clip[:6], keys, Outer(), None)
+        assert layers_of(project, clip[:6], keys, Outer(Inner(4), 2), None) == here
+        assert layers_of(project, clip[:6], keys, Outer(Inner(size=7)), None) != here
+        assert layers_of(project, clip[:5], keys, Outer(), None) != here
+        assert layers_of(project, clip[:6], {1: keys[1]}, Outer(), None) != here
+        assert layers_of(project, clip[:6], {1: keys[4], 4: keys[1]}, Outer(), None) != here
         write_image(keys[4], np.zeros((48, 64, 3), np.uint8))
-        assert layer_of(project, clip[:6], keys, Outer(), None) != here
+        assert layers_of(project, clip[:6], keys, Outer(), None) != here
 
 
 def test_a_finished_layer_is_not_carried_again(world):
     folder, seen = world.keys("0001.png"), []
     with open_clip(world.frames) as clip:
-        layer = layer_of(Project(world.root / "p"), clip[:6], {1: folder / "0001.png"}, Outer(), None)
+        layers = layers_of(Project(world.root / "p"), clip[:6], {1: folder / "0001.png"}, Outer(), None)
         for _ in range(2):
-            carry_layer(layer, clip[:6], {1: folder / "0001.png"}, Outer(), None, seen.append)
+            carry_layers(layers, clip[:6], {1: folder / "0001.png"}, Outer(), None, seen.append)
     assert list(range(6)) == fakes.CARRIED
     assert seen[-1] == 1.0
-    assert len(layer.facts()) == 6
-    np.testing.assert_array_equal(read_image(layer.place("0001")), read_image(folder / "0001.png"))
+    assert len(layers[0].facts()) == 1
+    assert len(layers[1].facts()) == 5
+    np.testing.assert_array_equal(read_image(layers[1].place("0001")), read_image(folder / "0001.png"))
 
 
 def test_a_full_disk_in_the_middle_keeps_what_is_finished(world, monkeypatch):
@@ -84,15 +86,23 @@ def test_a_full_disk_in_the_middle_keeps_what_is_finished(world, monkeypatch):
     folder = world.keys("0001.png")
     keys = {1: folder / "0001.png"}
     with open_clip(world.frames) as clip:
-        layer = layer_of(Project(world.root / "p"), clip[:6], keys, Outer(), None)
+        layers = layers_of(Project(world.root / "p"), clip[:6], keys, Outer(), None)
         monkeypatch.setattr(save, "encode_image", full)
         with pytest.raises(DeviceError, match="full"):
-            carry_layer(layer, clip[:6], keys, Outer(), None, lambda _: None)
+            carry_layers(layers, clip[:6], keys, Outer(), None, lambda _: None)
         monkeypatch.undo()
-        assert set(layer.facts()) == {"0000", "0001", "0002"}
-        assert sorted(p.name for p in layer.folder.iterdir()) == [
-            "0000.png",
-            "0001.png",
-            "0002.png",
-            "frames.jsonl",
-        ]
+        assert set(layers[0].facts()) | set(layers[1].facts()) == {"0000", "0001", "0002"}
+        there = sorted(path.name for layer in layers[:2] for path in layer.folder.iterdir())
+        assert there == ["0000.png", "0001.png", "0002.png", "frames.jsonl", "frames.jsonl"]
+
+
+def test_without_other_keys_a_changed_key_concerns_its_two_spans_only(world):
+    folder = world.keys("0001.png", "0003.png", "0005.png")
+    keys = {index: folder / f"{index:04d}.png" for index in (1, 3, 5)}
+    project, own = Project(world.root / "p"), Outer(other_keys=0)
+    with open_clip(world.frames) as clip:
+        both = [layers_of(project, clip[:6], keys, options, None) for options in (own, Outer())]
+        write_image(keys[5], np.zeros((48, 64, 3), np.uint8))
+        again = [layers_of(project, clip[:6], keys, options, None) for options in (own, Outer())]
+    assert [a == b for a, b in zip(both[0], again[0], strict=True)] == [True] * 3 + [False] * 3
+    assert [a == b for a, b in zip(both[1], again[1], strict=True)] == [False] * 6

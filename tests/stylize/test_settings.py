@@ -73,7 +73,7 @@ def test_auto_and_empty_mean_decide_for_me(tmp_path):
 
 def test_every_flag_sets_an_option_that_exists_and_none_is_defined_twice():
     known = describe()
-    targets = [flag.setting for flag in FLAGS if flag.setting]
+    targets = [setting for flag in FLAGS for setting in flag.setting.split()]
     assert [target for target in targets if target not in known] == []
     assert len(targets) == len(set(targets))
 
