@@ -1,0 +1,107 @@
+"""Dense optical flow between two frames: estimate, check both ways, chain."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from propagate.arrays import F32, Flow, Image, check_flow, check_image
+from propagate.warp import warp
+
+__all__ = ["chain", "consistency", "eight_bit", "estimate_flow", "inside", "luminance"]
+
+SMALLEST = 32
+"""DIS matches 8-pixel patches on a pyramid and fails on less; smaller frames are padded to this."""
+
+FINEST_SCALE = {"fast": 2, "medium": 1, "fine": 0}
+
+
+def estimate_flow(a: Image, b: Image, *, initial: Flow | None = None, quality: str = "medium") -> Flow:
+    """Estimate where each pixel of `a` is found in `b`.
+
+    Dense inverse search (Kroeger et al. 2016) with its variational refinement, on luminance.
+
+    Parameters
+    ----------
+    a, b
+        uint8 or uint16 (H, W, 3) or (H, W, 1), of one size.
+    initial
+        float32 (H, W, 2), a first guess (for frames that lie far apart: the chained flow).
+    quality
+        ``"fast"`` matches at a quarter of the size, ``"medium"`` at half, ``"fine"`` at full size: each is
+        about three times as slow as the one before and follows smaller details.
+
+    Returns
+    -------
+    float32 (H, W, 2), pixels (dx, dy) from `a` to `b`.
+
+    Raises
+    ------
+    ValueError
+        If the frames differ in size, or `quality` is unknown.
+    """
+    if quality not in FINEST_SCALE:
+        raise ValueError(f"quality is {quality!r}; expected one of {', '.join(FINEST_SCALE)}")
+    if a.shape[:2] != b.shape[:2]:
+        raise ValueError(f"flow needs frames of one size; these are {a.shape[:2]} and {b.shape[:2]}")
+    h, w = a.shape[:2]
+    if initial is not None:
+        check_flow("initial", initial, (h, w))
+    below, right = max(0, SMALLEST - h), max(0, SMALLEST - w)
+    pair = [luminance(image) for image in (a, b)]
+    start = None if initial is None else initial.copy()
+    if below or right:
+        pair = [cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE) for image in pair]
+        if start is not None:
+            start = cv2.copyMakeBorder(start, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    search.setFinestScale(FINEST_SCALE[quality])
+    found: Flow = search.calc(pair[0], pair[1], start)
+    return np.ascontiguousarray(found[:h, :w])
+
+
+def eight_bit(image: Image) -> Image:
+    """`image` as uint8: matching compares eight bits, whatever the depth of the pictures."""
+    return image if image.dtype == np.uint8 else (image >> 8).astype(np.uint8)
+
+
+def luminance(image: Image) -> Image:
+    """`image` as uint8 (H, W) luma."""
+    check_image("frame", image, (1, 3))
+    small = eight_bit(image)
+    return small[..., 0] if small.shape[2] == 1 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+
+
+def chain(flow_ab: Flow, flow_bc: Flow) -> Flow:
+    """Follow `flow_ab` and then `flow_bc`: where each pixel of *a* lies in *c*.
+
+    Both float32 (H, W, 2). Beyond the border of *b* its nearest pixel's flow is followed.
+    """
+    return flow_ab + warp(flow_bc, flow_ab, interpolation="linear")
+
+
+def consistency(flow_ab: Flow, flow_ba: Flow) -> F32:
+    """How surely each pixel of *a* is seen in *b* as well: going there and back has to end where it began.
+
+    Parameters
+    ----------
+    flow_ab, flow_ba
+        float32 (H, W, 2), true flows both ways (not one negated).
+
+    Returns
+    -------
+    float32 (H, W) in 0..1: 1 where the round trip ends at its start, 0.5 where it misses by one pixel,
+    0 where it leaves the frame.
+    """
+    miss = np.linalg.norm(flow_ab + warp(flow_ba, flow_ab, interpolation="linear"), axis=-1)
+    sure = 1 / (1 + miss * miss)
+    sure[~inside(flow_ab)] = 0
+    return sure.astype(np.float32)
+
+
+def inside(flow: Flow) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Bool (H, W): does the flow end within the frame (of the same size)?"""
+    h, w = flow.shape[:2]
+    x = np.arange(w, dtype=np.float32)[None] + flow[..., 0]
+    y = np.arange(h, dtype=np.float32)[:, None] + flow[..., 1]
+    return (x >= 0) & (x <= w - 1) & (y >= 0) & (y <= h - 1)

@@ -1,0 +1,85 @@
+"""Keys beyond the two neighbours that show what a frame shows: a view or an expression that comes back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from propagate.flow import chain, eight_bit, estimate_flow
+from propagate.register import follow, residual
+from propagate.warp import warp
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from propagate.arrays import F32, Flow, Image
+    from propagate.backend import Crew
+
+__all__ = ["OtherKeys"]
+
+_SIDE = 128
+_NEAREST = 3
+_GAIN, _HOLD = 0.4, 0.2
+
+
+class OtherKeys:
+    """Finds, frame by frame, the other keys worth following; remembers which it followed on the frame before.
+
+    The decision is made on pictures of at most 128 pixels; it costs the same for three keys or a hundred.
+    """
+
+    def __init__(
+        self, frames: Sequence[Image], keys: Sequence[int], most: int, crew: Crew, quality: str
+    ) -> None:
+        self._frames, self._most, self._crew, self._quality = frames, most, crew, quality
+        self._small = {key: _small(eight_bit(frames[key])) for key in keys} if most else {}
+        self._flows: dict[int, Flow] = {}
+
+    def find(self, frame: Image, left: F32, back: Flow | None) -> dict[int, Flow]:
+        """Return {key: flow from the frame to it} of those that explain the frame where its neighbours do not.
+
+        Parameters
+        ----------
+        frame : uint8 (H, W, 3)
+        left : float32 (H, W)
+            What the neighbours leave unexplained, see `propagate.register.residual`.
+        back : float32 (H, W, 2) or None
+            The flow to the frame before.
+        """
+        if not self._small:
+            return {}
+        small = _small(frame)
+        h, w = small.shape[:2]
+        open_ = cv2.resize(left, (w, h), interpolation=cv2.INTER_AREA)
+        likely = sorted(self._small, key=lambda k: (k not in self._flows, _apart(small, self._small[k]), k))
+        gains = []
+        for key in likely[:_NEAREST]:
+            flow = estimate_flow(small, self._small[key], quality="medium")
+            rest = residual(small, warp(self._small[key], flow), sigma=1.0)
+            gain = float(np.maximum(open_ - rest - 2, 0).mean())
+            if gain > (_HOLD if key in self._flows else _GAIN):
+                gains.append((gain, key, flow))
+        found = {}
+        for _, key, flow in sorted(gains, key=lambda g: (-g[0], g[1]))[: self._most]:
+            if key in self._flows and back is not None:
+                guess = chain(back, self._flows[key])
+            else:
+                guess = cv2.resize(flow, (frame.shape[1], frame.shape[0])) * np.float32(
+                    [frame.shape[1] / w, frame.shape[0] / h]
+                )
+            there = eight_bit(self._frames[key])
+            found[key] = follow(frame, there, guess, self._crew, quality=self._quality)[0]
+        self._flows = found
+        return found
+
+
+def _small(frame: Image) -> Image:
+    scale = min(1.0, _SIDE / max(frame.shape[:2]))
+    size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
+    return cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+
+
+def _apart(a: Image, b: Image) -> float:
+    return float(cv2.absdiff(cv2.resize(a, (16, 16)), cv2.resize(b, (16, 16))).mean())

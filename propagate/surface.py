@@ -1,0 +1,95 @@
+"""New surface: what no key shows is synthesized in the style of the keys around it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from propagate.guides import Guide
+from propagate.synthesis import SynthesisOptions, synthesize
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from propagate.arrays import F32, Bool, Flow, Image
+
+__all__ = ["invent", "unseen"]
+
+_LEAST_SIDE = 3
+_COLOUR, _EDGE, _BEFORE = 6.0, 0.5, 2.0
+
+
+def unseen(confidence: F32, below: float, matte: F32 | None) -> Bool:
+    """Where no key shows the frame: confidence under `below`, specks left out, borders included."""
+    low = (cv2.blur(confidence, (3, 3)) < below).astype(np.uint8)
+    if matte is not None:
+        low &= (matte > 0).astype(np.uint8)
+    core = cv2.morphologyEx(low, cv2.MORPH_OPEN, np.ones((_LEAST_SIDE, _LEAST_SIDE), np.uint8))
+    return cv2.dilate(core, np.ones((_LEAST_SIDE, _LEAST_SIDE), np.uint8)) > 0
+
+
+def invent(  # noqa: PLR0913  a frame, its keys, and where to start
+    frame: Image,
+    canvas: Image,
+    where: Bool,
+    sources: Sequence[tuple[Image, Image]],
+    flows: Sequence[Flow],
+    *,
+    before: tuple[Image, F32] | None,
+    usable: Sequence[Bool] | None,
+    seed: int,
+    threads: int | None,
+) -> Image:
+    """Paint the pixels of `where` patch by patch from the keys, guided by the frame.
+
+    Parameters
+    ----------
+    frame : uint8 (H, W, 3)
+    canvas : Image, (H, W, C)
+        The joined picture; it is kept outside `where` and continued without a seam.
+    where : bool (H, W)
+    sources
+        (key's frame uint8 (H, W, 3), painted key (H, W, C)) per key, all of one size.
+    flows
+        float32 (H, W, 2) per key, where its match field starts.
+    before
+        The frame before as it was made, moved here, and how surely it shows this place (0..1).
+    usable
+        Per key, bool (H, W): pixels that may be taken.
+    seed, threads
+        See `SynthesisOptions`.
+    """
+    h, w = frame.shape[:2]
+    # the keys stand below each other with an unusable row between, one source for the search
+    gap = np.zeros((1, w), bool)
+    masks = [np.ones((h, w), bool) if usable is None else usable[i] for i in range(len(sources))]
+    valid = np.concatenate([part for mask in masks for part in (mask, gap)])
+    if not valid.any():
+        return canvas
+    frames_ = _stacked([s[0] for s in sources])
+    style = _stacked([s[1] for s in sources])
+    y, x = np.mgrid[0:h, 0:w]
+    start = np.stack([x + np.rint(flows[0][..., 0]), y + np.rint(flows[0][..., 1])], axis=-1).astype(np.int32)
+    start = np.clip(start, 0, (w - 1, h - 1)).astype(np.int32)
+    guides = [Guide(frames_, frame, _COLOUR), Guide(_edges(frames_), _edges(frame), _EDGE)]
+    if before is not None:
+        guides.append(Guide(style, before[0], _BEFORE, before[1]))
+    options = SynthesisOptions(
+        pyramid_levels=4, search_vote_iters=4, uniformity=0.0, seed=seed, threads=threads, backend="cpu"
+    )
+    made = synthesize(
+        style, guides, options, source_valid=valid, target_valid=where, initial=canvas, initial_matches=start
+    )
+    return made.image
+
+
+def _stacked(pictures: Sequence[Image]) -> Image:
+    return np.concatenate([part for p in pictures for part in (p, np.zeros_like(p[:1]))])
+
+
+def _edges(frame: Image) -> Image:
+    """The frame's luminance less its surroundings, uint8 (H, W, 1), 128 where it is even."""
+    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return np.clip(grey - cv2.GaussianBlur(grey, (0, 0), 3.0) + 128, 0, 255).astype(np.uint8)[..., None]
