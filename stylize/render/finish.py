@@ -46,7 +46,7 @@ def set_right(painted: F32, wanted: F32, light: F32, detail: F32, strength: floa
     share = detail[..., None]
     # Lightness draws the form; the hue is left to the palette, save for lips and eyes.
     hue = np.ones_like(painted)
-    hue[..., 1:] = 0.5 + 0.5 * share
+    hue[..., 1:] = 0.45 + 0.55 * share
     keep = [np.float32(np.interp(strength, (0, 0.6, 1), part)) for part in _KEPT]
     out = painted + keep[0] * hue * broad
     out += keep[1] * (0.3 + 0.7 * share) * hue * middle
