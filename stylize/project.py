@@ -250,9 +250,10 @@ def _read_recipe(path: Path) -> dict[str, Any] | None:
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Options that one of both does not know came or went with the program's version and say nothing."""
     found = []
-    for key in sorted(set(before) | set(now)):
-        old, new = before.get(key), now.get(key)
+    for key in sorted(set(before) & set(now)):
+        old, new = before[key], now[key]
         if isinstance(old, dict) and isinstance(new, dict):
             found += _differences(old, new, f"{prefix}{key}.")
         elif old != new:

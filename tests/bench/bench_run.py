@@ -30,8 +30,8 @@ import psutil
 ROOT = Path(__file__).parents[2]
 
 
-def looped(clip: Path, count: int, place: Path) -> Path:
-    """Write the clip played forth and back until it has `count` frames."""
+def looped(clip: Path, count: int, side: int, place: Path) -> Path:
+    """Write the clip, `side` pixels long, played forth and back until it has `count` frames."""
     from stylize.media import open_clip, write_image
 
     place.mkdir()
@@ -39,7 +39,7 @@ def looped(clip: Path, count: int, place: Path) -> Path:
         size = len(source)
         for index in range(count):
             turn = index % max(2 * size - 2, 1)
-            frame = source[turn if turn < size else 2 * size - 2 - turn]
+            frame = source.small(turn if turn < size else 2 * size - 2 - turn, side)
             write_image(place / f"{index:06d}.png", frame, compression=1, durable=False)
     return place
 
@@ -84,6 +84,7 @@ def main() -> None:
     parser.add_argument("--style", type=Path, default=ROOT / "samples" / "style.png")
     parser.add_argument("--keys", type=Path, help="painted keys, to leave the painting out")
     parser.add_argument("--frames", type=int, nargs="*", help="lengths to make of the clip")
+    parser.add_argument("--side", type=int, default=640, help="long side of these, in pixels")
     asked = parser.parse_args()
     painter = ["--keys", str(asked.keys)] if asked.keys else ["--style", str(asked.style)]
     commit = subprocess.run(
@@ -98,7 +99,7 @@ def main() -> None:
         place = Path(folder)
         if asked.frames:
             for count in asked.frames:
-                clip = looped(asked.clip, count, place / f"clip{count}")
+                clip = looped(asked.clip, count, asked.side, place / f"clip{count}")
                 run = [
                     str(clip),
                     *painter,
