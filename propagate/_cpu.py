@@ -13,7 +13,7 @@ from numba import njit
 
 from propagate._patch import patch_cost, patch_cost_modulated, random_place
 
-__all__ = ["account", "encode_channels", "halve", "publish", "search", "vote", "weigh"]
+__all__ = ["account", "encode_channels", "halve", "publish", "search", "sweep", "vote", "weigh"]
 
 
 @njit(cache=True, nogil=True)
@@ -199,6 +199,43 @@ def publish(first: int, last: int, tiles: Any, before: Any, matches: Any) -> Non
             for x in range(tiles[tile, 1], tiles[tile, 3]):
                 before[y, x, 0] = matches[y, x, 0]
                 before[y, x, 1] = matches[y, x, 1]
+
+
+@njit(cache=True, nogil=True)
+def sweep(
+    tiles: Any,
+    bounds: Any,
+    target: Any,
+    source: Any,
+    factors: Any,
+    modulated: bool,
+    channels: int,
+    pad: int,
+    size: int,
+    busy: Any,
+    crowd: Any,
+    price: Any,
+    before: Any,
+    matches: Any,
+    cost: Any,
+    fresh: bool,
+    forward: bool,
+    neighbours: int,
+    tries: int,
+    octaves: int,
+    turn: int,
+    seed: int,
+) -> None:
+    """Search wave after wave on one thread; wave i has the tiles `bounds[i]` to `bounds[i + 1]`."""
+    for wave in range(len(bounds) - 1):
+        part = tiles[bounds[wave] : bounds[wave + 1]]
+        search(
+            0, len(part), part, target, source, factors, modulated, channels, pad, size, busy, crowd, price,
+            before, matches, cost, fresh, forward, neighbours, tries, octaves, turn, seed,
+        )  # fmt: skip
+        if price > 0:
+            account(0, 1, 1, part, size, before, matches, crowd)
+        publish(0, len(part), part, before, matches)
 
 
 @njit(cache=True, nogil=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from propagate._cpu import account, publish, search, vote, weigh
+from propagate._cpu import account, publish, search, sweep, vote, weigh
 from propagate.guides import replicate_border
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ __all__ = ["WAVES", "Field"]
 WAVES = 8
 """Into how many turns a sweep is cut when places have a price: all that search at once see the same free
 places and would crowd there together (measured: strokes wash out with one, and no better from 8 to 16)."""
+_SMALL = 30000
+"""Sweeps over fewer pixels are done on one thread: waking the others takes longer than they would save."""
 
 
 class Field:
@@ -47,7 +50,8 @@ class Field:
             # price gives the same evenness (on its examples: lower energy and more spread than the full one).
             self.price = np.float32(0.5 * options.uniformity * scale.unit**2 / (ideal * patch_size**2))
             whole = np.array([[0, 0, *matches.shape[:2]]], np.int32)
-            self._account(whole, matches.size)
+            bands = crew.threads
+            crew.run(account, bands, bands, whole, patch_size, self.before, matches, self.crowd)
         np.copyto(self.before, matches)
 
     def sweep(self, busy: Bool, turn: int, *, fresh: bool, tries: int, neighbours: int = 2) -> None:
@@ -55,39 +59,43 @@ class Field:
         height, width = self.crowd.shape
         tiles = _tiles(busy)
         waves = min(WAVES, max(1, len(tiles) // 8)) if self.price > 0 else 1
-        for wave in range(waves):
-            part = np.ascontiguousarray(tiles[wave::waves])
-            pixels = int(((part[:, 2] - part[:, 0]) * (part[:, 3] - part[:, 1])).sum())
-            self.crew.run(
-                search,
-                len(part),
-                part,
-                self.level.target.reshape(-1),
-                self.level.source.reshape(-1),
-                self.level.factors.reshape(-1),
-                self.modulated,
-                self.scale.channels,
-                self.pad,
-                self.patch_size,
-                busy,
-                self.crowd,
-                self.price,
-                self.before,
-                self.matches,
-                self.cost,
-                fresh,
-                turn % 2 == 0,
-                neighbours,
-                tries,
-                max(height, width).bit_length() - 1,
-                turn,
-                self.options.seed,
-                pixels=8 * pixels,
-            )
-            if tries > 0 or neighbours > 0:
-                if self.price > 0:
-                    self._account(part, pixels)
-                self.crew.run(publish, len(part), part, self.before, self.matches, pixels=pixels // 8)
+        order, bounds = _in_waves(len(tiles), waves)
+        tiles = tiles[order]
+        rest = (
+            self.level.target.reshape(-1),
+            self.level.source.reshape(-1),
+            self.level.factors.reshape(-1),
+            self.modulated,
+            self.scale.channels,
+            self.pad,
+            self.patch_size,
+            busy,
+            self.crowd,
+            self.price,
+            self.before,
+            self.matches,
+            self.cost,
+            fresh,
+            turn % 2 == 0,
+            neighbours,
+            tries,
+            max(height, width).bit_length() - 1,
+            turn,
+            self.options.seed,
+        )
+        pixels = int(((tiles[:, 2] - tiles[:, 0]) * (tiles[:, 3] - tiles[:, 1])).sum())
+        if self.crew.threads == 1 or pixels < _SMALL:
+            sweep(tiles, bounds, *rest)
+            return
+        bands = self.crew.threads
+        for first, last in itertools.pairwise(bounds):
+            part = tiles[first:last]
+            self.crew.run(search, len(part), part, *rest)
+            if self.price > 0:
+                self.crew.run(
+                    account, bands, bands, part, self.patch_size, self.before, self.matches, self.crowd
+                )
+            self.crew.run(publish, len(part), part, self.before, self.matches)
 
     def vote(self, wanted: Bool, *, blind: bool) -> Bool:
         """Paint the `wanted` pixels and return those that changed; `blind` weighs all patches alike."""
@@ -126,9 +134,13 @@ class Field:
     def finish(self) -> None:
         """Make `matches`, `cost` and the level's canvas final."""
 
-    def _account(self, tiles: I32, pixels: int) -> None:
-        bands = self.crew.threads if pixels >= 4096 else 1
-        self.crew.run(account, bands, bands, tiles, self.patch_size, self.before, self.matches, self.crowd)
+
+def _in_waves(count: int, waves: int) -> tuple[I32, I32]:
+    """Return an order of `count` tiles and where each wave starts and ends in it."""
+    wave = np.arange(count) % waves
+    order = np.argsort(wave, kind="stable")
+    bounds = np.searchsorted(wave[order], np.arange(waves + 1))
+    return order.astype(np.int32), bounds.astype(np.int32)
 
 
 def _tiles(busy: Bool) -> I32:

@@ -54,8 +54,8 @@ class Crew:
     """Threads that share out a list of items; a kernel releases the GIL and works on a slice of them.
 
     Own threads and not Numba's: kernels compile in a third of the time, several callers may work at once
-    (Numba's default layer on some platforms aborts the process then), and slices are dealt out as threads get
-    free.  ``threads=None`` follows ``numba.get_num_threads()``.
+    (Numba's plainest layer aborts the process then), and slices are dealt out as threads get free, which on a
+    busy machine is worth a factor.  ``threads=None`` follows ``numba.get_num_threads()``.
     """
 
     def __init__(self, threads: int | None = None) -> None:
