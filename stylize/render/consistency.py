@@ -103,7 +103,7 @@ def measure_agreement(painted: Image, anchors: Sequence[Anchor]) -> Agreement:
     """
     if not anchors:
         return Agreement(float("nan"), 0.0)
-    from stylize.render.palette import rgb_to_oklab
+    from stylize.render.oklab import rgb_to_oklab
 
     lab = rgb_to_oklab(painted)
     total = np.zeros(lab.shape[:2])

@@ -17,7 +17,8 @@ import numpy as np
 from propagate.arrays import check_image, check_map
 from stylize.errors import MediaError, UsageError
 from stylize.render.finish import crisp_gain, crispen, keep_colors, set_right
-from stylize.render.palette import ColorMap, fit_colors, oklab_to_rgb, rgb_to_oklab
+from stylize.render.oklab import oklab_to_rgb, rgb_to_oklab
+from stylize.render.palette import ColorMap, fit_colors
 from stylize.render.protocol import Anchor, PaintedKey, Progress
 from stylize.render.strokes import STROKE, Held, Sitting, compose, enlarge, resized
 from stylize.render.structure import blur, busyness, detail_map, flatten

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from propagate.synthesis import Guide, SynthesisOptions, synthesize
-from stylize.render.palette import oklab_to_rgb, rgb_to_oklab
+from stylize.render.oklab import oklab_to_rgb, rgb_to_oklab
 from stylize.render.structure import blur, busyness, detail_map, directions, flatten
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ import numpy as np
 
 from stylize.render import make_renderer
 from stylize.render.consistency import paint_shot
-from stylize.render.palette import rgb_to_oklab
+from stylize.render.oklab import rgb_to_oklab
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 KEYS = (4, 24, 42)

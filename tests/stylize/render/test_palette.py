@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from render_pictures import BLUE, ORANGE, portrait, strokes
 
-from stylize.render.palette import Palette, extract_palette, fit_colors, oklab_to_rgb, rgb_to_oklab, transport
+from stylize.render.oklab import oklab_to_rgb, rgb_to_oklab
+from stylize.render.palette import Palette, extract_palette, fit_colors, transport
 
 
 def lab_of(color):

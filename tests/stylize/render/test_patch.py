@@ -8,7 +8,7 @@ from render_pictures import portrait, strokes
 
 from stylize.errors import MediaError, UsageError
 from stylize.render import Anchor, make_renderer
-from stylize.render.palette import rgb_to_oklab
+from stylize.render.oklab import rgb_to_oklab
 from stylize.render.patch import PatchOptions, PatchRenderer
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from render_pictures import portrait
 
-from stylize.render.palette import rgb_to_oklab
+from stylize.render.oklab import rgb_to_oklab
 from stylize.render.structure import blur, busyness, detail_map, directions, flatten
 
 
