@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,16 +16,15 @@ from stylize.mattes import open_matte, over
 from stylize.media import open_clip, write_image
 from stylize.output import check_place, make_writer
 from stylize.progress import OnProgress, Overwrite, Watch, ignore
+from stylize.sampling import CARRYING, Sampler
 from stylize.settings import Settings
 from stylize.shots import by_shot, find_shots
-from stylize.synth import error_image
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from propagate import CarriedFrame, PropagateOptions
     from propagate.arrays import F32, Image
-    from stylize.media import Clip
 
 __all__ = ["CarryResult", "carry_keys", "carry_shot"]
 
@@ -82,7 +80,8 @@ def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
     start, end
         Work on a range only.
     confidence, error
-        Folders for grey pictures per frame: how sure each pixel is (white: sure), and how badly it fits.
+        Folders for grey pictures per frame: how sure each pixel is, white for sure (8 bits), and by how many
+        8-bit steps of colour the key that explains it differs, times 256 (16 bits).
 
     Raises
     ------
@@ -104,22 +103,20 @@ def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
         groups = by_shot(shots, files, clip)
         quality: list[float] = []
         writer = stack.enter_context(make_writer(place, clip.info, settings.output))
-        with watch.stage("propagate") as share:
+        with watch.stage("propagate") as share, Sampler(CARRYING, "propagate.span") as parts:
             for shot, group in zip(shots, groups, strict=True):
                 source = clip[shot.start : shot.stop]
                 veil = mattes[shot.start : shot.stop] if mattes else None
-                with watch.also("io"):
-                    painted = read_keys(group, source[0])
-                for made in carry_shot(TimedFrames(source, watch), painted, settings.propagate, veil):
-                    with watch.also("io"):
-                        own = veil[made.index] if veil else None
-                        writer.write(over(made.image, source[made.index], own))
-                        _write_maps(made, source.info.names[made.index], confidence, error)
+                painted = read_keys(group, source[0])
+                for made in carry_shot(source, painted, settings.propagate, veil):
+                    own = veil[made.index] if veil else None
+                    writer.write(over(made.image, source[made.index], own))
+                    _write_maps(made, source.info.names[made.index], confidence, error)
                     quality.append(made.quality)
                     share(len(quality) / len(clip))
-        with watch.stage("write"), watch.also("io"):
             writer.close()
-    return CarryResult(place, len(quality), tuple(quality), watch.finished())
+    seconds = {name: round(value, 3) for name, value in parts.seconds.items()}
+    return CarryResult(place, len(quality), tuple(quality), {**seconds, "total": watch.finished()["total"]})
 
 
 def carry_shot(
@@ -138,26 +135,6 @@ def carry_shot(
         raise UsageError(f"the keys cannot be carried: {error}") from error
 
 
-class TimedFrames(Sequence["Image"]):
-    """A clip's frames; reading them counts as io."""
-
-    def __init__(self, clip: Clip, watch: Watch) -> None:
-        self._clip, self._watch = clip, watch
-
-    def __len__(self) -> int:
-        return len(self._clip)
-
-    @overload
-    def __getitem__(self, index: int) -> Image: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Image]: ...
-    def __getitem__(self, index: int | slice) -> Image | Sequence[Image]:
-        if isinstance(index, slice):
-            return TimedFrames(self._clip[index], self._watch)
-        with self._watch.also("io"):
-            return self._clip[index]
-
-
 def _write_maps(
     made: CarriedFrame, name: str, confidence: str | Path | None, error: str | Path | None
 ) -> None:
@@ -165,4 +142,5 @@ def _write_maps(
         sure = np.rint(np.clip(made.confidence, 0, 1) * 255).astype(np.uint8)[..., None]
         write_image(Path(confidence) / f"{name}.png", sure, durable=False)
     if error is not None:
-        write_image(Path(error) / f"{name}.png", error_image(made.error), durable=False)
+        steps = np.rint(np.clip(made.error * 256, 0, 65535)).astype(np.uint16)[..., None]
+        write_image(Path(error) / f"{name}.png", steps, durable=False)

@@ -72,15 +72,6 @@ class Watch:
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
 
-    @contextmanager
-    def also(self, name: str) -> Iterator[None]:
-        """Time the block as `name` too, without progress; for what is spread over a stage."""
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
-
     def finished(self) -> dict[str, float]:
         """Return the seconds of every stage, and ``total`` since the watch was made."""
         seconds = {**self.seconds, "total": time.perf_counter() - self.began}
