@@ -28,8 +28,8 @@ class Sampler:
     """Adds up the seconds of a block by part, without a change to the code that runs in it.
 
     A moment belongs to the room that the block's thread is in, seen from the outermost call: a warp for the
-    sake of joining is joining. Only reading and writing are themselves wherever they happen. While that thread
-    waits, the moment belongs to what another thread is at.
+    sake of joining is joining. Only reading and writing are themselves wherever they happen. While that
+    thread waits, the moment belongs to what another thread is at.
 
     Attributes
     ----------

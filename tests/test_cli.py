@@ -206,8 +206,8 @@ def test_synth_with_ebsynths_spelling(world, call, rng):
     assert code == 0, err
     assert set(json.loads(out)) == {"output", "energy", "seconds"}
     ours = (
-        "synth", "--style", "style.png", "--guide", "a.png", "b.png", "--guide", "c.png", "d.png", "--weight", 2,
-        "--weight", 0.5, "--patch-size", 3, "--pyramid-levels", 2, "--search-vote-iters", 2,
+        "synth", "--style", "style.png", "--guide", "a.png", "b.png", "--guide", "c.png", "d.png",
+        "--weight", 2, "--weight", 0.5, "--patch-size", 3, "--pyramid-levels", 2, "--search-vote-iters", 2,
         "--patchmatch-iters", 2, "--uniformity", 500, "-o", "two.png", "--threads", 1,
     )  # fmt: skip
     assert call(*ours)[0] == 0
