@@ -217,9 +217,9 @@ class Project:
 
     def note_settings(self, settings: Mapping[str, Any]) -> list[str]:
         """Remember the settings of this run; return how they differ from the last one's, in words."""
-        before = self.about().get("settings")
-        self.remember(settings=settings)
-        return _differences(before, settings) if isinstance(before, dict) else []
+        before, now = self.about().get("settings"), json.loads(json.dumps(settings))
+        self.remember(settings=now)
+        return _differences(before, now) if isinstance(before, dict) else []
 
     def remember(self, **facts: Any) -> None:
         """Keep JSON-ready facts in project.json, for the next run."""
