@@ -72,13 +72,16 @@ with Crew(1) as crew:
 """
 
 WHOLE = """
-import cv2
-style = cv2.GaussianBlur(rng.integers(0, 256, (22, 24, 3)).astype(np.uint8), (0, 0), 1)
-target = np.ascontiguousarray(style[2:17, 3:20])
-works = [SynthesisOptions(patch_size=3, uniformity=100.0, backend=name) for name in ("cpu", "cuda", "auto")]
-shots = [synthesize(style, [Guide(style, target)], work) for work in works]
-assert abs(shots[0].error.mean() - shots[1].error.mean()) < 0.15 * shots[0].error.mean() + 1
-assert np.abs(shots[1].image.astype(int) - target).mean() < 6
+style = rng.integers(0, 256, (13, 14, 3)).astype(np.uint8)
+target = rng.integers(0, 256, (12, 12, 3)).astype(np.uint8)
+shots = []
+for name in ("cpu", "cuda", "auto"):
+    options = SynthesisOptions(
+        patch_size=3, uniformity=0, backend=name, search_vote_iters=3, patchmatch_iters=2, pyramid_levels=1
+    )
+    shots.append(synthesize(style, [Guide(style, target)], options))
+assert abs(shots[0].error.mean() / shots[1].error.mean() - 1) < 0.1
+np.testing.assert_array_equal(shots[1].image, shots[2].image)
 np.testing.assert_array_equal(shots[1].matches, shots[2].matches)
 """
 
