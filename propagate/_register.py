@@ -6,13 +6,24 @@ They trust their input; `propagate.register` checks and allocates. Each works on
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numba import njit
 
-from propagate.arrays import F32, Bool
-from propagate.arrays import Image as Pixels
+if TYPE_CHECKING:
+    from propagate.arrays import F32, Bool
+    from propagate.arrays import Image as Pixels
 
-__all__ = ["filter_columns", "filter_rows", "motion_edges", "normal_equations", "solve", "try_neighbours"]
+__all__ = [
+    "filter_columns",
+    "filter_rows",
+    "motion_edges",
+    "normal_equations",
+    "solve",
+    "try_neighbours",
+    "vote",
+]
 
 
 @njit(cache=True, nogil=True)
@@ -77,9 +88,10 @@ def motion_edges(first: int, last: int, flow: F32, reach: float, step: float, ac
     """Feedback of a recursive filter between neighbours: high where the flow is smooth, 0 across its edges.
 
     Domain transform (Gastal and Oliveira 2011, eq. 21) of the flow field: `reach` is the filter's standard
-    deviation in pixels, `step` the flow difference in pixels that counts as much as `reach` pixels of distance.
+    deviation in pixels, `step` the flow difference in pixels that counts as much as `reach` pixels of
+    distance.
     """
-    h, w = flow.shape[0], flow.shape[1]
+    w = flow.shape[1]
     base = -np.sqrt(2.0) / reach
     for y in range(first, last):
         for x in range(w):
@@ -129,7 +141,7 @@ def filter_columns(first: int, last: int, data: F32, down: F32) -> None:
 @njit(cache=True, nogil=True)
 def solve(first: int, last: int, sums: F32, damping: float, limit: float, flow: F32) -> None:
     """Add the least-squares step to `flow`, at most `limit` pixels on each axis."""
-    h, w = flow.shape[0], flow.shape[1]
+    w = flow.shape[1]
     for y in range(first, last):
         for x in range(w):
             a = sums[y, x, 0] + np.float32(damping)
@@ -143,9 +155,9 @@ def solve(first: int, last: int, sums: F32, damping: float, limit: float, flow: 
 
 @njit(cache=True, nogil=True)
 def window_cost(
-    frame: Pixels, key: Pixels, y: int, x: int, u: int, v: int, weights: F32, stop: float
-) -> float:
-    """Sum over a 5 x 5 window of truncated colour differences between frame and key at the whole offset (u, v)."""
+    frame: Pixels, key: Pixels, y: int, x: int, u: int, v: int, weights: F32, stop: np.float32
+) -> np.float32:
+    """Sum over a 5 x 5 window of truncated colour differences of frame and key at the whole offset (u, v)."""
     h, w = frame.shape[0], frame.shape[1]
     truncation = np.float32(100)
     total = np.float32(0)
@@ -224,3 +236,36 @@ def try_neighbours(
                                 best, best_u, best_v = cost, u, v
             out[y, x, 0] = best_u
             out[y, x, 1] = best_v
+
+
+@njit(cache=True, nogil=True)
+def vote(first: int, last: int, picture: F32, flow: F32, left: F32, where: Bool, out: F32) -> None:
+    """At the pixels of `where`, average what the flows of a 5 x 5 window fetch from `picture`.
+
+    The vote of patch synthesis (Wexler et al. 2007) over a sub-pixel field: each neighbour says what stands
+    here if its own flow held here too, weighted by how well that flow fits (`left`, 8-bit steps).
+    """
+    h, w = flow.shape[0], flow.shape[1]
+    high, wide, n = picture.shape
+    for y in range(first, last):
+        for x in range(w):
+            if not where[y, x]:
+                continue
+            total = np.float32(0)
+            for i in range(n):
+                out[y, x, i] = 0
+            for yy in range(max(y - 2, 0), min(y + 3, h)):
+                for xx in range(max(x - 2, 0), min(x + 3, w)):
+                    fx = min(max(np.float32(x) + flow[yy, xx, 0], np.float32(0)), np.float32(wide - 1))
+                    fy = min(max(np.float32(y) + flow[yy, xx, 1], np.float32(0)), np.float32(high - 1))
+                    ix, iy = min(int(fx), max(wide - 2, 0)), min(int(fy), max(high - 2, 0))
+                    jx, jy = min(ix + 1, wide - 1), min(iy + 1, high - 1)
+                    ax, ay = fx - np.float32(ix), fy - np.float32(iy)
+                    weight = np.exp(-left[yy, xx] * np.float32(0.25))
+                    total += weight
+                    for i in range(n):
+                        top = picture[iy, ix, i] + ax * (picture[iy, jx, i] - picture[iy, ix, i])
+                        low = picture[jy, ix, i] + ax * (picture[jy, jx, i] - picture[jy, ix, i])
+                        out[y, x, i] += weight * (top + ay * (low - top))
+            for i in range(n):
+                out[y, x, i] /= max(total, np.float32(1e-12))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 
-from propagate.arrays import F32, Flow, Image, check_flow, check_image
+from propagate.arrays import check_flow, check_image
 from propagate.warp import warp
+
+if TYPE_CHECKING:
+    from propagate.arrays import F32, Bool, Flow, Image
 
 __all__ = ["chain", "consistency", "eight_bit", "estimate_flow", "inside", "luminance"]
 
@@ -51,10 +56,12 @@ def estimate_flow(a: Image, b: Image, *, initial: Flow | None = None, quality: s
     pair = [luminance(image) for image in (a, b)]
     start = None if initial is None else initial.copy()
     if below or right:
-        pair = [cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REPLICATE) for image in pair]
+        room = ((0, below), (0, right))
+        pair = [np.asarray(np.pad(image, room, "edge"), np.uint8) for image in pair]
         if start is not None:
-            start = cv2.copyMakeBorder(start, 0, below, 0, right, cv2.BORDER_REPLICATE)
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+            start = np.pad(start, (*room, (0, 0)), "edge")
+    # OpenCV's stubs lack this name
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # type: ignore[attr-defined]
     search.setFinestScale(FINEST_SCALE[quality])
     found: Flow = search.calc(pair[0], pair[1], start)
     return np.ascontiguousarray(found[:h, :w])
@@ -69,7 +76,9 @@ def luminance(image: Image) -> Image:
     """`image` as uint8 (H, W) luma."""
     check_image("frame", image, (1, 3))
     small = eight_bit(image)
-    return small[..., 0] if small.shape[2] == 1 else cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    if small.shape[2] == 1:
+        return small[..., 0]
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def chain(flow_ab: Flow, flow_bc: Flow) -> Flow:
@@ -77,7 +86,7 @@ def chain(flow_ab: Flow, flow_bc: Flow) -> Flow:
 
     Both float32 (H, W, 2). Beyond the border of *b* its nearest pixel's flow is followed.
     """
-    return flow_ab + warp(flow_bc, flow_ab, interpolation="linear")
+    return np.asarray(flow_ab + warp(flow_bc, flow_ab, interpolation="linear"), np.float32)
 
 
 def consistency(flow_ab: Flow, flow_ba: Flow) -> F32:
@@ -96,12 +105,12 @@ def consistency(flow_ab: Flow, flow_ba: Flow) -> F32:
     miss = np.linalg.norm(flow_ab + warp(flow_ba, flow_ab, interpolation="linear"), axis=-1)
     sure = 1 / (1 + miss * miss)
     sure[~inside(flow_ab)] = 0
-    return sure.astype(np.float32)
+    return np.asarray(sure, np.float32)
 
 
-def inside(flow: Flow) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Bool (H, W): does the flow end within the frame (of the same size)?"""
+def inside(flow: Flow) -> Bool:
+    """Say where the flow ends within the frame (of the same size), bool (H, W)."""
     h, w = flow.shape[:2]
     x = np.arange(w, dtype=np.float32)[None] + flow[..., 0]
     y = np.arange(h, dtype=np.float32)[:, None] + flow[..., 1]
-    return (x >= 0) & (x <= w - 1) & (y >= 0) & (y <= h - 1)
+    return np.asarray((x >= 0) & (x <= w - 1) & (y >= 0) & (y <= h - 1))

@@ -38,7 +38,7 @@ class OtherKeys:
         self._flows: dict[int, Flow] = {}
 
     def find(self, frame: Image, left: F32, back: Flow | None) -> dict[int, Flow]:
-        """Return {key: flow from the frame to it} of those that explain the frame where its neighbours do not.
+        """Return {key: flow from the frame to it} of keys that explain the frame where its neighbours do not.
 
         Parameters
         ----------
@@ -66,9 +66,8 @@ class OtherKeys:
             if key in self._flows and back is not None:
                 guess = chain(back, self._flows[key])
             else:
-                guess = cv2.resize(flow, (frame.shape[1], frame.shape[0])) * np.float32(
-                    [frame.shape[1] / w, frame.shape[0] / h]
-                )
+                larger = np.asarray(cv2.resize(flow, (frame.shape[1], frame.shape[0])), np.float32)
+                guess = larger * np.array([frame.shape[1] / w, frame.shape[0] / h], np.float32)
             there = eight_bit(self._frames[key])
             found[key] = follow(frame, there, guess, self._crew, quality=self._quality)[0]
         self._flows = found
@@ -78,7 +77,7 @@ class OtherKeys:
 def _small(frame: Image) -> Image:
     scale = min(1.0, _SIDE / max(frame.shape[:2]))
     size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
-    return cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _apart(a: Image, b: Image) -> float:

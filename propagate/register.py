@@ -107,14 +107,14 @@ def residual(frame: Image, warped: Image, *, sigma: float = 2.0) -> F32:
     """Mean colour difference around every pixel, float32 (H, W) in 8-bit steps; `sigma` in pixels."""
     difference = cv2.absdiff(frame, warped)
     grey = cv2.transform(difference.astype(np.float32), np.full((1, 3), 1 / 3, np.float32))
-    return cv2.GaussianBlur(grey, (0, 0), sigma)
+    return np.asarray(cv2.GaussianBlur(grey, (0, 0), sigma), np.float32)
 
 
 def confidence_of(left: F32, flow: Flow) -> F32:
-    """How surely the key shows a place, 0 to 1, from the difference `left` and whether the flow stays inside."""
+    """How surely the key shows a place, 0 to 1: by the difference `left`, and 0 where the flow goes out."""
     sure = np.exp(-np.square(left / _TOLERANCE))
     sure[~inside(flow)] = 0
-    return sure.astype(np.float32)
+    return np.asarray(sure, np.float32)
 
 
 def _light_shift(frame: Image, warped: Image) -> F32:
@@ -126,7 +126,7 @@ def _light_shift(frame: Image, warped: Image) -> F32:
     size = (max(1, w // 8), max(1, h // 8))
     small = [cv2.resize(i, size, interpolation=cv2.INTER_AREA).astype(np.float32) for i in (frame, warped)]
     slow = np.clip(cv2.GaussianBlur(small[0] - small[1], (0, 0), 1.5), -_LIGHT, _LIGHT)
-    return cv2.resize(slow, (w, h), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(slow, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _least_squares(frame: Image, key: Image, flow: Flow, crew: Crew, *, smooth: bool) -> Flow:

@@ -90,6 +90,7 @@ def _stacked(pictures: Sequence[Image]) -> Image:
 
 
 def _edges(frame: Image) -> Image:
-    """The frame's luminance less its surroundings, uint8 (H, W, 1), 128 where it is even."""
+    """Return the frame's luminance less its surroundings, uint8 (H, W, 1), 128 where it is even."""
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    return np.clip(grey - cv2.GaussianBlur(grey, (0, 0), 3.0) + 128, 0, 255).astype(np.uint8)[..., None]
+    detail = np.clip(grey - cv2.GaussianBlur(grey, (0, 0), 3.0) + 128, 0, 255)
+    return np.asarray(detail, np.float32).astype(np.uint8)[..., None]

@@ -26,7 +26,7 @@ _UNITS = 32.0
 def walk(
     frames: Sequence[Image], key: int, order: range, crew: Crew, *, quality: str
 ) -> Iterator[tuple[int, Flow]]:
-    """Yield (frame number, flow from that frame to `key`) for the frames of `order`, which leads away from `key`.
+    """Yield (frame number, flow from that frame to `key`) for the frames of `order`, away from `key`.
 
     The flow is chained from frame to frame and refined straight against the key at every step, so that
     errors do not add up.
@@ -60,7 +60,7 @@ class Fields:
             self._kept = np.memmap(self._file, np.int16, "w+", shape=shape)
 
     def __getitem__(self, t: int) -> Flow:
-        return self._kept[t - self.first].astype(np.float32) / np.float32(_UNITS)
+        return np.asarray(self._kept[t - self.first], np.float32) / np.float32(_UNITS)
 
     def __setitem__(self, t: int, flow: Flow) -> None:
         limit = np.iinfo(np.int16).max

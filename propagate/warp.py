@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from propagate.arrays import F32, Flow
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from propagate.arrays import F32, Flow
 
 __all__ = ["identity", "warp"]
 
@@ -50,5 +52,7 @@ def warp(image: NDArray[Any], flow: Flow, *, interpolation: str = "cubic") -> ND
     if interpolation not in INTERPOLATION:
         raise ValueError(f"interpolation is {interpolation!r}; expected one of {', '.join(INTERPOLATION)}")
     places = identity(flow.shape[0], flow.shape[1]) + flow
-    moved = cv2.remap(image, places, None, INTERPOLATION[interpolation], borderMode=cv2.BORDER_REPLICATE)
+    how = INTERPOLATION[interpolation]
+    # OpenCV's stubs do not know that the second map may be None
+    moved: NDArray[Any] = cv2.remap(image, places, None, how, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
     return moved[..., None] if moved.ndim < image.ndim else moved
