@@ -30,6 +30,33 @@ NAMES = {
         "stylize_clip",
         "synth_image",
     },
+    "keyframes": {
+        "AnalysisOptions",
+        "Key",
+        "Plan",
+        "SelectOptions",
+        "Selection",
+        "Shot",
+        "ShotOptions",
+        "analyse",
+        "detect_shots",
+        "format_plan",
+        "parse_plan",
+        "select_keyframes",
+    },
+    "propagate": {
+        "CarriedFrame",
+        "Guide",
+        "PropagateOptions",
+        "Registration",
+        "Synthesis",
+        "SynthesisOptions",
+        "estimate_flow",
+        "propagate_keyframes",
+        "register",
+        "synthesize",
+        "warp",
+    },
 }
 """Public names that scripts may rely on: taking one away breaks them, so it must be done here too."""
 
