@@ -1,0 +1,228 @@
+"""Quality and speed of propagation, as JSON.
+
+    python tests/bench/bench_propagate.py                    clips made here, whose truth is exact
+    python tests/bench/bench_propagate.py --frames DIR --truth DIR --keys 0,20,40 --name car --painter ink
+    python tests/bench/bench_propagate.py --scaling          threads, and length of the clip, only
+
+The keys are taken from the truth and left out of the means.
+
+psnr, ssim   against the truth; higher is better
+sharp        gradients of the result over those of the truth: 1 is right, less is blur
+flicker      change along the clip's own motion over that of the truth: 1 is right, more flickers
+worst        psnr of the worst frame
+exact        every key came out bit for bit
+fps          frames per second, flow and joining included, after a warm-up
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+from skimage.metrics import structural_similarity
+
+from propagate import PropagateOptions, propagate_keyframes
+from stylize.media import read_image, write_image
+
+ROOT = Path(__file__).resolve().parents[2]
+SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff"}
+
+
+def read_folder(folder: Path) -> dict[str, np.ndarray]:
+    """Every image of a folder by stem, without alpha."""
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    return {path.stem: np.ascontiguousarray(read_image(path)[..., :3]) for path in files}
+
+
+def grey(image: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    error = float(np.mean((a.astype(np.float32) - b) ** 2))
+    return 99.0 if error == 0 else min(10 * np.log10(255**2 / error), 99.0)
+
+
+def detail(image: np.ndarray) -> float:
+    """Mean gradient magnitude."""
+    light = grey(image).astype(np.float32)
+    return float(np.hypot(cv2.Sobel(light, cv2.CV_32F, 1, 0), cv2.Sobel(light, cv2.CV_32F, 0, 1)).mean())
+
+
+def follow(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    height, width = flow.shape[:2]
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return cv2.remap(
+        image, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def unrest(frames: list[np.ndarray], *clips: list[np.ndarray]) -> list[float]:
+    """How much each clip changes along the motion of `frames`, where that motion is certain.
+
+    The flow is OpenCV's own and not the project's: the judge must not share its eyes with the accused.
+    """
+    judge = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    changes: list[list[float]] = [[] for _ in clips]
+    for t in range(1, len(frames)):
+        now, before = grey(frames[t]), grey(frames[t - 1])
+        back, forth = judge.calc(now, before, None), judge.calc(before, now, None)
+        astray = np.linalg.norm(back + follow(forth, back), axis=-1)
+        differs = cv2.absdiff(frames[t], follow(frames[t - 1], back)).max(-1)
+        sure = (astray < 1) & (differs < 20)
+        if sure.mean() < 0.2:  # a cut
+            continue
+        for change, clip in zip(changes, clips, strict=True):
+            moved = follow(clip[t - 1].astype(np.float32), back)
+            change.append(float(np.abs(clip[t] - moved).mean(-1)[sure].mean()))
+    return [float(np.mean(change)) if change else 0.0 for change in changes]
+
+
+def carry(
+    frames: list[np.ndarray], painted: dict[int, np.ndarray], threads: int | None
+) -> tuple[list[np.ndarray], float]:
+    """Propagate; return the frames and the seconds."""
+    began = time.perf_counter()
+    out = [f.image for f in propagate_keyframes(frames, painted, PropagateOptions(threads=threads))]
+    return out, time.perf_counter() - began
+
+
+def judge_case(
+    frames: list[np.ndarray], truth: list[np.ndarray], keys: list[int], threads: int | None
+) -> tuple[dict[str, object], list[np.ndarray]]:
+    """Propagate the truth's keys; return figures and frames."""
+    painted = {key: truth[key] for key in keys}
+    made, seconds = carry(frames, painted, threads)
+    between = [t for t in range(len(frames)) if t not in painted]
+    noise = [psnr(made[t], truth[t]) for t in between]
+    alike = [structural_similarity(grey(made[t]), grey(truth[t])) for t in between]
+    ours, right = unrest(frames, made, truth)
+    height, width = frames[0].shape[:2]
+    figures = {
+        "frames": len(frames),
+        "size": f"{width}x{height}",
+        "keys": keys,
+        "psnr": round(float(np.mean(noise)), 3),
+        "ssim": round(float(np.mean(alike)), 4),
+        "sharp": round(sum(detail(made[t]) for t in between) / sum(detail(truth[t]) for t in between), 3),
+        "flicker": round(ours / max(right, 1e-6), 3),
+        "worst": round(float(np.min(noise)), 3),
+        "exact": all(np.array_equal(made[key], truth[key]) for key in keys),
+        "seconds": round(seconds, 2),
+        "fps": round(len(frames) / seconds, 3),
+    }
+    return figures, made
+
+
+def own_clips(size: tuple[int, int], count: int) -> dict[str, tuple[list[np.ndarray], list[np.ndarray]]]:
+    """Clips with their truth: the painted surface is another picture that moves exactly alike."""
+    sys.path.insert(0, str(ROOT))
+    from tests import synthetic
+
+    moves = {
+        "pan": lambda seed: synthetic.pan(count, (3.0, 1.0), seed=seed, size=size),
+        "zoom": lambda seed: synthetic.zoom(count, 1.01, seed=seed, size=size),
+        "occluder": lambda seed: synthetic.occluder(
+            count, 3, count - 4, seed=seed, size=size, width=size[1] // 4
+        ),
+        "reveal": lambda seed: synthetic.reveal(count, count // 3, seed=seed, size=size),
+    }
+    return {name: (move(1), move(101)) for name, move in moves.items()}
+
+
+def scaling(lengths: tuple[int, int] = (50, 400)) -> dict[str, object]:
+    """Seconds per frame on one thread and on two, and of a short clip and a long one."""
+    sys.path.insert(0, str(ROOT))
+    from tests import synthetic
+
+    size, count = (360, 640), 12
+    frames = synthetic.pan(count, (3.0, 1.0), size=size)
+    painted = {key: 255 - frames[key] for key in (0, count - 1)}
+    rounds: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(3):  # in turn, so that other work on the machine meets both alike
+        for threads, seconds in rounds.items():
+            seconds.append(carry(frames, painted, threads)[1] / count)
+    one, two = min(rounds[1]), min(rounds[2])
+    per_frame = {}
+    for length in lengths:
+        clip = synthetic.pan(length, (1.0, 0.0), size=(90, 160))
+        keys = {key: 255 - clip[key] for key in range(0, length, 10)}
+        per_frame[str(length)] = round(carry(clip, keys, None)[1] / length, 4)
+    return {
+        "threads": {
+            "size": "640x360",
+            "one": round(one, 3),
+            "two": round(two, 3),
+            "gain": round(one / two, 2),
+        },
+        "length": {"size": "160x90", "seconds_per_frame": per_frame},
+    }
+
+
+def about() -> dict[str, object]:
+    """Machine and state of the code."""
+    commit = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    load = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    return {"machine": machine, "commit": commit.stdout.strip(), "load": load}
+
+
+def main() -> None:
+    """Measure and print, or write, one JSON object."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--frames", type=Path, help="the clip's frames, one image each")
+    parser.add_argument("--truth", type=Path, help="the painted frames under the same names")
+    parser.add_argument("--keys", default="0", help="numbers of the frames taken as keys, from 0")
+    parser.add_argument("--name", help="of the case, in tables; the folder's by default")
+    parser.add_argument("--painter", default="painted", help="who made the truth, in tables")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--size", default="640x360", help="of the clips made here")
+    parser.add_argument("--count", type=int, default=24, help="frames of the clips made here")
+    parser.add_argument("--scaling", action="store_true", help="threads and length only")
+    parser.add_argument("--save", type=Path, help="also write the frames, to look at")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write here instead of printing")
+    asked = parser.parse_args()
+    report: dict[str, object] = about()
+    if asked.scaling or not asked.frames:
+        carry([np.zeros((48, 64, 3), np.uint8)] * 3, {0: np.zeros((48, 64, 3), np.uint8)}, 1)
+        report |= scaling() if asked.scaling else {}
+    if asked.frames:
+        shown, painted = read_folder(asked.frames), read_folder(asked.truth)
+        cases = {
+            asked.name or asked.frames.resolve().parent.name: ([*shown.values()], [painted[n] for n in shown])
+        }
+    elif not asked.scaling:
+        width, _, height = asked.size.partition("x")
+        cases = own_clips((int(height), int(width)), asked.count)
+    else:
+        cases = {}
+    found = []
+    for name, (frames, truth) in cases.items():
+        keys = [int(key) for key in asked.keys.split(",")] if asked.frames else [0, len(frames) - 1]
+        few = frames[:2]
+        carry(few, {0: truth[0]}, asked.threads)  # compiles
+        figures, made = judge_case(frames, truth, keys, asked.threads)
+        found.append({"case": name, "truth": asked.painter if asked.frames else "exact", **figures})
+        for index, frame in enumerate(made if asked.save else ()):
+            write_image(asked.save / name / f"{index:06d}.png", frame)
+    text = json.dumps({**report, **({"cases": found} if found else {})}, indent=2)
+    if asked.json:
+        asked.json.write_text(text + "\n", encoding="utf-8")
+    else:
+        print(text)
+
+
+if __name__ == "__main__":
+    main()
