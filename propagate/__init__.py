@@ -1,6 +1,7 @@
 """Carry painted pictures over the frames of a shot: flow, warping, guided patch synthesis.
 
-Names are looked up when first used, so importing the package imports neither Numba nor OpenCV.
+Names are looked up when first used, so importing the package imports neither Numba nor OpenCV. The
+functions `warp` and `register` share their modules' names and are found only there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from propagate.flow import consistency as consistency
     from propagate.flow import estimate_flow as estimate_flow
     from propagate.register import Registration as Registration
-    from propagate.register import register as register
     from propagate.span import CarriedFrame as CarriedFrame
     from propagate.span import PropagateOptions as PropagateOptions
     from propagate.span import propagate_keyframes as propagate_keyframes
@@ -21,18 +21,15 @@ if TYPE_CHECKING:
     from propagate.synthesis import Synthesis as Synthesis
     from propagate.synthesis import SynthesisOptions as SynthesisOptions
     from propagate.synthesis import synthesize as synthesize
-    from propagate.warp import warp as warp
 
 _HOME = {
     "propagate_keyframes": "propagate.span",
     "PropagateOptions": "propagate.span",
     "CarriedFrame": "propagate.span",
-    "register": "propagate.register",
     "Registration": "propagate.register",
     "estimate_flow": "propagate.flow",
     "consistency": "propagate.flow",
     "chain": "propagate.flow",
-    "warp": "propagate.warp",
     "synthesize": "propagate.synthesis",
     "Guide": "propagate.synthesis",
     "SynthesisOptions": "propagate.synthesis",

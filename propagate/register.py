@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from propagate import _register as kernels
-from propagate.arrays import check_image
+from propagate.arrays import check_flow, check_image
 from propagate.backend import Crew
 from propagate.flow import eight_bit, estimate_flow, inside
 from propagate.warp import warp
@@ -55,10 +55,16 @@ def register(frame: Image, key_frame: Image, *, initial: Flow | None = None) -> 
     Raises
     ------
     ValueError
-        If the frames differ in size.
+        If the frames differ in size, or `initial` does not fit them.
     """
     check_image("frame", frame, (3,))
     check_image("key_frame", key_frame, (3,))
+    if frame.shape != key_frame.shape:
+        raise ValueError(
+            f"registration needs frames of one size; these are {frame.shape[:2]} and {key_frame.shape[:2]}"
+        )
+    if initial is not None:
+        check_flow("initial", initial, (frame.shape[0], frame.shape[1]))
     here, there = eight_bit(frame), eight_bit(key_frame)
     guess = estimate_flow(here, there) if initial is None else initial
     with Crew() as crew:
@@ -87,6 +93,8 @@ def follow(frame: Image, key: Image, guess: Flow, crew: Crew, *, quality: str = 
     left : float32 (H, W)
         What difference of colour is left, see `residual`.
     """
+    # one kind of array, or the kernels compile anew for slices and for read-only frames
+    frame, key = (np.require(image, requirements=["C", "W"]) for image in (frame, key))
     best = np.ascontiguousarray(guess, np.float32)
     left = residual(frame, warp(key, best))
 

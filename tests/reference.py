@@ -89,3 +89,96 @@ def best_costs(target, source, size, pad) -> np.ndarray:
                 for u in range(s_width)
             )
     return costs
+
+
+def normal_equations(frame, warped, shift, robust) -> np.ndarray:
+    """Structure tensor, right-hand side and robust weight of every pixel, summed over channels."""
+    f, g = frame.astype(np.float64), warped.astype(np.float64)
+    smooth, slope = np.array([1, 2, 1]), np.array([-1, 0, 1])
+    wide = np.pad((f + g) / 2, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    h, w = f.shape[:2]
+    gx, gy = np.zeros_like(f), np.zeros_like(f)
+    for j in range(3):
+        for i in range(3):
+            part = wide[j : j + h, i : i + w]
+            gx += smooth[j] * slope[i] * part / 8
+            gy += slope[j] * smooth[i] * part / 8
+    d = g + shift - f
+    weight = 1 / (1 + (np.abs(d).max(-1) / robust) ** 2)
+    sums = [(gx * gx).sum(-1), (gx * gy).sum(-1), (gy * gy).sum(-1), (gx * d).sum(-1), (gy * d).sum(-1)]
+    return np.dstack([s * weight for s in sums] + [weight])
+
+
+def motion_edges(flow, reach, step) -> tuple[np.ndarray, np.ndarray]:
+    """Feedback from the left and from above; 0 at the border."""
+    flow = flow.astype(np.float64)
+    across, down = np.zeros(flow.shape[:2]), np.zeros(flow.shape[:2])
+    across[:, 1:] = np.abs(np.diff(flow, axis=1)).sum(-1)
+    down[1:] = np.abs(np.diff(flow, axis=0)).sum(-1)
+    feedback = [np.exp(-np.sqrt(2) / reach * (1 + d * reach / step)) for d in (across, down)]
+    feedback[0][:, 0] = 0
+    feedback[1][0] = 0
+    return feedback[0], feedback[1]
+
+
+def filter_rows(data, across) -> np.ndarray:
+    """Mix every value with its left neighbour's result, then with its right neighbour's."""
+    out = data.astype(np.float64)
+    for x in range(1, out.shape[1]):
+        a = across[:, x, None]
+        out[:, x] = (1 - a) * out[:, x] + a * out[:, x - 1]
+    for x in reversed(range(out.shape[1] - 1)):
+        a = across[:, x + 1, None]
+        out[:, x] = (1 - a) * out[:, x] + a * out[:, x + 1]
+    return out
+
+
+def solve(sums, damping, limit) -> np.ndarray:
+    """The step that solves the damped 2 x 2 system of every pixel, clipped."""
+    step = np.zeros((*sums.shape[:2], 2))
+    for y, x in np.ndindex(sums.shape[:2]):
+        a, b, c, p, q = sums[y, x, :5].astype(np.float64)
+        step[y, x] = np.linalg.solve([[a + damping, b], [b, c + damping]], [-p, -q])
+    return np.clip(step, -limit, limit)
+
+
+def likeness(frame, y, x) -> np.ndarray:
+    """Weights of a 5 x 5 window by colour likeness to its centre."""
+    weights = np.zeros((5, 5))
+    for j, i in np.ndindex(5, 5):
+        colour = frame[np.clip(y + j - 2, 0, frame.shape[0] - 1), np.clip(x + i - 2, 0, frame.shape[1] - 1)]
+        weights[j, i] = np.exp(-np.abs(colour.astype(float) - frame[y, x]).sum() / 60)
+    return weights
+
+
+def window_cost(frame, key, y, x, u, v, weights) -> float:
+    """Truncated colour difference of two 5 x 5 windows, (u, v) apart; outside the key it is the most."""
+    h, w = frame.shape[:2]
+    total = 0.0
+    for j, i in np.ndindex(5, 5):
+        yy, xx = min(max(y + j - 2, 0), h - 1), min(max(x + i - 2, 0), w - 1)
+        d = 100.0
+        if 0 <= yy + v < h and 0 <= xx + u < w:
+            d = min(d, np.abs(key[yy + v, xx + u].astype(float) - frame[yy, xx]).sum())
+        total += weights[j, i] * d
+    return total
+
+
+def try_neighbours(frame, key, flow, where, steps, bias) -> np.ndarray:
+    """At the pixels of `where`, the best of the own flow and that of the pixels `steps` away."""
+    h, w = flow.shape[:2]
+    out = flow.copy()
+    for y, x in np.argwhere(where):
+        weights = likeness(frame, y, x)
+        u, v = np.rint(flow[y, x]).astype(int)
+        best = window_cost(frame, key, y, x, u, v, weights) - bias * weights.sum()
+        for reach in steps.astype(int):
+            for sy, sx in [(j, i) for j in (-1, 0, 1) for i in (-1, 0, 1) if i or j]:
+                yy, xx = y + sy * reach, x + sx * reach
+                if not (0 <= yy < h and 0 <= xx < w) or np.abs(flow[yy, xx] - out[y, x]).sum() < 1:
+                    continue
+                u, v = np.rint(flow[yy, xx]).astype(int)
+                cost = window_cost(frame, key, y, x, u, v, weights)
+                if cost < best:
+                    best, out[y, x] = cost, flow[yy, xx]
+    return out
