@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["invent", "unseen"]
 
-_LEAST_SIDE = 3
+_LEAST_SIDE, _PATCH = 3, 5
 _COLOUR, _EDGE, _BEFORE = 6.0, 0.5, 2.0
 
 
@@ -48,7 +48,8 @@ def invent(  # noqa: PLR0913  a frame, its keys, and where to start
     ----------
     frame : uint8 (H, W, 3)
     canvas : Image, (H, W, C)
-        The joined picture; it is kept outside `where` and continued without a seam.
+        The joined picture; it is kept outside `where` and continued without a seam. In frames too small to
+        hold a patch, under 3 pixels, it is kept everywhere.
     where : bool (H, W)
     sources
         (key's frame uint8 (H, W, 3), painted key (H, W, C)) per key, all of one size.
@@ -66,7 +67,8 @@ def invent(  # noqa: PLR0913  a frame, its keys, and where to start
     gap = np.zeros((1, w), bool)
     masks = [np.ones((h, w), bool) if usable is None else usable[i] for i in range(len(sources))]
     valid = np.concatenate([part for mask in masks for part in (mask, gap)])
-    if not valid.any():
+    patch = min(_PATCH, (min(h, w) - 1) // 2 * 2 + 1)
+    if patch < _LEAST_SIDE or not valid.any():
         return canvas
     frames_ = _stacked([s[0] for s in sources])
     style = _stacked([s[1] for s in sources])
@@ -77,7 +79,13 @@ def invent(  # noqa: PLR0913  a frame, its keys, and where to start
     if before is not None:
         guides.append(Guide(style, before[0], _BEFORE, before[1]))
     options = SynthesisOptions(
-        pyramid_levels=4, search_vote_iters=4, uniformity=0.0, seed=seed, threads=threads, backend="cpu"
+        patch_size=patch,
+        pyramid_levels=4,
+        search_vote_iters=4,
+        uniformity=0.0,
+        seed=seed,
+        threads=threads,
+        backend="cpu",
     )
     made = synthesize(
         style, guides, options, source_valid=valid, target_valid=where, initial=canvas, initial_matches=start

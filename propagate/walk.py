@@ -56,8 +56,9 @@ class Fields:
         if np.prod(shape, dtype=np.int64) * 2 <= _IN_MEMORY:
             self._kept = np.zeros(shape, np.int16)
         else:
-            self._file = tempfile.TemporaryFile(prefix="stylize-fields-")  # noqa: SIM115  lives as long as the array
-            self._kept = np.memmap(self._file, np.int16, "w+", shape=shape)
+            # the map keeps the nameless file alive, as long as the array lives
+            with tempfile.TemporaryFile(prefix="stylize-fields-") as file:
+                self._kept = np.memmap(file, np.int16, "w+", shape=shape)
 
     def __getitem__(self, t: int) -> Flow:
         return np.asarray(self._kept[t - self.first], np.float32) / np.float32(_UNITS)

@@ -1,0 +1,148 @@
+"""New surface: found where no key looks, painted from the keys, and nowhere else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from propagate.surface import invent, unseen
+from tests import synthetic
+
+SIZE = (48, 64)
+
+
+def hole(size=SIZE):
+    where = np.zeros(size, bool)
+    where[14:34, 20:44] = True
+    return where
+
+
+def still(size=SIZE):
+    return np.zeros((*size, 2), np.float32)
+
+
+def paint(frame, where, sources, **more):
+    canvas = sources[0][1].copy()
+    canvas[where] = np.iinfo(canvas.dtype).max
+    more = {"before": None, "usable": None, "seed": 0, "threads": 1} | more
+    return invent(frame, canvas, where, sources, [still(frame.shape[:2])] * len(sources), **more), canvas
+
+
+def test_low_confidence_is_unseen_and_specks_are_not():
+    confidence = np.ones(SIZE, np.float32)
+    confidence[10:20, 10:20] = 0
+    confidence[30, 30] = 0
+    where = unseen(confidence, 0.2, None)
+    assert where[11:19, 11:19].all()
+    assert not where[28:33, 28:33].any()
+    assert not where[:8].any()
+    assert not unseen(np.ones(SIZE, np.float32), 0.2, None).any()
+    assert unseen(np.zeros(SIZE, np.float32), 0.2, None).all()
+
+
+def test_nothing_is_unseen_with_a_threshold_of_zero():
+    assert not unseen(np.zeros(SIZE, np.float32), 0.0, None).any()
+
+
+def test_nothing_is_unseen_far_outside_the_matte():
+    matte = np.zeros(SIZE, np.float32)
+    matte[:, :30] = 1
+    where = unseen(np.zeros(SIZE, np.float32), 0.2, matte)
+    assert where[:, :30].all()
+    assert not where[:, 32:].any()
+    assert not unseen(np.zeros(SIZE, np.float32), 0.2, np.zeros(SIZE, np.float32)).any()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_only_the_hole_is_painted_and_in_the_keys_type(dtype, channels):
+    frame = synthetic.texture(1, SIZE)
+    style = np.dstack([synthetic.texture(2, SIZE), synthetic.texture(3, SIZE)])[..., :channels]
+    style = style.astype(dtype) * (1 if dtype == np.uint8 else 257)
+    where = hole()
+    made, canvas = paint(frame, where, [(frame, style)])
+    assert made.dtype == dtype
+    assert made.shape == style.shape
+    np.testing.assert_array_equal(made[~where], canvas[~where])
+    assert (made[where] != canvas[where]).any()
+
+
+def test_colours_come_from_the_keys():
+    """The keys hold two flat colours: whatever is painted lies between them, and mostly is one of them."""
+    frame = synthetic.texture(1, SIZE)
+    style = np.where(frame[..., :1] > 120, np.uint8([200, 40, 30]), np.uint8([20, 60, 160]))
+    made, _ = paint(frame, hole(), [(frame, style)])
+    new = made[hole()].astype(int)
+    assert (new.min(0) >= style.min((0, 1)) - 1).all()
+    assert (new.max(0) <= style.max((0, 1)) + 1).all()
+    nearest = np.minimum(np.abs(new - [200, 40, 30]).sum(-1), np.abs(new - [20, 60, 160]).sum(-1))
+    assert np.median(nearest) < 10
+
+
+def test_what_the_key_shows_is_painted_as_the_key_is():
+    frame, style = synthetic.texture(1, SIZE), synthetic.texture(2, SIZE)
+    made, _ = paint(frame, hole(), [(frame, style)])
+    assert np.abs(made.astype(int) - style)[hole()].mean() < 6
+
+
+def test_the_second_key_is_used_where_it_fits_better():
+    frame, other = synthetic.texture(1, SIZE), synthetic.texture(5, SIZE)
+    red, blue = np.uint8([200, 30, 30]), np.uint8([30, 30, 200])
+    sources = [
+        (other, np.broadcast_to(red, (*SIZE, 3)).copy()),
+        (frame, np.broadcast_to(blue, (*SIZE, 3)).copy()),
+    ]
+    made, _ = paint(frame, hole(), sources)
+    assert np.abs(made[hole()].astype(int) - blue).mean() < 30
+
+
+def test_only_usable_paint_is_used():
+    frame = synthetic.texture(1, SIZE)
+    style = np.zeros((*SIZE, 3), np.uint8)
+    style[:24] = (10, 200, 10)
+    style[24:] = (200, 10, 10)
+    usable = np.zeros(SIZE, bool)
+    usable[:24] = True
+    made, _ = paint(frame, np.ones(SIZE, bool), [(frame, style)], usable=[usable])
+    assert np.abs(made.astype(int) - [10, 200, 10]).max() <= 1
+
+
+def test_without_usable_paint_the_canvas_stays():
+    frame = synthetic.texture(1, SIZE)
+    made, canvas = paint(frame, hole(), [(frame, frame)], usable=[np.zeros(SIZE, bool)])
+    np.testing.assert_array_equal(made, canvas)
+
+
+def test_the_frame_before_is_continued():
+    """Two paintings fit a flat frame equally well; the one that was there a frame ago stays."""
+    frame = np.full((*SIZE, 3), 120, np.uint8)
+    style = np.zeros((*SIZE, 3), np.uint8)
+    style[:, :32] = (200, 60, 40)
+    style[:, 32:] = (40, 60, 200)
+    for colour in ((200, 60, 40), (40, 60, 200)):
+        past = np.broadcast_to(np.uint8(colour), style.shape).copy()
+        canvas = past.copy()
+        made = invent(
+            frame, canvas, hole(), [(frame, style)], [still()],
+            before=(past, np.ones(SIZE, np.float32)), usable=None, seed=0, threads=1,
+        )  # fmt: skip
+        assert np.abs(made[hole()].astype(int) - colour).mean() < 25
+
+
+def test_seed_decides_and_threads_do_not():
+    frame, style = synthetic.texture(1, SIZE), synthetic.texture(2, SIZE)
+    other = synthetic.texture(7, SIZE)
+    one, two, three = (paint(frame, hole(), [(other, style)], threads=n)[0] for n in (1, 2, 3))
+    np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(one, three)
+    again = paint(frame, hole(), [(other, style)], seed=0)[0]
+    np.testing.assert_array_equal(one, again)
+    assert (paint(frame, hole(), [(other, style)], seed=1)[0] != one).any()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 30), (4, 4), (5, 5), (30, 3)])
+def test_frames_smaller_than_a_patch(size):
+    frame = synthetic.texture(1, (40, 40))[: size[0], : size[1]]
+    made, _ = paint(frame, np.ones(size, bool), [(frame, frame)])
+    assert made.shape == frame.shape
+    assert made.dtype == frame.dtype

@@ -1,0 +1,107 @@
+"""Walking along a clip: errors do not add up, and what is kept is what was found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from propagate import walk as module
+from propagate.backend import Crew
+from propagate.walk import Fields, walk
+from tests import synthetic
+
+SIZE = (64, 96)
+
+
+@pytest.fixture
+def crew():
+    with Crew(1) as crew:
+        yield crew
+
+
+@pytest.mark.parametrize("quality", ["medium", "fine"])
+def test_a_pan_is_followed_forwards(crew, quality):
+    frames = synthetic.pan(6, (2.4, 1.0), size=SIZE)
+    for t, flow in walk(frames, 0, range(1, 6), crew, quality=quality):
+        seen = flow[4 : -4 - t, 4 : -4 - round(2.4 * t)]
+        assert np.median(np.linalg.norm(seen - (2.4 * t, t), axis=-1)) < 0.1
+
+
+def test_a_pan_is_followed_backwards(crew):
+    frames = synthetic.pan(6, (2.4, 1.0), size=SIZE)
+    order = []
+    for t, flow in walk(frames, 5, range(5)[::-1], crew, quality="fine"):
+        order.append(t)
+        seen = flow[4 + 5 - t : -4, 4 + round(2.4 * (5 - t)) : -4]
+        assert np.median(np.linalg.norm(seen - (2.4 * (t - 5), t - 5), axis=-1)) < 0.1
+    assert order == [4, 3, 2, 1, 0]
+
+
+def test_stillness_stays_exactly_still(crew):
+    for _, flow in walk(synthetic.still(4, size=SIZE), 0, range(1, 4), crew, quality="fine"):
+        assert np.abs(flow).max() < 1e-3
+
+
+def test_a_surface_that_was_hidden_is_found_again(crew):
+    frames = synthetic.occluder(9, 2, 6, size=SIZE, width=30)
+    *_, (_, flow) = walk(frames, 0, range(1, 9), crew, quality="fine")
+    assert (np.linalg.norm(flow, axis=-1) < 0.5).mean() > 0.8
+
+
+def test_frames_are_read_only_as_they_are_needed(crew):
+    asked = []
+
+    class Watched(list):
+        def __getitem__(self, t):
+            asked.append(t)
+            return super().__getitem__(t)
+
+    frames = Watched(synthetic.still(5, size=(32, 32)))
+    steps = walk(frames, 2, range(3, 5), crew, quality="medium")
+    next(steps)
+    assert asked == [2, 3]
+    next(steps)
+    assert asked == [2, 3, 4]
+
+
+@pytest.fixture(params=["memory", "file"])
+def place(request, monkeypatch):
+    if request.param == "file":
+        monkeypatch.setattr(module, "_IN_MEMORY", 0)
+    return request.param
+
+
+def test_fields_are_kept_to_a_64th_of_a_pixel(place, rng):
+    fields = Fields(3, 4, SIZE)
+    assert isinstance(fields._kept, np.memmap) == (place == "file")
+    flows = {t: rng.uniform(-1000, 1000, (*SIZE, 2)).astype(np.float32) for t in range(3, 7)}
+    fields.fill(iter(flows.items()))
+    for t, flow in flows.items():
+        assert fields[t].dtype == np.float32
+        assert np.abs(fields[t] - flow).max() <= 1 / 64 + 1e-4
+
+
+def test_fields_are_the_same_in_memory_and_in_a_file(monkeypatch, rng):
+    flow = rng.normal(0, 20, (*SIZE, 2)).astype(np.float32)
+    one = Fields(0, 1, SIZE)
+    monkeypatch.setattr(module, "_IN_MEMORY", 0)
+    other = Fields(0, 1, SIZE)
+    one[0] = other[0] = flow
+    np.testing.assert_array_equal(one[0], other[0])
+    assert type(one[0]) is type(other[0])
+
+
+def test_what_is_read_may_be_changed_without_harm(place):
+    fields = Fields(0, 1, (2, 2))
+    fields[0][...] = 7
+    assert not fields[0].any()
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.floats(width=32, allow_nan=False))
+def test_any_displacement_is_held_within_bounds(far):
+    fields = Fields(0, 1, (1, 1))
+    fields[0] = np.full((1, 1, 2), far, np.float32)
+    assert np.abs(fields[0] - np.clip(far, -1023.97, 1023.97)).max() <= 1 / 60
