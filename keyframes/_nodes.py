@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from keyframes._trace import STEP, Nodes, compose
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 _U8 = NDArray[np.uint8]
 _I16 = NDArray[np.int16]
@@ -20,14 +23,14 @@ _EVEN = 1e-4  # novelty that a frame without any counts for, so that still frame
 class NodeChain:
     """A chain of at most `limit` frames with both flows between neighbours.
 
-    Flow and certainty are kept at half size (DIS computes its finest level there anyway), frames as they
-    came.
+    Both directions of flow are computed side by side, one by `helper`.  Flow is kept at half size (DIS
+    computes its finest level there anyway), frames as they come.
     """
 
-    def __init__(self, limit: int, gap: float, colour: float) -> None:
+    def __init__(self, limit: int, gap: float, colour: float, helper: Executor) -> None:
         self.length = 0
         self._limit, self._gap, self._colour = limit, gap, colour
-        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # type: ignore[attr-defined]
+        self._helper = helper
         self._last: tuple[_U8, _U8] | None = None
         self._frames: list[int] = []
         self._images: list[_U8] = []
@@ -43,16 +46,14 @@ class NodeChain:
             self._add(image, (none, never, none, never), 0.0)
         else:
             before, grey_before = self._last
-            back, forth = self._estimate(grey, grey_before), self._estimate(grey_before, grey)
-            back_sure, forth_sure = agreement(back, forth, self._gap), agreement(forth, back, self._gap)
+            later = self._helper.submit(_estimate, grey_before, grey)
+            back = _estimate(grey, grey_before)
+            forth = later.result()
+            packed = self._helper.submit(_pack, forth, back, self._gap)
+            link, back_sure = _pack(back, forth, self._gap)
             new = _novelty(image, before, back, back_sure, self._colour)
-            self._add(image, (*_pack(back, back_sure), *_pack(forth, forth_sure)), new)
+            self._add(image, (link, back_sure, *packed.result()), new)
         self._last = (image, grey)
-
-    def _estimate(self, a: _U8, b: _U8) -> NDArray[np.float32]:
-        if min(a.shape) < _SMALLEST:
-            return np.zeros((*a.shape, 2), np.float32)
-        return np.asarray(self._flow.calc(a, b, None), np.float32)
 
     def _add(self, image: _U8, link: tuple[_I16, _U8, _I16, _U8], new: float) -> None:
         self._frames.append(self.length)
@@ -105,15 +106,23 @@ def _stack(arrays: list[Any]) -> NDArray[Any]:
     return whole
 
 
+def _estimate(a: _U8, b: _U8) -> NDArray[np.float32]:
+    if min(a.shape) < _SMALLEST:
+        return np.zeros((*a.shape, 2), np.float32)
+    # made anew each time: its buffers must not be shared between threads, and making it costs nothing
+    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # type: ignore[attr-defined]
+    return np.asarray(flow.calc(a, b, None), np.float32)
+
+
 def agreement(flow_ab: NDArray[np.float32], flow_ba: NDArray[np.float32], gap: float) -> _U8:
-    """Tell where following `flow_ab` and returning by `flow_ba` ends within `gap` px: 255, else 0."""
+    """Tell where following `flow_ab` and returning by `flow_ba` ends within `gap` px: 1, else 0."""
     height, width = flow_ab.shape[:2]
     x = flow_ab[..., 0] + np.arange(width, dtype=np.float32)
     y = flow_ab[..., 1] + np.arange(height, dtype=np.float32)[:, None]
     returned = cv2.remap(flow_ba, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) + flow_ab
     sure = np.einsum("ijk,ijk->ij", returned, returned) < gap * gap
     sure &= (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    return np.where(sure, np.uint8(255), np.uint8(0))
+    return np.asarray(sure, np.uint8)
 
 
 def _novelty(image: _U8, before: _U8, back: NDArray[np.float32], sure: _U8, colour: float) -> float:
@@ -125,7 +134,8 @@ def _novelty(image: _U8, before: _U8, back: NDArray[np.float32], sure: _U8, colo
     return float(1.0 - found.mean())
 
 
-def _pack(flow: NDArray[np.float32], sure: _U8) -> tuple[_I16, _U8]:
+def _pack(flow: NDArray[np.float32], back: NDArray[np.float32], gap: float) -> tuple[_I16, _U8]:
+    sure = agreement(flow, back, gap)
     height, width = _half(sure.shape)
     small = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA)
     return np.clip(np.rint(small * STEP), -32768, 32767).astype(np.int16), sure

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _U8 = NDArray[np.uint8]
 
-_MOST = 20  # anchors of a shot: 190 pairs, about a second
+_MOST = 16  # anchors of a shot: 120 pairs, about half a second
 _SMALLEST = 16  # DIS fails on smaller pictures
 _EVEN = 0.5  # share of the anchors that are spread evenly in time, the others where something is new
 

@@ -13,6 +13,7 @@ a burst keeps all of its frames, and memory does not grow with the length of the
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ import numpy as np
 
 from keyframes._nodes import NodeChain
 from keyframes._returns import choose_anchors, find_again
-from keyframes._trace import Nodes, add_ages, mark_solid, trace
+from keyframes._trace import Nodes, add_ages, trace
 from keyframes.options import AnalysisOptions
 from propagate.arrays import check_image
 
@@ -48,7 +49,7 @@ _STORED = {
     "filled",
     "rows",
 }
-_EFFORT = 400_000  # point steps spent per frame of the shot, about 10 ms of one core
+_EFFORT = 400_000  # point steps spent per frame of the shot, about 8 ms of one core
 _FEWEST = 1024  # points of a frame at least
 _STOP_SHARE = 0.004  # a chain is dropped once fewer of its points than this are left
 
@@ -161,21 +162,21 @@ def analyse(frames: Iterable[Image], options: AnalysisOptions | None = None) -> 
     """
     options = options or AnalysisOptions()
     chain: NodeChain | None = None
-    for index, frame in enumerate(frames):
-        check_image(f"frame {index}", frame, (3,))
-        small = _shrink(frame, options.side)
-        if chain is None:
-            shape, chain = frame.shape, NodeChain(options.nodes, options.gap, options.colour)
-        elif frame.shape != shape:
-            raise ValueError(
-                f"frame {index} is {frame.shape[:2]}, the first is {shape[:2]}; all must be of one size"
-            )
-        chain.append(small)
+    with ThreadPoolExecutor(max_workers=1) as helper:
+        for index, frame in enumerate(frames):
+            check_image(f"frame {index}", frame, (3,))
+            small = _shrink(frame, options.side)
+            if chain is None:
+                shape = frame.shape
+                chain = NodeChain(options.nodes, options.gap, options.colour, helper)
+            elif frame.shape != shape:
+                raise ValueError(
+                    f"frame {index} is {frame.shape[:2]}, the first is {shape[:2]}; all must be of one size"
+                )
+            chain.append(small)
     if chain is None:
         raise ValueError("there is no frame to analyse; hand in at least one")
     nodes = chain.arrays()
-    mark_solid(nodes[2])
-    mark_solid(nodes[4])
     affordable = _EFFORT * chain.length // len(nodes[0]) ** 2
     points, heft = _sample(nodes, min(options.points, max(affordable, _FEWEST)))
     reach = np.zeros((len(points), len(points), heft.shape[1]), np.uint64)

@@ -64,15 +64,12 @@ def explain(measure: Measure, keys: Sequence[int], node: int, kind: str, offset:
 
 
 def returns(anykey: AnyKey, keys: Sequence[int], node: int, offset: int) -> str:
-    """Name the frames beyond the neighbouring keys of which `node` explains what these do not."""
+    """Name the frames that `node` explains though no flow leads there from the keys beside them."""
     analysis, order = anykey.analysis, sorted(keys)
-    place = order.index(node)
-    low = order[place - 1] if place else -1
-    high = order[place + 1] if place + 1 < len(order) else len(analysis.nodes)
     seen = _seen(analysis, order)[anykey.anchors]
     more = amount(anykey.reach[:, node] & ~seen, anykey.planes, anykey.heft)
     whole = amount(ALL, anykey.planes, anykey.heft)
-    found = (more >= _RETURN * whole) & (whole > 0) & ((anykey.anchors < low) | (anykey.anchors > high))
+    found = (more >= _RETURN * whole) & (whole > 0)
     if not found.any():
         return ""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], found, [False]]).astype(np.int8)))

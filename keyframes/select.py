@@ -35,6 +35,7 @@ F64 = NDArray[np.float64]
 _Path: TypeAlias = tuple[float, list[int]]  # what a set of nodes leaves over, in frames, and the nodes
 _SAVED = 0.75  # of what one more key would bring, to count as a key saved
 _WHOLE = 0.4  # of what neighbours leave over may still be missing: else it is likeness, no return
+_UNSURE = 0.02  # returns are measured at a few frames: so much of what they explain is not counted
 _FAR = 24  # sets that rely on returns are sought up to this many keys
 _BROKEN = 1e6  # frames left over that breaking a gap counts for: only where forced keys leave no other way
 
@@ -154,9 +155,12 @@ def _use_returns(
         if not np.isfinite(plain):
             return plain
         _, ratio = anykey.left(keys, share_of_nodes(measure, keys))
-        return plain - plain % _BROKEN + plain % _BROKEN * ratio
+        return plain - plain % _BROKEN + plain % _BROKEN * max(ratio, _UNSURE)
 
     near = [(judge(keys) if np.isfinite(c) else c, keys) for c, keys in paths]
+    for k in range(1, len(near)):  # measured at few frames, but one key more never explains less
+        if near[k][0] < _BROKEN:
+            near[k] = (min(near[k][0], near[k - 1][0] * (1 - 1e-4)), near[k][1])
     out = []
     for k, entry in enumerate(near, start=1):
         rival = (judge(sets[k]), sets[k]) if k in sets else entry

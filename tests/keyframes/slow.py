@@ -30,7 +30,7 @@ def explained(frames, colour=30.0, gap=1.0):
     for t in range(count):
         out[t, t] = True
         for way in (-1, 1):
-            x, y, sure = xx.copy(), yy.copy(), np.ones_like(xx)
+            x, y, sure = xx.copy(), yy.copy(), np.ones(xx.shape, bool)
             s = t
             while 0 <= s + way < count:
                 there, back = step[s, s + way], step[s + way, s]
@@ -38,11 +38,12 @@ def explained(frames, colour=30.0, gap=1.0):
                 miss = there + look(back, to_x, to_y)
                 inside = (to_x >= 0) & (to_x <= width - 1) & (to_y >= 0) & (to_y <= height - 1)
                 ok = (np.hypot(miss[..., 0], miss[..., 1]) < gap) & inside
-                sure = sure * look(ok.astype(np.float32), x, y)
+                row, column = np.clip(np.rint(y), 0, height - 1), np.clip(np.rint(x), 0, width - 1)
+                sure &= ok[row.astype(int), column.astype(int)]
                 move = look(there, x, y)
                 x, y, s = x + move[..., 0], y + move[..., 1], s + way
                 alike = np.abs(look(frames[s], x, y).astype(float) - frames[t]).max(axis=-1) < colour
-                out[t, s] = (sure > 0.5) & alike
+                out[t, s] = sure & alike
     return out
 
 
