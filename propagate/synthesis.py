@@ -144,9 +144,10 @@ def synthesize(  # noqa: PLR0913  EbSynth's inputs, and where to start
         Only these pixels are made; the others keep `initial` (0 without it).  Where `initial` is given, the
         picture grows on from them without a seam.  Time and memory go with the area of the box around them.
     initial : Image, (Ht, Wt, C), optional
-        A picture to start from, in the style's type and channels.
+        A picture to start from, in the style's type and channels; the first search compares with it.
     initial_matches : int32 (Ht, Wt, 2), optional
-        (x, y) in the style to start from; -1 for no idea.
+        (x, y) in the style to start from; -1 for no idea.  Finer levels come back to it wherever coarser ones
+        have stayed within two pixels of it.
     on_progress : callable, optional
         Called with the share of the work done, 0 to 1.
 
