@@ -47,19 +47,16 @@ def explained(frames, colour=30.0, gap=1.0):
     return out
 
 
+def unexplained(seen, t, keys):
+    """Share of the pixels of frame t that are found neither in the key before nor in the key after it."""
+    beside = [max((k for k in keys if k < t), default=None), min((k for k in keys if k > t), default=None)]
+    found = [seen[t, k] for k in beside if k is not None]
+    return 1 - float(np.any(found, axis=0).mean()) if found else 1.0
+
+
 def left_over(seen, keys):
-    """Mean share of unexplained pixels of the frames that are no keys, each seen from the keys beside it."""
-    shares = []
-    for t in range(len(seen)):
-        if t in keys:
-            continue
-        beside = [
-            max((k for k in keys if k < t), default=None),
-            min((k for k in keys if k > t), default=None),
-        ]
-        found = np.any([seen[t, k] for k in beside if k is not None], axis=0)
-        shares.append(1 - found.mean())
-    return float(np.mean(shares))
+    """Mean share of unexplained pixels of the frames that are no keys."""
+    return float(np.mean([unexplained(seen, t, keys) for t in range(len(seen)) if t not in keys]))
 
 
 def best(seen, count):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,11 @@ from tests import synthetic
 from tests.keyframes import slow
 
 
+QUICK = AnalysisOptions(points=1024)
+
+
 def chosen(frames, options=None, **given):
-    selection = select_keyframes(analyse(frames), options, **given)
+    selection = select_keyframes(analyse(frames, QUICK), options, **given)
     return [key.frame for key in selection.keys], selection
 
 
@@ -106,7 +110,7 @@ def test_what_an_occluder_hid_is_explained_by_the_keys_before():
 
 
 def test_coverage_stops_and_more_keys_never_explain_less():
-    analysis = analyse(synthetic.pan(40, (5.0, 0.0)))
+    analysis = analyse(synthetic.pan(40, (5.0, 0.0)), QUICK)
     strict = select_keyframes(analysis, SelectOptions(coverage=0.97, min_gain=0.0))
     assert strict.total >= 0.96
     assert list(strict.curve) == sorted(strict.curve)
@@ -116,7 +120,7 @@ def test_coverage_stops_and_more_keys_never_explain_less():
 
 
 def test_calm_and_lively():
-    analysis = analyse(synthetic.pan(60, (4.0, 0.0)))
+    analysis = analyse(synthetic.pan(60, (4.0, 0.0)), QUICK)
     calm = select_keyframes(analysis, SelectOptions(liveliness=0.0))
     lively = select_keyframes(analysis, SelectOptions(liveliness=1.0))
     assert len(calm.keys) < len(lively.keys)
@@ -125,7 +129,7 @@ def test_calm_and_lively():
 
 
 def test_gaps_are_kept():
-    analysis = analyse(synthetic.pan(40, (5.0, 0.0)))
+    analysis = analyse(synthetic.pan(40, (5.0, 0.0)), QUICK)
     apart = [
         k.frame for k in select_keyframes(analysis, SelectOptions(coverage=1.0, min_gain=0, min_gap=9)).keys
     ]
@@ -135,7 +139,7 @@ def test_gaps_are_kept():
 
 
 def test_forced_keys_stay_and_banned_frames_stay_free():
-    analysis = analyse(synthetic.pan(40, (4.0, 0.0)))
+    analysis = analyse(synthetic.pan(40, (4.0, 0.0)), QUICK)
     free = select_keyframes(analysis, first(3), offset=100)
     banned = [key.frame for key in free.keys]
     asked = select_keyframes(
@@ -152,7 +156,7 @@ def test_forced_keys_stay_and_banned_frames_stay_free():
 
 def test_only_forced_keys_when_all_others_are_banned():
     selection = select_keyframes(
-        analyse(synthetic.pan(12)), forced=[5], banned=[f for f in range(12) if f != 5]
+        analyse(synthetic.pan(12), QUICK), forced=[5], banned=[f for f in range(12) if f != 5]
     )
     assert [key.frame for key in selection.keys] == [5]
 
@@ -171,19 +175,19 @@ def test_weights_say_what_counts():
 
 def test_long_shots_are_thinned_where_they_are_still():
     frames = synthetic.burst(60, 20, 60, (5.0, 0.0))
-    analysis = analyse(frames, AnalysisOptions(nodes=40))
+    analysis = analyse(frames, AnalysisOptions(nodes=40, points=1024))
     assert len(analysis.nodes) == 40
     assert analysis.length == 140
     assert sum(58 <= node <= 82 for node in analysis.nodes) >= 18
     keys = [key.frame for key in select_keyframes(analysis, first(4)).keys]
-    whole = [key.frame for key in select_keyframes(analyse(frames), first(4)).keys]
+    whole = [key.frame for key in select_keyframes(analyse(frames, QUICK), first(4)).keys]
     assert sum(key >= 58 for key in keys) >= 3
     assert np.abs(np.subtract(keys[1:], whole[1:])).max() <= 6
     assert len(select_keyframes(analysis, first(4)).coverage) == 140
 
 
 def test_the_analysis_survives_storing():
-    analysis = analyse(synthetic.pan(10))
+    analysis = analyse(synthetic.pan(10), QUICK)
     again = ShotAnalysis.from_arrays(analysis.to_arrays())
     for name, value in vars(analysis).items():
         assert np.array_equal(getattr(again, name), value), name
@@ -193,7 +197,7 @@ def test_the_analysis_survives_storing():
 
 def test_the_same_twice():
     frames = synthetic.noise(synthetic.pan(20), 4.0)
-    a, b = select_keyframes(analyse(frames)), select_keyframes(analyse(frames))
+    a, b = select_keyframes(analyse(frames, QUICK)), select_keyframes(analyse(frames, QUICK))
     assert a.keys == b.keys
     assert np.array_equal(a.coverage, b.coverage)
 
@@ -229,7 +233,7 @@ def test_deep_and_large_frames_are_taken():
     ],
 )
 def test_bad_input_is_named(call, what):
-    analysis = analyse(synthetic.still(12))
+    analysis = analyse(synthetic.still(12), QUICK)
     with pytest.raises(ValueError, match=what):
         call(analysis)
 
@@ -249,3 +253,18 @@ def test_importing_the_package_is_light():
     source = Path(importlib.util.find_spec("keyframes").origin).read_text(encoding="utf-8")
     assert "import numpy" not in source
     assert "import cv2" not in source
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_length():
+    tracemalloc.start()
+    peaks = []
+    for count in (150, 600):
+        base = synthetic.pan(30, (1.0, 0.0))
+        analyse(
+            (base[min(t % 60, 59 - t % 60)] for t in range(count)), AnalysisOptions(nodes=100, points=512)
+        )
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.reset_peak()
+    tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]

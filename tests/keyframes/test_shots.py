@@ -124,3 +124,13 @@ def test_a_scene_list_is_read():
 def test_a_bad_scene_list_is_named(text, what):
     with pytest.raises(ValueError, match=what):
         parse_scene_csv(text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(50))
+def test_every_cut_and_none_besides(seed):
+    at = 8 + seed % 9
+    frames = synthetic.cut(synthetic.pan(at, seed=seed), synthetic.pan(16, (-1.0, 0.6), seed=seed + 500))
+    assert starts(frames) == [0, at]
+    disturbed = synthetic.flicker(synthetic.flash(frames, [3, at + 5]), seed=seed)
+    assert starts(synthetic.noise(disturbed, seed=seed)) == [0, at]
