@@ -40,10 +40,10 @@ def effort_at(level: int, rounds: int, sweeps: int, *, lost: bool = False) -> Ef
     """
     # On EbSynth's own examples as many rounds everywhere cost three times as much for the same energy.
     if level == 0 and not lost:
-        return Effort(-(-rounds // 2), -(-sweeps // 2), 1)
+        return Effort(-(-rounds // 2), -(-sweeps // 2), 2)
     if level == 1 and not lost:
-        return Effort(-(-rounds // 2), -(-sweeps * 3 // 4), 2)
-    return Effort(rounds, sweeps, 4)
+        return Effort(-(-rounds * 2 // 3), -(-sweeps * 3 // 4), 3)
+    return Effort(rounds, sweeps, 5)
 
 
 def solve(
