@@ -73,8 +73,9 @@ class NodeChain:
         back_b, back_sure_b, forth_b, forth_sure_b = self._links[i + 1]
         back, back_sure = np.empty_like(back_a), np.empty_like(back_sure_a)
         forth, forth_sure = np.empty_like(forth_a), np.empty_like(forth_sure_a)
-        compose(back_b, back_sure_b, back_a, back_sure_a, back, back_sure)
+        other = self._helper.submit(compose, back_b, back_sure_b, back_a, back_sure_a, back, back_sure)
         compose(forth_a, forth_sure_a, forth_b, forth_sure_b, forth, forth_sure)
+        other.result()
         self._links[i + 1] = back, back_sure, forth, forth_sure
         self._new[i + 1] += self._new[i]
         for kept in (self._frames, self._images, self._links, self._new):

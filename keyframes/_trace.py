@@ -217,7 +217,7 @@ def add_ages(links: NDArray[np.int16], sure: NDArray[np.uint8], step: int, out: 
                 out[t, y, x] += age[new, y, x]
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@njit(cache=True, nogil=True)
 def compose(
     first: NDArray[np.int16],
     first_sure: NDArray[np.uint8],
@@ -226,10 +226,10 @@ def compose(
     out: NDArray[np.int16],
     out_sure: NDArray[np.uint8],
 ) -> None:
-    """Join two links into one."""
+    """Join two links into one; one thread, as both directions are joined side by side."""
     height, width = first_sure.shape
     half = np.float32(0.5)
-    for row in prange(first.shape[0]):
+    for row in range(first.shape[0]):
         y = (np.float32(row) + half) * np.float32(height) / np.float32(first.shape[0]) - half
         for column in range(first.shape[1]):
             x = (np.float32(column) + half) * np.float32(width) / np.float32(first.shape[1]) - half
@@ -237,7 +237,7 @@ def compose(
             bx, by = _flow_at(then, then_sure, x + ax, y + ay)
             out[row, column, 0] = np.int16(min(max(round((ax + bx) * STEP), -32768), 32767))
             out[row, column, 1] = np.int16(min(max(round((ay + by) * STEP), -32768), 32767))
-    for row in prange(height):
+    for row in range(height):
         y = np.float32(row)
         for column in range(width):
             x = np.float32(column)

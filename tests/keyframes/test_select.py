@@ -17,7 +17,6 @@ from keyframes.suggestions import suggest
 from tests import synthetic
 from tests.keyframes import slow
 
-
 QUICK = AnalysisOptions(points=1024)
 
 
