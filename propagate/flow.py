@@ -108,9 +108,10 @@ def consistency(flow_ab: Flow, flow_ba: Flow) -> F32:
     return np.asarray(sure, np.float32)
 
 
-def inside(flow: Flow) -> Bool:
-    """Say where the flow ends within the frame (of the same size), bool (H, W)."""
+def inside(flow: Flow, margin: float = 0.0) -> Bool:
+    """Say where the flow ends within the frame (of the same size) or `margin` pixels beyond, bool (H, W)."""
     h, w = flow.shape[:2]
     x = np.arange(w, dtype=np.float32)[None] + flow[..., 0]
     y = np.arange(h, dtype=np.float32)[:, None] + flow[..., 1]
-    return np.asarray((x >= 0) & (x <= w - 1) & (y >= 0) & (y <= h - 1))
+    across = (x >= -margin) & (x <= w - 1 + margin)
+    return np.asarray(across & (y >= -margin) & (y <= h - 1 + margin))

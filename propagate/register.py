@@ -121,7 +121,8 @@ def residual(frame: Image, warped: Image, *, sigma: float = 2.0) -> F32:
 def confidence_of(left: F32, flow: Flow) -> F32:
     """How surely the key shows a place, 0 to 1: by the difference `left`, and 0 where the flow goes out."""
     sure = np.exp(-np.square(left / _TOLERANCE))
-    sure[~inside(flow)] = 0
+    # a pixel at the border covers half a pixel more; a hair beyond its centre it is still seen
+    sure[~inside(flow, 0.5)] = 0
     return np.asarray(sure, np.float32)
 
 

@@ -23,7 +23,8 @@ _COLOUR, _EDGE, _BEFORE = 6.0, 0.5, 2.0
 
 def unseen(confidence: F32, below: float, matte: F32 | None) -> Bool:
     """Where no key shows the frame: confidence under `below`, specks left out, borders included."""
-    low = (cv2.blur(confidence, (3, 3)) < below).astype(np.uint8)
+    # the running sums of a blur may end a little under 0
+    low = (np.maximum(cv2.blur(confidence, (3, 3)), 0) < below).astype(np.uint8)
     if matte is not None:
         low &= (matte > 0).astype(np.uint8)
     core = cv2.morphologyEx(low, cv2.MORPH_OPEN, np.ones((_LEAST_SIDE, _LEAST_SIDE), np.uint8))
