@@ -49,7 +49,7 @@ _STORED = {
     "filled",
     "rows",
 }
-_EFFORT = 400_000  # point steps spent per frame of the shot, about 8 ms of one core
+_EFFORT = 320_000  # point steps spent per frame of the shot, about 7 ms of one core
 _FEWEST = 1024  # points of a frame at least
 _STOP_SHARE = 0.004  # a chain is dropped once fewer of its points than this are left
 

@@ -9,9 +9,11 @@ and stays.
 from __future__ import annotations
 
 import difflib
-import tomllib
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
+
+import tomlkit
+import tomlkit.exceptions
 
 from keyframes.options import SelectOptions
 from keyframes.words import KINDS, Key, Shot
@@ -115,8 +117,8 @@ def parse_plan(text: str) -> Plan:
         version.
     """
     try:
-        data = tomllib.loads(text.lstrip("\ufeff"))
-    except tomllib.TOMLDecodeError as error:
+        data = tomlkit.parse(text.lstrip("\ufeff")).unwrap()
+    except tomlkit.exceptions.TOMLKitError as error:
         raise ValueError(f"keyframes.toml is not TOML: {error}; mend that line") from None
     return _Reader(text).plan(data)
 

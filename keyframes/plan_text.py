@@ -151,8 +151,10 @@ def _write_table(blocks: list[_Block], name: str, values: dict[str, Any]) -> Non
 def _write_rows(blocks: list[_Block], name: str, mark: str, rows: Iterable[dict[str, Any]]) -> None:
     """Bring all blocks called `name` in line with `rows`, told apart by their field `mark`."""
     wanted = {row[mark]: row for row in rows}
+    kept: list[tuple[int, _Block]] = []
     for block in [b for b in blocks if b.name == name]:
-        row = wanted.pop(block.values()[mark], None)
+        place = block.values()[mark]
+        row = wanted.pop(place, None)
         if row is None:
             # what a person wrote above a key goes with it; what stands below it may be about anything
             at = blocks.index(block)
@@ -160,16 +162,24 @@ def _write_rows(blocks: list[_Block], name: str, mark: str, rows: Iterable[dict[
             del blocks[at]
         else:
             _update(block, row)
+            kept.append((place, block))
     for place in sorted(wanted):
         block = _Block(name, "", f"[[{name}]]\n", "\n")
         _update(block, wanted[place])
-        peers = [i for i, b in enumerate(blocks) if b.name == name]
-        later = [i for i in peers if blocks[i].values()[mark] > place]
-        before_keys = next((i for i, b in enumerate(blocks) if b.name == "key"), len(blocks))
-        at = later[0] if later else peers[-1] + 1 if peers else before_keys if name == "shot" else len(blocks)
+        later = next((other for there, other in kept if there > place), None)
+        if later is not None:
+            at = blocks.index(later)
+        elif kept:
+            at = max(i for i, other in enumerate(blocks) if other.name == name) + 1
+        else:
+            before_keys = next((i for i, b in enumerate(blocks) if b.name == "key"), len(blocks))
+            at = before_keys if name == "shot" else len(blocks)
         if at and not blocks[at - 1].below.endswith("\n"):
             blocks[at - 1].below += "\n"
         blocks.insert(at, block)
+        kept.insert(
+            next((i for i, (_, other) in enumerate(kept) if other is later), len(kept)), (place, block)
+        )
 
 
 def _update(block: _Block, values: dict[str, Any]) -> None:
