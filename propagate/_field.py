@@ -43,6 +43,7 @@ class Field:
         self.modulated = level.factors.size > 1
         # Far below zero marks places that may not be used, whoever comes and goes there.
         self.crowd = np.where(level.centres, np.int32(0), np.int32(-(2**30)))
+        self._tiled: tuple[Bool, I32, I32, int] | None = None
         self.price = np.float32(0)
         if options.uniformity > 0:
             ideal = max(np.count_nonzero(level.active) / np.count_nonzero(level.centres), 1.0)
@@ -57,10 +58,10 @@ class Field:
     def sweep(self, busy: Bool, turn: int, *, fresh: bool, tries: int, neighbours: int = 2) -> None:
         """Improve the match of every `busy` pixel once; `fresh` measures the old one again first."""
         height, width = self.crowd.shape
-        tiles = _tiles(busy)
-        waves = min(WAVES, max(1, len(tiles) // 8)) if self.price > 0 else 1
-        order, bounds = _in_waves(len(tiles), waves)
-        tiles = tiles[order]
+        if self._tiled is None or self._tiled[0] is not busy:
+            waves = WAVES if self.price > 0 else 1
+            self._tiled = (busy, *_in_waves(_tiles(busy), waves))
+        _, tiles, bounds, pixels = self._tiled
         rest = (
             self.level.target.reshape(-1),
             self.level.source.reshape(-1),
@@ -83,19 +84,20 @@ class Field:
             turn,
             self.options.seed,
         )
-        pixels = int(((tiles[:, 2] - tiles[:, 0]) * (tiles[:, 3] - tiles[:, 1])).sum())
         if self.crew.threads == 1 or pixels < _SMALL:
             sweep(tiles, bounds, *rest)
             return
-        bands = self.crew.threads
         for first, last in itertools.pairwise(bounds):
             part = tiles[first:last]
             self.crew.run(search, len(part), part, *rest)
+            # What follows takes a twentieth of the time: not worth waking anyone for in a small picture.
+            share = pixels // len(bounds) // 16
+            bands = self.crew.threads if share >= _SMALL // 8 else 1
             if self.price > 0:
                 self.crew.run(
                     account, bands, bands, part, self.patch_size, self.before, self.matches, self.crowd
                 )
-            self.crew.run(publish, len(part), part, self.before, self.matches)
+            self.crew.run(publish, len(part), part, self.before, self.matches, pixels=share)
 
     def vote(self, wanted: Bool, *, blind: bool) -> Bool:
         """Paint the `wanted` pixels and return those that changed; `blind` weighs all patches alike."""
@@ -135,12 +137,12 @@ class Field:
         """Make `matches`, `cost` and the level's canvas final."""
 
 
-def _in_waves(count: int, waves: int) -> tuple[I32, I32]:
-    """Return an order of `count` tiles and where each wave starts and ends in it."""
-    wave = np.arange(count) % waves
-    order = np.argsort(wave, kind="stable")
-    bounds = np.searchsorted(wave[order], np.arange(waves + 1))
-    return order.astype(np.int32), bounds.astype(np.int32)
+def _in_waves(tiles: I32, waves: int) -> tuple[I32, I32, int]:
+    """Return tiles by wave, where each wave starts and ends among them, and how many pixels they have."""
+    wave = np.arange(len(tiles)) % min(waves, max(1, len(tiles) // 8))
+    tiles = tiles[np.argsort(wave, kind="stable")]
+    bounds = np.searchsorted(np.sort(wave), np.arange(wave.max(initial=0) + 2)).astype(np.int32)
+    return tiles, bounds, int(((tiles[:, 2] - tiles[:, 0]) * (tiles[:, 3] - tiles[:, 1])).sum())
 
 
 def _tiles(busy: Bool) -> I32:
