@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Bool", "F32", "Flow", "I32", "Image", "check_flow", "check_image", "check_map"]
+__all__ = ["F32", "I32", "Bool", "Flow", "Image", "check_flow", "check_image", "check_map"]
 
 F32: TypeAlias = NDArray[np.float32]
 I32: TypeAlias = NDArray[np.int32]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
-from dataclasses import dataclass
+import threading
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,14 +14,14 @@ from propagate.flow import chain, eight_bit, estimate_flow
 from propagate.register import follow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from propagate.arrays import Flow, Image
     from propagate.backend import Crew
 
-__all__ = ["Fields", "walk"]
+__all__ = ["Fields", "walk", "walk_both", "walk_one"]
 
-_IN_MEMORY = 192 << 20
+_IN_MEMORY = 64 << 20
 _UNITS = 32.0
 
 
@@ -40,34 +42,80 @@ def walk(
         yield t, flow
 
 
-@dataclass
+def walk_one(
+    frames: Sequence[Image], key: int, inner: range, crew: Crew, quality: str
+) -> Iterator[tuple[int, dict[int, Flow]]]:
+    """Yield (frame number, {key: flow to it}) for frames that only have a key behind them."""
+    for t, flow in walk(frames, key, inner, crew, quality=quality):
+        yield t, {key: flow}
+
+
+def walk_both(
+    frames: Sequence[Image],
+    keys: tuple[int | None, int | None],
+    inner: range,
+    crew: Crew,
+    quality: str,
+    on_progress: Callable[[float], None],
+) -> Iterator[tuple[int, dict[int, Flow]]]:
+    """Yield (frame number, {key: flow to it}) in order; the two keys are followed at the same time."""
+    size = frames[inner[0]].shape[:2]
+    known = {key: Fields(inner[0], len(inner), size) for key in keys if key is not None}
+    halt = threading.Event()
+    with ThreadPoolExecutor(2) as pool:
+        runs = []
+        for key, order in zip(keys, (inner, inner[::-1]), strict=True):
+            if key is not None:
+                steps = walk(frames, key, order, crew, quality=quality)
+                runs.append(pool.submit(known[key].fill, steps, halt))
+        try:
+            # a short wait, so that an interrupt is heard on every platform
+            while wait(runs, timeout=0.2, return_when=FIRST_EXCEPTION).not_done:
+                on_progress(sum(f.filled for f in known.values()) / (len(inner) * len(known)))
+                if any(run.done() and run.exception() for run in runs):
+                    break
+        finally:
+            halt.set()
+        for run in runs:
+            run.result()
+    for t in inner:
+        yield t, {key: fields[t] for key, fields in known.items()}
+
+
 class Fields:
-    """Flows by frame number, in 1/32 pixel; beyond 192 MiB they lie in a temporary file.
+    """Flows by frame number, in 1/32 pixel; beyond 64 MiB they lie in a nameless temporary file.
 
     Displacements are held within 1023 pixels.
+
+    Parameters
+    ----------
+    first, count
+        The first frame and how many there are.
+    size
+        (height, width) of the frames.
     """
 
-    first: int
-    count: int
-    size: tuple[int, int]
-
-    def __post_init__(self) -> None:
-        shape = (self.count, *self.size, 2)
-        if np.prod(shape, dtype=np.int64) * 2 <= _IN_MEMORY:
-            self._kept = np.zeros(shape, np.int16)
-        else:
-            # the map keeps the nameless file alive, as long as the array lives
-            with tempfile.TemporaryFile(prefix="stylize-fields-") as file:
-                self._kept = np.memmap(file, np.int16, "w+", shape=shape)
+    def __init__(self, first: int, count: int, size: tuple[int, int]) -> None:
+        self.first, self.size, self.filled = first, size, 0
+        self._bytes = size[0] * size[1] * 2 * np.dtype(np.int16).itemsize
+        spilled = self._bytes * count > _IN_MEMORY
+        # read and written, not mapped: mapped pages would count as this process's memory
+        self._file = tempfile.TemporaryFile(prefix="stylize-fields-") if spilled else io.BytesIO()  # noqa: SIM115
 
     def __getitem__(self, t: int) -> Flow:
-        return np.asarray(self._kept[t - self.first], np.float32) / np.float32(_UNITS)
+        self._file.seek((t - self.first) * self._bytes)
+        kept = np.frombuffer(self._file.read(self._bytes), np.int16).reshape(*self.size, 2)
+        return kept.astype(np.float32) / np.float32(_UNITS)
 
     def __setitem__(self, t: int, flow: Flow) -> None:
         limit = np.iinfo(np.int16).max
-        self._kept[t - self.first] = np.clip(np.rint(flow * _UNITS), -limit, limit)
+        self._file.seek((t - self.first) * self._bytes)
+        self._file.write(np.clip(np.rint(flow * _UNITS), -limit, limit).astype(np.int16).tobytes())
+        self.filled += 1
 
-    def fill(self, steps: Iterator[tuple[int, Flow]]) -> None:
-        """Keep all that a walk finds."""
+    def fill(self, steps: Iterator[tuple[int, Flow]], halt: threading.Event | None = None) -> None:
+        """Keep all that a walk finds, until `halt` is set."""
         for t, flow in steps:
             self[t] = flow
+            if halt is not None and halt.is_set():
+                return

@@ -1,0 +1,63 @@
+"""Fetch a key's paint along a match field: a warp where the field is smooth, a patch vote where it is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from propagate import _register as kernels
+from propagate.warp import warp
+
+if TYPE_CHECKING:
+    from propagate.arrays import F32, Flow
+    from propagate.backend import Crew
+
+__all__ = ["detail_energy", "fetch", "split"]
+
+_TORN = 1.0
+_DETAIL, _AREA = 2.0, 4.0
+
+
+def fetch(picture: F32, flow: Flow, left: F32, crew: Crew) -> tuple[F32, F32]:
+    """Bring `picture` into the frame's geometry.
+
+    A warp keeps brush texture where neighbouring flows agree; where they differ by more than a pixel it would
+    tear it to grains, so there the patches around a pixel vote.
+
+    Parameters
+    ----------
+    picture : float32 (H, W, C)
+        The painted key, 8-bit steps.
+    flow : float32 (H, W, 2)
+        From the frame to the key.
+    left : float32 (H, W)
+        What difference of colour each flow leaves, 8-bit steps.
+    crew : Crew
+
+    Returns
+    -------
+    picture : float32 (H, W, C)
+    energy : float32 (H, W)
+        How much fine detail the paint has there, see `detail_energy`; a vote has less.
+    """
+    calm = np.dstack([cv2.medianBlur(np.ascontiguousarray(flow[..., i]), 5) for i in range(2)])
+    torn = (np.abs(flow - calm).max(-1) > _TORN).astype(np.uint8)
+    torn = cv2.dilate(torn, np.ones((3, 3), np.uint8)) > 0
+    made: F32 = np.asarray(warp(picture, np.where(torn[..., None], calm, flow)), np.float32)
+    energy = detail_energy(split(made)[1])
+    if torn.any():
+        crew.run(kernels.vote, flow.shape[0], picture, flow, left, torn, made)
+    return made, energy
+
+
+def split(picture: F32) -> tuple[F32, F32]:
+    """Return the slow colours of a picture and its fine detail, both float32 (H, W, C)."""
+    slow = cv2.GaussianBlur(picture, (0, 0), _DETAIL).reshape(picture.shape)
+    return slow, picture - slow
+
+
+def detail_energy(detail: F32) -> F32:
+    """Mean square of fine detail around each pixel, float32 (H, W), 8-bit steps squared."""
+    return np.asarray(cv2.GaussianBlur(np.square(detail).mean(-1), (0, 0), _AREA), np.float32)
