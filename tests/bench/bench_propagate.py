@@ -2,6 +2,7 @@
 
     python tests/bench/bench_propagate.py                    clips made here, whose truth is exact
     python tests/bench/bench_propagate.py --frames DIR --truth DIR --keys 0,20,40 --name car --painter ink
+    python tests/bench/bench_propagate.py --set DIR          every DIR/CASE/frames with DIR/CASE/truth_PAINTER
     python tests/bench/bench_propagate.py --scaling          threads, and length of the clip, only
 
 The keys are taken from the truth and left out of the means.
@@ -24,6 +25,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -31,6 +33,9 @@ from skimage.metrics import structural_similarity
 
 from propagate import PropagateOptions, propagate_keyframes
 from stylize.media import read_image, write_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff"}
@@ -177,6 +182,44 @@ def about() -> dict[str, object]:
     return {"machine": machine, "commit": commit.stdout.strip(), "load": load}
 
 
+def even_keys(count: int, gap: int) -> list[int]:
+    """First and last frame, and between them keys about `gap` frames apart."""
+    spans = max(1, round((count - 1) / gap))
+    return [round(index * (count - 1) / spans) for index in range(spans + 1)]
+
+
+def cases_of(asked: argparse.Namespace) -> Iterator[tuple[str, str, list[np.ndarray], list[np.ndarray]]]:
+    """Case, painter, frames and truth of everything asked for, read when its turn comes."""
+    if asked.frames:
+        places = [
+            (asked.name or asked.frames.resolve().parent.name, asked.painter, asked.frames, asked.truth)
+        ]
+    elif asked.set:
+        truths = sorted(path for path in asked.set.glob("*/truth*") if (path.parent / "frames").is_dir())
+        places = [
+            (t.parent.name, t.name.removeprefix("truth").strip("_") or asked.painter, t.parent / "frames", t)
+            for t in truths
+            if asked.only is None or t.parent.name in asked.only.split(",")
+        ]
+    else:
+        width, _, height = asked.size.partition("x")
+        for name, (frames, truth) in own_clips((int(height), int(width)), asked.count).items():
+            yield name, "exact", frames, truth
+        return
+    for name, painter, frames, truth in places:
+        shown, painted = read_folder(frames), read_folder(truth)
+        yield name, painter, [*shown.values()], [painted[stem] for stem in shown]
+
+
+def show(report: dict[str, object], place: Path | None) -> None:
+    """Write the report, or print it."""
+    text = json.dumps(report, indent=2)
+    if place:
+        place.write_text(text + "\n", encoding="utf-8")
+    else:
+        print(text)
+
+
 def main() -> None:
     """Measure and print, or write, one JSON object."""
     parser = argparse.ArgumentParser(
@@ -184,7 +227,10 @@ def main() -> None:
     )
     parser.add_argument("--frames", type=Path, help="the clip's frames, one image each")
     parser.add_argument("--truth", type=Path, help="the painted frames under the same names")
-    parser.add_argument("--keys", default="0", help="numbers of the frames taken as keys, from 0")
+    parser.add_argument("--set", type=Path, help="a folder of cases")
+    parser.add_argument("--only", help="of the set, these cases: car-turn,scene1")
+    parser.add_argument("--keys", help="numbers of the frames taken as keys, from 0")
+    parser.add_argument("--gap", type=int, default=20, help="without --keys: about so far apart")
     parser.add_argument("--name", help="of the case, in tables; the folder's by default")
     parser.add_argument("--painter", default="painted", help="who made the truth, in tables")
     parser.add_argument("--threads", type=int)
@@ -195,33 +241,25 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="OUT", help="write here instead of printing")
     asked = parser.parse_args()
     report: dict[str, object] = about()
-    if asked.scaling or not asked.frames:
-        carry([np.zeros((48, 64, 3), np.uint8)] * 3, {0: np.zeros((48, 64, 3), np.uint8)}, 1)
-        report |= scaling() if asked.scaling else {}
-    if asked.frames:
-        shown, painted = read_folder(asked.frames), read_folder(asked.truth)
-        cases = {
-            asked.name or asked.frames.resolve().parent.name: ([*shown.values()], [painted[n] for n in shown])
-        }
-    elif not asked.scaling:
-        width, _, height = asked.size.partition("x")
-        cases = own_clips((int(height), int(width)), asked.count)
-    else:
-        cases = {}
-    found = []
-    for name, (frames, truth) in cases.items():
-        keys = [int(key) for key in asked.keys.split(",")] if asked.frames else [0, len(frames) - 1]
-        few = frames[:2]
-        carry(few, {0: truth[0]}, asked.threads)  # compiles
+    blank = np.zeros((48, 64, 3), np.uint8)
+    carry([blank] * 3, {0: blank}, asked.threads)  # compiles
+    if asked.scaling:
+        show(report | scaling(), asked.json)
+        return
+    found: list[dict[str, object]] = []
+    report["cases"] = found
+    for name, painter, frames, truth in cases_of(asked):
+        keys = (
+            [int(key) for key in asked.keys.split(",")] if asked.keys else even_keys(len(frames), asked.gap)
+        )
+        carry(frames[:2], {0: truth[0]}, asked.threads)  # compiles what these need
         figures, made = judge_case(frames, truth, keys, asked.threads)
-        found.append({"case": name, "truth": asked.painter if asked.frames else "exact", **figures})
+        found.append({"case": name, "truth": painter, **figures})
         for index, frame in enumerate(made if asked.save else ()):
-            write_image(asked.save / name / f"{index:06d}.png", frame)
-    text = json.dumps({**report, **({"cases": found} if found else {})}, indent=2)
-    if asked.json:
-        asked.json.write_text(text + "\n", encoding="utf-8")
-    else:
-        print(text)
+            write_image(asked.save / f"{name}_{painter}" / f"{index:06d}.png", frame, durable=False)
+        if asked.json:
+            show(report, asked.json)  # what is done stays when the rest is interrupted
+    show(report, asked.json)
 
 
 if __name__ == "__main__":

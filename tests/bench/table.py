@@ -28,6 +28,8 @@ COLUMNS = (
     ("worst", "ours", "worst", 2),
     ("frames/s", "ours", "fps", 2),
 )
+IDLE = 0.5
+"""Load of the machine before the measurement, above which times say nothing and are left out."""
 
 Case = tuple[str, str]
 
@@ -36,7 +38,11 @@ def read_cases(path: Path) -> dict[Case, dict[str, Any]]:
     """Figures of a file by case and truth."""
     tree = json.loads(path.read_text(encoding="utf-8"))
     if "cases" in tree:
-        return {(one["case"], one["truth"]): one for one in tree["cases"]}
+        busy = (tree.get("load") or 0) > IDLE
+        return {
+            (one["case"], one["truth"]): {n: v for n, v in one.items() if not (busy and n == "fps")}
+            for one in tree["cases"]
+        }
     named = {name: one for name, one in tree.items() if isinstance(one, dict) and FIGURES & set(one)}
     return {(name.rpartition(" ")[0] or name, name.rpartition(" ")[2]): one for name, one in named.items()}
 
