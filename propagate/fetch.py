@@ -54,7 +54,7 @@ def fetch(picture: F32, flow: Flow, left: F32, crew: Crew) -> tuple[F32, F32]:
 
 def split(picture: F32) -> tuple[F32, F32]:
     """Return the slow colours of a picture and its fine detail, both float32 (H, W, C)."""
-    slow = cv2.GaussianBlur(picture, (0, 0), _DETAIL).reshape(picture.shape)
+    slow = np.asarray(cv2.GaussianBlur(picture, (0, 0), _DETAIL), np.float32).reshape(picture.shape)
     return slow, picture - slow
 
 

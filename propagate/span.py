@@ -107,6 +107,7 @@ class Span:
         """Yield the span's wanted frames in order."""
         if self.a is not None and self.a in wanted:
             yield self._own(self.a)
+            on_progress((self.a + 1) / len(self.frames))
         if not any(t in wanted for t in self.inner):
             return
         before: tuple[Image, Joined, Image] | None = None
@@ -145,11 +146,8 @@ class Span:
         )
 
     def _nearness(self, t: int, key: int) -> float:
-        """1 on the key's own frame, falling to 0 on the other neighbour's; others count only far from both."""
-        if self.a is None or self.b is None:
-            passed = 0.5
-        else:
-            passed = (t - self.a) / (self.b - self.a)
+        """1 on the key's own frame, falling to 0 on the other neighbour's; others count far from both."""
+        passed = 0.5 if self.a is None or self.b is None else (t - self.a) / (self.b - self.a)
         if key == self.a:
             return 1.0 if self.b is None else 1 - passed
         if key == self.b:
@@ -243,6 +241,6 @@ def _ignore(_share: float) -> None:
 
 
 def _rounded(picture: F32, *, deep: bool) -> Image:
-    if deep:
-        return np.rint(np.clip(picture, 0, 255) * np.float32(257)).astype(np.uint16)
-    return np.asarray(np.rint(np.clip(picture, 0, 255)), np.uint8)
+    top, kind = (257, np.uint16) if deep else (1, np.uint8)
+    image: Image = np.rint(np.clip(picture, 0, 255) * np.float32(top)).astype(kind)
+    return image

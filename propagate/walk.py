@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 import threading
+import weakref
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,7 @@ class Fields:
         spilled = self._bytes * count > _IN_MEMORY
         # read and written, not mapped: mapped pages would count as this process's memory
         self._file = tempfile.TemporaryFile(prefix="stylize-fields-") if spilled else io.BytesIO()  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
 
     def __getitem__(self, t: int) -> Flow:
         self._file.seek((t - self.first) * self._bytes)
