@@ -79,6 +79,8 @@ def propagate_keyframes(
             wanted = {t for t in range(0 if a is None else a, stop) if t not in done}
             span = Span(frames, painted, a, b, options, checked, crew)
             yield from span.carry(wanted, on_progress or _ignore)
+    if on_progress is not None:
+        on_progress(1.0)
 
 
 class Span:

@@ -182,3 +182,22 @@ def try_neighbours(frame, key, flow, where, steps, bias) -> np.ndarray:
                 if cost < best:
                     best, out[y, x] = cost, flow[yy, xx]
     return out
+
+
+def flow_vote(picture, flow, left, where) -> np.ndarray:
+    """Mean over a 5 x 5 window of what each neighbour's flow fetches, weighted by how well it fits."""
+    h, w = where.shape
+    out = np.zeros(picture.shape)
+    for y, x in np.argwhere(where):
+        colours, weights = [], []
+        for v in range(max(y - 2, 0), min(y + 3, h)):
+            for u in range(max(x - 2, 0), min(x + 3, w)):
+                fx, fy = np.clip(np.add((x, y), flow[v, u], dtype=np.float64), 0, (w - 1, h - 1))
+                (ix, ax), (iy, ay) = (int(fx), fx % 1), (int(fy), fy % 1)
+                jx, jy = min(ix + 1, w - 1), min(iy + 1, h - 1)
+                top = (1 - ax) * picture[iy, ix] + ax * picture[iy, jx]
+                low = (1 - ax) * picture[jy, ix] + ax * picture[jy, jx]
+                colours.append((1 - ay) * top + ay * low)
+                weights.append(np.exp(-left[v, u] / 4))
+        out[y, x] = np.average(colours, axis=0, weights=weights)
+    return out

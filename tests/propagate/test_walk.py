@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 
 from propagate import walk as module
 from propagate.backend import Crew
-from propagate.walk import Fields, walk
+from propagate.walk import Fields, walk, walk_both
 from tests import synthetic
 
 SIZE = (64, 96)
@@ -75,7 +78,7 @@ def place(request, monkeypatch):
 
 def test_fields_are_kept_to_a_64th_of_a_pixel(place, rng):
     fields = Fields(3, 4, SIZE)
-    assert isinstance(fields._kept, np.memmap) == (place == "file")
+    assert isinstance(fields._file, io.BytesIO) == (place == "memory")
     flows = {t: rng.uniform(-1000, 1000, (*SIZE, 2)).astype(np.float32) for t in range(3, 7)}
     fields.fill(iter(flows.items()))
     for t, flow in flows.items():
@@ -95,12 +98,64 @@ def test_fields_are_the_same_in_memory_and_in_a_file(monkeypatch, rng):
 
 def test_what_is_read_may_be_changed_without_harm(place):
     fields = Fields(0, 1, (2, 2))
+    fields[0] = np.ones((2, 2, 2), np.float32)
     fields[0][...] = 7
-    assert not fields[0].any()
+    assert (fields[0] == 1).all()
+
+
+def test_fields_are_kept_in_any_order(place, rng):
+    flows = rng.integers(-500, 500, (5, *SIZE, 2)).astype(np.float32)
+    fields = Fields(7, 5, SIZE)
+    for i in (4, 3, 0, 2, 1):
+        fields[7 + i] = flows[i]
+    assert fields.filled == 5
+    for i in (2, 0, 4, 1, 3):
+        np.testing.assert_array_equal(fields[7 + i], flows[i])
+
+
+def test_filling_stops_when_told(place):
+    halt = threading.Event()
+    fields = Fields(0, 3, (2, 2))
+
+    def steps():
+        for t in range(3):
+            if t == 1:
+                halt.set()
+            yield t, np.zeros((2, 2, 2), np.float32)
+
+    fields.fill(steps(), halt)
+    assert fields.filled == 2
+
+
+def test_two_walks_meet(crew):
+    frames = synthetic.pan(6, (2.4, 1.0), size=SIZE)
+    told = []
+    found = dict(walk_both(frames, (0, 5), range(1, 5), crew, "fine", told.append))
+    assert list(found) == [1, 2, 3, 4]
+    for t, flows in found.items():
+        for key, flow in flows.items():
+            inner = flow[8:-8, 16:-16]
+            assert np.median(np.linalg.norm(inner - (2.4 * (t - key), t - key), axis=-1)) < 0.1
+    alone = dict(walk(frames, 5, range(1, 5)[::-1], crew, quality="fine"))
+    assert np.abs(found[1][5] - alone[1]).max() <= 1 / 64
+    assert told == sorted(told)
+
+
+@pytest.mark.parametrize("keys", [(0, 5), (None, 5)])
+def test_an_error_on_the_way_is_told(crew, keys):
+    class Broken(list):
+        def __getitem__(self, t):
+            if t == 3:
+                raise OSError("the disk is gone")
+            return super().__getitem__(t)
+
+    frames = Broken(synthetic.still(6, size=(32, 32)))
+    with pytest.raises(OSError, match="the disk is gone"):
+        list(walk_both(frames, keys, range(1, 5), crew, "medium", [].append))
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.floats(width=32, allow_nan=False))
+@given(st.floats(-1e30, 1e30))
 def test_any_displacement_is_held_within_bounds(far):
     fields = Fields(0, 1, (1, 1))
     fields[0] = np.full((1, 1, 2), far, np.float32)
