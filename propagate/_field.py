@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from propagate._cpu import account, publish, search, sweep, vote, weigh
+from propagate._cpu import account, publish, search, sweep
+from propagate._paint import vote, weigh
 from propagate.guides import replicate_border
 
 if TYPE_CHECKING:

@@ -74,7 +74,7 @@ def solve(
         last = own is not options
         lost = matches is None and hint is None
         if matches is None or not last:
-            matches = _start(level, matches, hints[i], options.seed)
+            matches = _start(level, matches, hints[i], options.seed, crew)
         field = make(level, matches, scale, own, crew, pad=options.patch_size // 2)
         if not (painted or last):
             field.vote(level.active, blind=True)
@@ -112,12 +112,12 @@ def _hints(levels: list[Level], hint: I32 | None) -> list[I32 | None]:
     return hints
 
 
-def _start(level: Level, coarse: I32 | None, hint: I32 | None, seed: int) -> I32:
+def _start(level: Level, coarse: I32 | None, hint: I32 | None, seed: int, crew: Crew) -> I32:
     """Return a level's first field: from the coarser one, the hint or at random; -1 off the active pixels."""
     height, width = level.centres.shape
     size = level.active.shape
     if coarse is not None:
-        field = finer_matches(coarse, size, (height, width))
+        field = finer_matches(coarse, size, (height, width), crew)
         if hint is not None:
             # Where the coarser level did not leave the hint, its exact place is worth more than twice a half.
             near = (hint[..., 0] >= 0) & (np.abs(field - hint).max(axis=2) <= 2)
@@ -135,7 +135,8 @@ def _start(level: Level, coarse: I32 | None, hint: I32 | None, seed: int) -> I32
         field[ys, xs] = np.stack((chosen % width, chosen // width), axis=-1)
     if not level.centres.all():
         _send_home(field, level)
-    field[~level.active] = -1
+    if not level.active.all():
+        field[~level.active] = -1
     return field
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from propagate._cpu import halve
+from propagate._paint import double, halve
 from propagate.guides import encode, modulation, replicate_border, scale_of
 
 if TYPE_CHECKING:
@@ -127,21 +127,17 @@ def coarser(level: Level, pad: int, patch_size: int, crew: Crew) -> Level:
     )
 
 
-def finer_matches(matches: I32, size: tuple[int, int], source_size: tuple[int, int]) -> I32:
+def finer_matches(matches: I32, size: tuple[int, int], source_size: tuple[int, int], crew: Crew) -> I32:
     """Return the field for the next finer level: each match twice as far, kept inside the source."""
-    fine = np.repeat(np.repeat(matches, 2, axis=0), 2, axis=1)[: size[0], : size[1]] * 2
-    fine[:, 1::2, 0] += 1
-    fine[1::2, :, 1] += 1
-    fine[..., 0] = np.minimum(fine[..., 0], source_size[1] - 1)
-    fine[..., 1] = np.minimum(fine[..., 1], source_size[0] - 1)
-    fine[fine.min(axis=2) < 0] = -1
-    return np.ascontiguousarray(fine)
+    fine = np.empty((*size, 2), np.int32)
+    crew.run(double, size[0], matches, *source_size, fine)
+    return fine
 
 
 def coarser_matches(matches: I32) -> I32:
     """Return the field for the next coarser level, -1 where the top left of four pixels has no match."""
     coarse = matches[::2, ::2] // 2
-    coarse[matches[::2, ::2].min(axis=2) < 0] = -1
+    coarse[matches[::2, ::2, 0] < 0] = -1
     return np.ascontiguousarray(coarse)
 
 

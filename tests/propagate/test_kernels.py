@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from propagate import _cpu
+from propagate import _cpu, _paint
 from propagate._patch import between, hash3, patch_cost, patch_cost_modulated, random_place
 from propagate.guides import replicate_border
 from tests import reference
@@ -89,7 +89,7 @@ def test_halve(rng, shape, dtype, pad):
     )
     height, width = (shape[0] + 1) // 2, (shape[1] + 1) // 2
     coarse = np.zeros((height + 2 * pad, width + 2 * pad, shape[2]), dtype)
-    _cpu.halve(0, height, fine, coarse, pad)
+    _paint.halve(0, height, fine, coarse, pad)
     inner = slice(pad, pad + height), slice(pad, pad + width)
     whole = fine[pad : pad + shape[0], pad : pad + shape[1]]
     np.testing.assert_array_equal(coarse[inner], reference.halve(whole))
@@ -100,10 +100,19 @@ def test_encode_channels(rng, dtype):
     image = rng.integers(0, np.iinfo(dtype).max + 1, (4, 5, 3)).astype(dtype)
     gain = (np.array([0.7, 1.3, 0.0]) / (np.iinfo(dtype).max / 255)).astype(np.float32)
     got = np.zeros((6, 7, 8), np.int16)
-    _cpu.encode_channels(0, 4, image, gain, 2, got, 1)
+    _paint.encode_channels(0, 4, image, gain, 2, got, 1)
     np.testing.assert_allclose(got[1:-1, 1:-1, 2:5], image * gain, atol=0.51)
     assert not got[..., :2].any()
     assert not got[..., 5:].any()
+
+
+def test_double():
+    coarse = np.array([[[3, 1], [-1, -1]], [[4, 2], [0, 0]]], np.int32)
+    fine = np.zeros((3, 4, 2), np.int32)
+    _paint.double(0, 3, coarse, 5, 8, fine)
+    assert fine[0].tolist() == [[6, 2], [7, 2], [-1, -1], [-1, -1]]
+    assert fine[1].tolist() == [[6, 3], [7, 3], [-1, -1], [-1, -1]]
+    assert fine[2].tolist() == [[7, 4], [7, 4], [0, 0], [1, 0]]
 
 
 def random_field(rng, height, width, s_height, s_width, holes=True):
@@ -135,9 +144,9 @@ def test_publish_and_weigh(rng):
     np.testing.assert_array_equal(before[4:], old[4:])
     cost = rng.random((6, 6)).astype(np.float32) * 50
     weight = np.empty_like(cost)
-    _cpu.weigh(0, 6, cost, np.float32(10), weight)
+    _paint.weigh(0, 6, cost, np.float32(10), weight)
     np.testing.assert_allclose(weight, 1 / (1 + cost / 10), rtol=1e-6)
-    _cpu.weigh(0, 6, cost, np.float32(0), weight)
+    _paint.weigh(0, 6, cost, np.float32(0), weight)
     assert (weight == 1).all()
 
 
@@ -154,7 +163,7 @@ def test_vote(rng, channels):
     target = np.zeros((12, 11, 8), np.int16)
     changed = np.ones((8, 7), np.bool_)
     gain = np.full(channels, 0.1, np.float32)
-    _cpu.vote(
+    _paint.vote(
         0, 8, matches, weight, style, usable, wanted, 3, canvas, target, gain, 2, np.float32(30000), changed
     )
     np.testing.assert_allclose(canvas[wanted], expected[wanted], atol=0.6)
