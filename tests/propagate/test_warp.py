@@ -70,9 +70,7 @@ def test_linear_never_overshoots(rng):
 
 
 def test_unknown_interpolation_is_refused():
-    with pytest.raises(
-        ValueError, match="interpolation is 'lanczos'; expected one of nearest"
-    ):
+    with pytest.raises(ValueError, match="interpolation is 'lanczos'; expected one of nearest"):
         warp(np.zeros((3, 3), np.uint8), still(3, 3), interpolation="lanczos")
 
 
