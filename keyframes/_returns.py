@@ -6,16 +6,15 @@ compared directly with each other.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from keyframes._nodes import agreement
-
 if TYPE_CHECKING:
-    from keyframes._trace import Nodes
+    from concurrent.futures import Executor
 
 _U8 = NDArray[np.uint8]
 
@@ -42,38 +41,56 @@ def choose_anchors(novelty: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 def find_again(
-    nodes: Nodes, points: NDArray[np.uint16], anchors: NDArray[np.int64], colour: float, gap: float
+    images: _U8,
+    points: NDArray[np.uint16],
+    anchors: NDArray[np.int64],
+    limits: tuple[float, float],
+    helper: Executor,
 ) -> NDArray[np.uint64]:
-    """Return uint64 (A, A, P / 64): which points of anchor i are found in anchor j by direct flow."""
-    images = nodes[0]
+    """Return uint64 (A, A, P / 64): which points of anchor i are found in anchor j by direct flow.
+
+    Parameters
+    ----------
+    images
+        Of all nodes, uint8 (M, H, W, 3).
+    limits
+        Greatest difference of colour, and of forward and backward flow in pixels.
+    """
     again = np.zeros((len(anchors), len(anchors), points.shape[1] // 64), np.uint64)
     if len(anchors) == 0 or min(images.shape[1:3]) < _SMALLEST:
         return again
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # type: ignore[attr-defined]
     greys = [np.asarray(cv2.cvtColor(images[a], cv2.COLOR_RGB2GRAY), np.uint8) for a in anchors]
-    for i, a in enumerate(anchors):
-        for j in range(i):
-            b = anchors[j]
-            there = np.asarray(flow.calc(greys[i], greys[j], None), np.float32)
-            back = np.asarray(flow.calc(greys[j], greys[i], None), np.float32)
-            again[i, j] = _bits(images[a], images[b], there, back, points[a], colour, gap)
-            again[j, i] = _bits(images[b], images[a], back, there, points[b], colour, gap)
+
+    def compare(pair: tuple[int, int]) -> None:
+        i, j = pair
+        a, b = anchors[i], anchors[j]
+        flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # type: ignore[attr-defined]
+        there = np.asarray(flow.calc(greys[i], greys[j], None), np.float32)
+        back = np.asarray(flow.calc(greys[j], greys[i], None), np.float32)
+        again[i, j] = _bits(images[a], images[b], (there, back), points[a], limits)
+        again[j, i] = _bits(images[b], images[a], (back, there), points[b], limits)
+
+    # every pair writes its own places, so the order does not matter
+    list(helper.map(compare, itertools.combinations(range(len(anchors)), 2)))
     return again
 
 
 def _bits(
     image: _U8,
     other: _U8,
-    there: NDArray[np.float32],
-    back: NDArray[np.float32],
+    flows: tuple[NDArray[np.float32], NDArray[np.float32]],
     points: NDArray[np.uint16],
-    colour: float,
-    gap: float,
+    limits: tuple[float, float],
 ) -> NDArray[np.uint64]:
+    there, back = flows
+    colour, gap = limits
+    height, width = there.shape[:2]
     x, y = points[:, 0].astype(np.int64), points[:, 1].astype(np.int64)
     flow = there[y, x]
-    place_x, place_y = (x + flow[:, 0]).astype(np.float32), (y + flow[:, 1]).astype(np.float32)
-    seen = cv2.remap(other, place_x, place_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    alike = np.abs(seen.reshape(-1, 3).astype(np.int16) - image[y, x]).max(axis=1) < colour
-    found = alike & (agreement(there, back, gap)[y, x] > 0)
-    return np.packbits(found, bitorder="little").view(np.uint64)
+    to_x, to_y = (x + flow[:, 0]).astype(np.float32), (y + flow[:, 1]).astype(np.float32)
+    inside = (to_x >= 0) & (to_x <= width - 1) & (to_y >= 0) & (to_y <= height - 1)
+    seen = cv2.remap(other, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(-1, 3)
+    alike = np.abs(seen.astype(np.int16) - image[y, x]).max(axis=1) < colour
+    home = cv2.remap(back, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(-1, 2)
+    returned = np.hypot(home[:, 0] + flow[:, 0], home[:, 1] + flow[:, 1]) < gap
+    return np.packbits(alike & inside & returned, bitorder="little").view(np.uint64)

@@ -28,6 +28,7 @@ from propagate.arrays import check_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from concurrent.futures import Executor
 
     from numpy.typing import NDArray
 
@@ -49,7 +50,7 @@ _STORED = {
     "filled",
     "rows",
 }
-_EFFORT = 320_000  # point steps spent per frame of the shot, about 7 ms of one core
+_EFFORT = 400_000  # point steps spent per frame of the shot, about 8 ms of one core
 _FEWEST = 1024  # points of a frame at least
 _STOP_SHARE = 0.004  # a chain is dropped once fewer of its points than this are left
 
@@ -161,37 +162,41 @@ def analyse(frames: Iterable[Image], options: AnalysisOptions | None = None) -> 
         If there is no frame, or a frame is no image or has another size than the first.
     """
     options = options or AnalysisOptions()
+    with ThreadPoolExecutor(max_workers=2) as helper:
+        return _analyse(frames, options, helper)
+
+
+def _analyse(frames: Iterable[Image], options: AnalysisOptions, helper: Executor) -> ShotAnalysis:
     chain: NodeChain | None = None
-    with ThreadPoolExecutor(max_workers=1) as helper:
-        for index, frame in enumerate(frames):
-            check_image(f"frame {index}", frame, (3,))
-            small = _shrink(frame, options.side)
-            if chain is None:
-                shape = frame.shape
-                chain = NodeChain(options.nodes, options.gap, options.colour, helper)
-            elif frame.shape != shape:
-                raise ValueError(
-                    f"frame {index} is {frame.shape[:2]}, the first is {shape[:2]}; all must be of one size"
-                )
-            chain.append(small)
+    for index, frame in enumerate(frames):
+        check_image(f"frame {index}", frame, (3,))
+        small = _shrink(frame, options.side)
+        if chain is None:
+            shape = frame.shape
+            chain = NodeChain(options.nodes, options.gap, options.colour, helper)
+        elif frame.shape != shape:
+            raise ValueError(
+                f"frame {index} is {frame.shape[:2]}, the first is {shape[:2]}; all must be of one size"
+            )
+        chain.append(small)
     if chain is None:
         raise ValueError("there is no frame to analyse; hand in at least one")
     nodes = chain.arrays()
     affordable = _EFFORT * chain.length // len(nodes[0]) ** 2
-    points, heft = _sample(nodes, min(options.points, max(affordable, _FEWEST)))
+    points, heft = _sample(nodes, min(options.points, max(affordable, _FEWEST)), helper)
     reach = np.zeros((len(points), len(points), heft.shape[1]), np.uint64)
     trace(nodes, points, options.colour, int(_STOP_SHARE * points.shape[1]), reach)
-    news, frames = chain.novelty(), chain.frames()
-    anchors = choose_anchors(np.add.reduceat(news, frames))
+    news, kept = chain.novelty(), chain.frames()
+    anchors = choose_anchors(np.add.reduceat(news, kept))
     return ShotAnalysis(
         length=chain.length,
-        nodes=frames,
+        nodes=kept,
         size=(nodes[0].shape[1], nodes[0].shape[2]),
         points=points,
         heft=heft,
         reach=reach,
         anchors=anchors.astype(np.int32),
-        again=find_again(nodes, points, anchors, options.colour, options.gap),
+        again=find_again(nodes[0], points, anchors, (options.colour, options.gap), helper),
         novelty=news,
     )
 
@@ -206,7 +211,7 @@ def _shrink(frame: Image, side: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(small)
 
 
-def _sample(nodes: Nodes, count: int) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
+def _sample(nodes: Nodes, count: int, helper: Executor) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
     """Choose the points of every node, groups of 64 that stand for equally much.
 
     Pixels that can be followed for long are explained by nearly every key; what a choice of keys leaves
@@ -222,7 +227,9 @@ def _sample(nodes: Nodes, count: int) -> tuple[NDArray[np.uint16], NDArray[np.fl
     groups = max(min(count, pixels) // 64, 1)
     points = np.empty((len(images), groups * 64, 2), np.uint16)
     heft = np.empty((len(images), groups), np.float32)
-    for t, ages in enumerate(age.reshape(len(images), pixels)):
+
+    def place(t: int) -> None:
+        ages = age[t].ravel()
         order = np.argsort(ages, kind="stable")
         bounds = _equal_parts(1.0 / (1.0 + ages[order]), groups)
         sizes = np.diff(bounds)
@@ -232,6 +239,8 @@ def _sample(nodes: Nodes, count: int) -> tuple[NDArray[np.uint16], NDArray[np.fl
         chosen = order[np.minimum(picks, pixels - 1)].ravel()
         points[t, :, 0], points[t, :, 1] = chosen % width, chosen // width
         heft[t] = sizes / (64 * pixels)
+
+    list(helper.map(place, range(len(images))))
     return points, heft
 
 
