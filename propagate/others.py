@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from propagate.flow import chain, eight_bit, estimate_flow
+from propagate.flow import chain, estimate_flow
 from propagate.register import follow, residual
+from propagate.shot import thumbnail
 from propagate.warp import warp
 
 if TYPE_CHECKING:
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Flow, Image
     from propagate.backend import Crew
+    from propagate.shot import Frames
 
 __all__ = ["OtherKeys"]
 
-_SIDE = 128
 _NEAREST = 3
-_GAIN, _HOLD = 0.4, 0.2
+_GAIN, _HOLD, _NOISE = 0.4, 0.2, 2
 
 
 class OtherKeys:
@@ -30,11 +31,9 @@ class OtherKeys:
     The decision is made on pictures of at most 128 pixels; it costs the same for three keys or a hundred.
     """
 
-    def __init__(
-        self, frames: Sequence[Image], keys: Sequence[int], most: int, crew: Crew, quality: str
-    ) -> None:
+    def __init__(self, frames: Frames, keys: Sequence[int], most: int, crew: Crew, quality: str) -> None:
         self._frames, self._most, self._crew, self._quality = frames, most, crew, quality
-        self._small = {key: _small(eight_bit(frames[key])) for key in keys} if most else {}
+        self._keys = tuple(keys) if most else ()
         self._flows: dict[int, Flow] = {}
 
     def find(self, frame: Image, left: F32, back: Flow | None) -> dict[int, Flow]:
@@ -48,17 +47,22 @@ class OtherKeys:
         back : float32 (H, W, 2) or None
             The flow to the frame before.
         """
-        if not self._small:
+        if not self._keys:
             return {}
-        small = _small(frame)
+        small = thumbnail(frame)
         h, w = small.shape[:2]
         open_ = cv2.resize(left, (w, h), interpolation=cv2.INTER_AREA)
-        likely = sorted(self._small, key=lambda k: (k not in self._flows, _apart(small, self._small[k]), k))
+        if float(np.maximum(open_ - _NOISE, 0).mean()) <= _HOLD:
+            # not even a perfect match would gain enough
+            self._flows = {}
+            return {}
+        look = {key: self._frames.thumbnail(key) for key in self._keys}
+        likely = sorted(look, key=lambda k: (k not in self._flows, _apart(small, look[k]), k))
         gains = []
         for key in likely[:_NEAREST]:
-            flow = estimate_flow(small, self._small[key], quality="medium")
-            rest = residual(small, warp(self._small[key], flow), sigma=1.0)
-            gain = float(np.maximum(open_ - rest - 2, 0).mean())
+            flow = estimate_flow(small, look[key], quality="medium")
+            rest = residual(small, warp(look[key], flow), sigma=1.0)
+            gain = float(np.maximum(open_ - rest - _NOISE, 0).mean())
             if gain > (_HOLD if key in self._flows else _GAIN):
                 gains.append((gain, key, flow))
         found = {}
@@ -68,16 +72,9 @@ class OtherKeys:
             else:
                 larger = np.asarray(cv2.resize(flow, (frame.shape[1], frame.shape[0])), np.float32)
                 guess = larger * np.array([frame.shape[1] / w, frame.shape[0] / h], np.float32)
-            there = eight_bit(self._frames[key])
-            found[key] = follow(frame, there, guess, self._crew, quality=self._quality)[0]
+            found[key] = follow(frame, self._frames[key], guess, self._crew, quality=self._quality)[0]
         self._flows = found
         return found
-
-
-def _small(frame: Image) -> Image:
-    scale = min(1.0, _SIDE / max(frame.shape[:2]))
-    size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
-    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _apart(a: Image, b: Image) -> float:

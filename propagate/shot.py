@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
+import cv2
+import numpy as np
+
 from propagate.arrays import check_image, check_map
 from propagate.flow import eight_bit
 
@@ -13,7 +16,9 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Image
 
-__all__ = ["Frames", "Mattes", "keys_in_order"]
+__all__ = ["Frames", "Mattes", "keys_in_order", "thumbnail"]
+
+_SIDE = 128
 
 
 class Frames(Sequence["Image"]):
@@ -29,6 +34,7 @@ class Frames(Sequence["Image"]):
         check_image("frame 0", frames[0], (3,))
         self._frames = frames
         self.size = (frames[0].shape[0], frames[0].shape[1])
+        self._thumbnails: dict[int, Image] = {}
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -48,6 +54,19 @@ class Frames(Sequence["Image"]):
                 f"frame 0 is {self.size[1]}x{self.size[0]}, and a shot has one size"
             )
         return eight_bit(frame)
+
+    def thumbnail(self, t: int) -> Image:
+        """Return frame `t` at 128 pixels at most; a frame asked for again is not read again."""
+        if t not in self._thumbnails:
+            self._thumbnails[t] = thumbnail(self[t])
+        return self._thumbnails[t]
+
+
+def thumbnail(frame: Image) -> Image:
+    """Return `frame`, uint8, at 128 pixels at most."""
+    scale = min(1.0, _SIDE / max(frame.shape[:2]))
+    size = (max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale)))
+    return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 class Mattes:

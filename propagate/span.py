@@ -70,14 +70,14 @@ def propagate_keyframes(
     """
     options = options or PropagateOptions()
     keys = keys_in_order(frames, painted, mattes)
-    frames = Frames(frames)
-    checked = None if mattes is None else Mattes(mattes, frames.size)
+    shot = Frames(frames)
+    checked = None if mattes is None else Mattes(mattes, shot.size)
     bounds: list[int | None] = [None, *keys, None]
     with Crew(options.threads) as crew:
         for a, b in pairwise(bounds):
             stop = len(frames) if b is None else b
             wanted = {t for t in range(0 if a is None else a, stop) if t not in done}
-            span = Span(frames, painted, a, b, options, checked, crew)
+            span = Span(shot, painted, a, b, options, checked, crew)
             yield from span.carry(wanted, on_progress or _ignore)
     if on_progress is not None:
         on_progress(1.0)
@@ -88,7 +88,7 @@ class Span:
 
     def __init__(
         self,
-        frames: Sequence[Image],
+        frames: Frames,
         painted: Mapping[int, Image],
         a: int | None,
         b: int | None,

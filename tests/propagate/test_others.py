@@ -8,6 +8,7 @@ import pytest
 
 from propagate.backend import Crew
 from propagate.others import OtherKeys
+from propagate.shot import Frames
 from tests import synthetic
 from tests.propagate import moves
 
@@ -30,13 +31,32 @@ def frames():
 
 
 def others(frames, crew, keys=(0, 1, 2), most=1):
-    return OtherKeys(frames, keys, most, crew, "fine")
+    return OtherKeys(Frames(frames), keys, most, crew, "fine")
 
 
 def test_a_view_that_comes_back_finds_its_key(frames, crew):
     found = others(frames, crew).find(frames[3], LOST, None)
     assert list(found) == [0]
     assert np.median(np.linalg.norm(found[0] - (2, 1), axis=-1)) < 0.1
+
+
+def test_keys_are_read_once_and_only_when_they_may_be_needed(frames, crew):
+    asked = []
+
+    class Watched(list):
+        def __getitem__(self, t):
+            asked.append(t)
+            return super().__getitem__(t)
+
+    shot = Frames(Watched(frames))
+    asked.clear()
+    for _ in range(3):
+        seeker = OtherKeys(shot, (1, 2), 1, crew, "fine")
+        seeker.find(frames[3], EXPLAINED, None)
+        assert asked == []
+    for _ in range(3):
+        OtherKeys(shot, (1, 2), 1, crew, "fine").find(frames[3], LOST / 3, None)
+    assert sorted(asked) == [1, 2]
 
 
 def test_what_neighbours_explain_needs_no_other_key(frames, crew):
@@ -48,8 +68,7 @@ def test_a_view_that_no_key_shows_finds_none(frames, crew):
 
 
 def test_none_are_looked_for_if_none_are_wanted(frames, crew):
-    seeker = others([None] * 5, crew, most=0)
-    assert seeker.find(frames[3], LOST, None) == {}
+    assert others(frames, crew, most=0).find(frames[3], LOST, None) == {}
     assert others(frames, crew, keys=()).find(frames[3], LOST, None) == {}
 
 
