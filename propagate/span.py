@@ -44,7 +44,8 @@ def propagate_keyframes(
     Parameters
     ----------
     frames
-        The shot's frames, uint8 or uint16 (H, W, 3) RGB; read on demand, forwards and backwards.
+        The shot's frames, uint8 or uint16 (H, W, 3) RGB; read on demand, forwards and backwards, by two
+        threads at once.
     painted
         Frame number to painted key, uint8 or uint16 (H, W, C), C of 1 to 4, all of one type and of the
         frames' size.

@@ -99,6 +99,30 @@ def test_a_zoom_is_carried_as_if_painted():
     assert min(psnr(f.image[4:-4, 4:-4], p[4:-4, 4:-4]) for f, p in zip(made, truth, strict=True)) > 36
 
 
+def weathered(frames, how):
+    """The same shot as a camera may have seen it."""
+    if how == "grain":
+        return synthetic.noise(frames, 5.0)
+    if how == "flicker":
+        return synthetic.flicker(frames, 0.06)
+    if how == "night":
+        return [f // 6 for f in frames]
+    return [(f // 4 + 96).astype(np.uint8) for f in frames]
+
+
+@pytest.mark.parametrize("how", ["grain", "flicker", "night", "fog"])
+def test_weather_does_not_move_the_paint(pan, paint, how):
+    made = carry(weathered(pan, how), keys_of(paint, 0, 6))
+    assert min(psnr(f.image[INNER], p[INNER]) for f, p in zip(made, paint, strict=True)) > 38
+    assert min(f.quality for f in made) > 0.6
+
+
+def test_a_fast_pan_is_carried_as_if_painted():
+    frames, truth = (synthetic.pan(5, (9.0, 0.0), seed=s, size=(64, 120)) for s in (1, 77))
+    made = carry(frames, keys_of(truth, 0, 4))
+    assert min(psnr(f.image[INNER], p[INNER]) for f, p in zip(made, truth, strict=True)) > 40
+
+
 def test_deep_frames_are_carried_alike(pan, paint, carried):
     deep = [f.astype(np.uint16) * 257 for f in pan[:4]]
     made = carry(deep, keys_of(paint, 0))
