@@ -13,7 +13,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-STEP = 64  # stored flow units per pixel: flows up to 512 px, an error of 1/128 px per link
+_SHIFT = 6
+STEP = 1 << _SHIFT  # stored flow units per pixel: flows up to 512 px, an error of 1/128 px per link
 
 Nodes: TypeAlias = tuple[
     NDArray[np.uint8], NDArray[np.int16], NDArray[np.uint8], NDArray[np.int16], NDArray[np.uint8]
@@ -196,23 +197,26 @@ def trace(
         _trace_block(nodes, first, 1, points[first:stop], limit, fewest, out[first:stop])
 
 
-@njit(cache=True, nogil=True, parallel=True)
+@njit(cache=True, nogil=True)
 def add_ages(links: NDArray[np.int16], sure: NDArray[np.uint8], step: int, out: NDArray[np.int16]) -> None:
     """Add to `out` for every pixel how many nodes it can be followed, back (`step` -1) or on (+1)."""
     count, height, width = out.shape
+    half = STEP // 2
     age = np.zeros((2, height, width), np.int16)
     for turn in range(1, count):
         t = turn if step < 0 else count - 1 - turn
         link = t if step < 0 else t + 1
         new, old = turn & 1, 1 - (turn & 1)
-        for row in prange(height):
-            y = np.int64(row)
+        for y in range(height):
             for x in range(width):
                 age[new, y, x] = 0
                 if sure[link, y, x] > 0:
-                    flow = links[link, y * links.shape[1] // height, x * links.shape[2] // width]
-                    sx = min(max(x + round(flow[0] / STEP), 0), width - 1)
-                    sy = min(max(y + round(flow[1] / STEP), 0), height - 1)
+                    dx, dy = (
+                        np.int64(links[link, y >> 1, x >> 1, 0]),
+                        np.int64(links[link, y >> 1, x >> 1, 1]),
+                    )
+                    sx = min(max(x + ((dx + half) >> _SHIFT), 0), width - 1)
+                    sy = min(max(y + ((dy + half) >> _SHIFT), 0), height - 1)
                     age[new, y, x] = age[old, sy, sx] + 1
                 out[t, y, x] += age[new, y, x]
 
