@@ -53,9 +53,7 @@ NAMES = {
         "SynthesisOptions",
         "estimate_flow",
         "propagate_keyframes",
-        "register",
         "synthesize",
-        "warp",
     },
 }
 """Public names that scripts may rely on: taking one away breaks them, so it must be done here too."""

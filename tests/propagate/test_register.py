@@ -29,7 +29,7 @@ def test_a_guess_finds_what_lies_far_apart():
     inner = (slice(8, 70), slice(8, 88))
     assert np.median(np.linalg.norm(found.flow - flow, axis=-1)[inner]) < 0.05
     assert found.confidence[inner].mean() > 0.9
-    assert not found.confidence[:, -30:].any()
+    assert found.confidence[:, -30:].mean() < 0.1
 
 
 def test_refinement_never_makes_it_worse():
