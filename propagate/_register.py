@@ -154,6 +154,24 @@ def solve(first: int, last: int, sums: F32, damping: float, limit: float, flow: 
 
 
 @njit(cache=True, nogil=True)
+def likeness(frame: Pixels, y: int, x: int, weights: F32) -> np.float32:
+    """Fill `weights` with how like the centre each colour of a 5 x 5 window is, and return their sum."""
+    h, w = frame.shape[0], frame.shape[1]
+    total = np.float32(0)
+    n = 0
+    for dy in range(-2, 3):
+        for dx in range(-2, 3):
+            yy, xx = min(max(y + dy, 0), h - 1), min(max(x + dx, 0), w - 1)
+            d = np.float32(0)
+            for i in range(3):
+                d += abs(np.float32(frame[yy, xx, i]) - np.float32(frame[y, x, i]))
+            weights[n] = np.exp(-d / np.float32(60))
+            total += weights[n]
+            n += 1
+    return total
+
+
+@njit(cache=True, nogil=True)
 def window_cost(
     frame: Pixels, key: Pixels, y: int, x: int, u: int, v: int, weights: F32, stop: np.float32
 ) -> np.float32:
@@ -206,21 +224,7 @@ def try_neighbours(
         for x in range(w):
             best_u, best_v = flow[y, x, 0], flow[y, x, 1]
             if where[y, x]:
-                n = 0
-                total = np.float32(0)
-                for dy in range(-2, 3):
-                    for dx in range(-2, 3):
-                        yy, xx = min(max(y + dy, 0), h - 1), min(max(x + dx, 0), w - 1)
-                        d = np.float32(0)
-                        for i in range(3):
-                            d += abs(np.float32(frame[yy, xx, i]) - np.float32(frame[y, x, i]))
-                        weights[n] = np.exp(-d / np.float32(60))
-                        total += weights[n]
-                        n += 1
-                best = (
-                    window_cost(frame, key, y, x, round(best_u), round(best_v), weights, np.float32(1e9))
-                    - np.float32(bias) * total
-                )
+                best = np.float32(-1)
                 for j in range(steps.shape[0]):
                     reach = int(steps[j])
                     for sy in range(-1, 2):
@@ -231,6 +235,12 @@ def try_neighbours(
                             u, v = flow[yy, xx, 0], flow[yy, xx, 1]
                             if abs(u - best_u) + abs(v - best_v) < np.float32(1):
                                 continue
+                            if best < 0:  # the first that differs: only now is the window's weight needed
+                                total = likeness(frame, y, x, weights)
+                                own = window_cost(
+                                    frame, key, y, x, round(best_u), round(best_v), weights, np.float32(1e9)
+                                )
+                                best = max(own - np.float32(bias) * total, np.float32(0))
                             cost = window_cost(frame, key, y, x, round(u), round(v), weights, best)
                             if cost < best:
                                 best, best_u, best_v = cost, u, v

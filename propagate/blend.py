@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from propagate.fetch import detail_energy, split
+from propagate.fetch import channel_mean, detail_energy, split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,7 +93,7 @@ def join(
     least = np.minimum.reduce([w.left for w in witnesses])
     near = np.array([w.nearness for w in witnesses], np.float32)
     shares = np.dstack([np.exp((least - w.left) / _SOFTNESS) for w in witnesses]) * np.maximum(near, 1e-4)
-    shares /= shares.sum(-1, keepdims=True)
+    shares /= channel_mean(shares)[..., None] * len(witnesses)
     if before is not None:
         # never more than nearness allows: a key fades out before the next key's own frame
         none = np.zeros_like(least)
@@ -101,15 +101,15 @@ def join(
         # and a little of the present always counts, or nobody would be left where all of the past has gone
         kept = np.broadcast_to(np.asarray(steadiness, np.float32), least.shape)[..., None]
         shares = np.maximum(1 - kept, 1e-4) * shares + kept * np.minimum(past, 2 * near)
-        shares /= shares.sum(-1, keepdims=True)
+        shares /= channel_mean(shares)[..., None] * len(witnesses)
     pictures = [w.picture for w in witnesses]
     if colour_match:
         pictures = _matched(witnesses)
     mean = sum(p * shares[..., i : i + 1] for i, p in enumerate(pictures))
-    apart = sum(np.abs(p - mean).mean(-1) * shares[..., i] for i, p in enumerate(pictures))
+    apart = sum(channel_mean(np.abs(p - mean)) * shares[..., i] for i, p in enumerate(pictures))
     power = np.clip(1 + np.square(cv2.GaussianBlur(2 * apart, (0, 0), 3.0) / choice), 1, _HARDEST)
     hard = np.power(shares, power[..., None])
-    hard /= hard.sum(-1, keepdims=True)
+    hard /= channel_mean(hard)[..., None] * len(witnesses)
     joined = sum(p * hard[..., i : i + 1] for i, p in enumerate(pictures))
     if power.max() > 1.5:
         # band by band: slow colour by the soft weights, strokes by the hard ones

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Flow
     from propagate.backend import Crew
 
-__all__ = ["detail_energy", "fetch", "split"]
+__all__ = ["channel_mean", "detail_energy", "fetch", "split"]
 
 _TORN = 1.0
 _DETAIL, _AREA = 2.0, 4.0
@@ -43,7 +43,8 @@ def fetch(picture: F32, flow: Flow, left: F32, crew: Crew) -> tuple[F32, F32]:
         How much fine detail the paint has there, see `detail_energy`; a vote has less.
     """
     calm = np.dstack([cv2.medianBlur(np.ascontiguousarray(flow[..., i]), 5) for i in range(2)])
-    torn = (np.abs(flow - calm).max(-1) > _TORN).astype(np.uint8)
+    jump = np.abs(flow - calm)
+    torn = (np.maximum(jump[..., 0], jump[..., 1]) > _TORN).astype(np.uint8)
     torn = cv2.dilate(torn, np.ones((3, 3), np.uint8)) > 0
     made: F32 = np.asarray(warp(picture, np.where(torn[..., None], calm, flow)), np.float32)
     energy = detail_energy(split(made)[1])
@@ -58,6 +59,12 @@ def split(picture: F32) -> tuple[F32, F32]:
     return slow, picture - slow
 
 
+def channel_mean(picture: F32) -> F32:
+    """Mean of the channels, float32 (H, W), as a product: NumPy's own mean is many times slower."""
+    count = picture.shape[2]
+    return np.asarray(picture @ np.full(count, 1 / count, np.float32), np.float32)
+
+
 def detail_energy(detail: F32) -> F32:
     """Mean square of fine detail around each pixel, float32 (H, W), 8-bit steps squared."""
-    return np.asarray(cv2.GaussianBlur(np.square(detail).mean(-1), (0, 0), _AREA), np.float32)
+    return np.asarray(cv2.GaussianBlur(channel_mean(np.square(detail)), (0, 0), _AREA), np.float32)

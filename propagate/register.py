@@ -173,7 +173,7 @@ def _least_squares(frame: Image, key: Image, flow: Flow, crew: Crew, *, smooth: 
 def _neighbours(frame: Image, key: Image, flow: Flow, left: F32, crew: Crew) -> Flow:
     """Return `flow` with that of neighbours taken over where colours disagree or motion has an edge."""
     found = np.empty_like(flow)
-    steep = cv2.morphologyEx(flow, cv2.MORPH_GRADIENT, np.ones((7, 7), np.uint8)).max(-1)
-    where = (left > _DOUBTFUL) | (steep > _EDGE)
+    steep = cv2.morphologyEx(flow, cv2.MORPH_GRADIENT, np.ones((7, 7), np.uint8))
+    where = (left > _DOUBTFUL) | (steep[..., 0] > _EDGE) | (steep[..., 1] > _EDGE)
     crew.run(kernels.try_neighbours, flow.shape[0], frame, key, flow, where, _NEIGHBOURS, 1.0, found)
     return found
