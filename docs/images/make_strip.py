@@ -1,6 +1,7 @@
-"""Make strip.jpg from a run of the sample that wrote images: ``make_strip.py OUT``.
+"""Make strip.jpg from a run of the sample.
 
-    stylize run samples/clip.mp4 --style samples/style.png -o OUT
+    stylize run samples/clip.mp4 --style samples/style.png -o styled.mp4
+    python docs/images/make_strip.py styled.mp4
 
 From left to right: the style, a painted key, a frame far from any key, the same frame carried.
 """
@@ -22,11 +23,8 @@ KEY, BETWEEN, HEIGHT, GAP = 6, 20, 225, 6
 
 def main() -> None:
     """Lay the pictures side by side."""
-    out = Path(sys.argv[1])
-    with open_clip(SAMPLES / "clip.mp4") as clip:
-        frame = clip[BETWEEN]
-    pictures = [read_image(SAMPLES / "style.png"), read_image(out / f"{KEY:06d}.png")]
-    pictures += [frame, read_image(out / f"{BETWEEN:06d}.png")]
+    with open_clip(SAMPLES / "clip.mp4") as clip, open_clip(Path(sys.argv[1])) as out:
+        pictures = [read_image(SAMPLES / "style.png"), out[KEY], clip[BETWEEN], out[BETWEEN]]
     row: list[np.ndarray] = []
     for picture in pictures:
         width = round(picture.shape[1] * HEIGHT / picture.shape[0])
