@@ -11,6 +11,7 @@ from propagate.backend import Crew
 from propagate.blend import Joined, Witness, join, premultiplied, straight
 from propagate.fetch import fetch
 from propagate.flow import eight_bit, estimate_flow
+from propagate.light import relit
 from propagate.options import CarriedFrame, PropagateOptions
 from propagate.others import OtherKeys
 from propagate.register import confidence_of, residual
@@ -229,7 +230,7 @@ class Span:
         return np.asarray(np.exp(-residual(frame, warp(before, back)) / 4), np.float32)
 
     def _left(self, frame: Image, key: int, flow: Flow) -> F32:
-        return residual(frame, warp(eight_bit(self.frames[key]), flow), sigma=3.0)
+        return residual(frame, relit(warp(self.frames[key], flow), frame), sigma=3.0)
 
     def _paint(self, key: int) -> F32:
         """Return the key's picture as float32 in 8-bit steps, colour times alpha."""
