@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from keyframes._trace import count_bits
 
-_SLACKS = (1.0, 1.03, 1.1, 1.2)  # how much worse than evenly spaced keys the worst frame may fare
-_DEARER = 1.04  # how much more a set may leave over in total to spare the worst frame
+_SLACKS = (1.0, 1.02, 1.045, 1.1, 1.2)  # how much worse than evenly spaced keys the worst frame may fare
+_DEARER = 1.045  # how much more a set may leave over in total to spare the worst frame
 _BEYOND = 3  # sets looked at after enough is reached: the curve shows what more keys would buy
 
 F32 = NDArray[np.float32]
