@@ -289,6 +289,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except StylizeError as error:
         print(f"stylize: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
+    except ImportError as error:
+        raise SystemExit(f"stylize: a package does not load: {error}; `stylize doctor` tells more") from None
     except MemoryError:
         print("stylize: out of memory; close other programs, or use a smaller clip", file=sys.stderr)
         raise SystemExit(6) from None

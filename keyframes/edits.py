@@ -49,7 +49,8 @@ def merge(plan: Plan, keys: Iterable[Key], options: SelectOptions | None = None)
     for key in plan.keys:
         now = found.get(key.frame)
         if now is not None:
-            kind = key.kind if key.kind != "auto" else "auto"
+            new = now.kind if now.kind in KINDS else "auto"
+            kind = key.kind if key.kind != "auto" else new
             kept[key.frame] = replace(now, kind=kind, note=key.note)
         elif key.kind != "auto":
             kept[key.frame] = key

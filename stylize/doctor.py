@@ -150,8 +150,11 @@ def _opencv() -> Check:
 
 
 def _contrib() -> Check:
-    import cv2
-
+    try:
+        import cv2
+    except ImportError as error:
+        mend = "on Debian or Ubuntu: apt install libgl1 libglib2.0-0; elsewhere the libraries that it names"
+        return Check("cv2", "bad", f"does not load: {error}", mend)
     missing = [name for name in ("ximgproc", "optflow") if not hasattr(cv2, name)]
     if missing:
         mend = f"{_pip()} install --force-reinstall --no-deps opencv-contrib-python"

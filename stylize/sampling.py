@@ -16,6 +16,7 @@ __all__ = ["CARRYING", "Sampler"]
 CARRYING = {
     "stylize.media": "io",
     "propagate.blend": "join",
+    "propagate.fetch": "join",
     "propagate.span": "join",
     "propagate.surface": "synthesis",
     "propagate.synthesis": "synthesis",

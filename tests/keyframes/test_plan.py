@@ -83,6 +83,11 @@ def test_merge_keeps_what_is_made_by_hand_and_its_notes(plan):
     assert again.revision > by_hand.revision
 
 
+def test_a_painted_file_makes_an_automatic_key_one_by_hand(plan):
+    again = merge(plan, [Key(12, "painted by hand: 12.png", 0.0, "override")])
+    assert again.key_at(12).kind == "override"
+
+
 def test_changes(plan):
     assert frames(add(plan, 20)) == [12, 20, 50, 80]
     assert remove(plan, 50).banned == (50,)

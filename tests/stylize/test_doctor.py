@@ -90,3 +90,10 @@ def test_a_switched_off_compiler_and_a_full_disk(monkeypatch, tmp_path):
 def test_spelled_for_a_person():
     assert spell(Check("disk", "bad", "full", "free some")) == "BAD  disk      full\n     mend: free some"
     assert spell(Check("gpu", "absent", "none")) == "-    gpu       none"
+
+
+def test_a_library_that_opencv_lacks_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)  # importing it raises ImportError
+    check = next(c for c in examine() if c.name == "cv2")
+    assert check.state == "bad"
+    assert "libgl1" in check.mend
