@@ -63,9 +63,6 @@ def estimate_flow(a: Image, b: Image, *, initial: Flow | None = None, quality: s
     # OpenCV's stubs lack this name
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # type: ignore[attr-defined]
     search.setFinestScale(FINEST_SCALE[quality])
-    if quality == "fine":
-        # at full size the variational step blurs motion edges and costs accuracy against a key
-        search.setVariationalRefinementIterations(0)
     found: Flow = search.calc(pair[0], pair[1], start)
     return np.ascontiguousarray(found[:h, :w])
 
