@@ -53,6 +53,6 @@ def warp(image: NDArray[Any], flow: Flow, *, interpolation: str = "cubic") -> ND
         raise ValueError(f"interpolation is {interpolation!r}; expected one of {', '.join(INTERPOLATION)}")
     places = identity(flow.shape[0], flow.shape[1]) + flow
     how = INTERPOLATION[interpolation]
-    # OpenCV's stubs do not know that the second map may be None
-    moved: NDArray[Any] = cv2.remap(image, places, None, how, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+    remap: Any = cv2.remap  # the stubs of some versions do not know that the second map may be None
+    moved: NDArray[Any] = remap(image, places, None, how, borderMode=cv2.BORDER_REPLICATE)
     return moved[..., None] if moved.ndim < image.ndim else moved

@@ -19,9 +19,11 @@ class Flag:
     Attributes
     ----------
     group
-        Flags of a group come together on every command that takes it.
+        Flags of a group come together on every command that takes it; empty for one that stands with its
+        only command.
     spelling
-        As written: the long one first, then others that do the same; EbSynth's have one dash.
+        As written: the long one first, then others that do the same; EbSynth's have one dash. In capitals
+        and without a dash: an argument that is given by its place.
     kind
         ``int``, ``float``, ``str``, ``bool``, ``Path``, or ``list`` of one of these.
     help
@@ -30,6 +32,8 @@ class Flag:
         Full names of the options that take the value; empty for what belongs to one job only.
     metavar
         What stands for the value in the help.
+    least
+        The lowest number that is taken; None for any.
     """
 
     group: str
@@ -38,11 +42,17 @@ class Flag:
     help: str
     setting: str = ""
     metavar: str = ""
+    least: int | None = None
 
     @property
     def name(self) -> str:
         """The flag as an identifier."""
-        return self.spelling.split()[0].partition("/")[0].lstrip("-").replace("-", "_")
+        return self.spelling.split()[0].partition("/")[0].lstrip("-").replace("-", "_").lower()
+
+    @property
+    def positional(self) -> bool:
+        """Whether it is given by its place and not by its name."""
+        return not self.spelling.startswith("-")
 
 
 def flags_of(*groups: str) -> list[Flag]:
@@ -61,6 +71,7 @@ def pair_guides(arguments: Sequence[str]) -> list[str]:
 
 
 JOB = (
+    Flag("clip", "CLIP", Path, "A video, a folder of images, or a project."),
     Flag("style", "--style", list[Path], "A picture to paint like; may repeat.", metavar="REF"),
     Flag("output", "--output -o", Path, "A video's name, or a folder's for images.", metavar="OUT"),
     Flag("project", "--project", Path, "Where the work is kept; beside the clip by default.", metavar="DIR"),
@@ -70,8 +81,6 @@ JOB = (
     Flag("range", "--start", str, "First frame: 10, seconds 2.5s or timecode.", metavar="T"),
     Flag("range", "--end", str, "Where to stop, before this frame or time.", metavar="T"),
     Flag("key", "--key", int, "Only the key of this frame.", metavar="N"),
-    Flag("maps", "--confidence", Path, "Also write how sure each pixel is.", metavar="DIR"),
-    Flag("maps", "--error", Path, "Also write how badly each pixel fits.", metavar="DIR"),
     Flag("dry", "--dry-run", bool, "Say what would be done, and do nothing."),
     Flag("json", "--json", bool, "One JSON object on stdout."),
     Flag("yes", "--yes -y", bool, "Overwrite an existing output without asking."),
@@ -85,9 +94,9 @@ EBSYNTH = (
     Flag("ebsynth", "--error", Path, "Also write how badly each pixel fits.", metavar="MAP"),
 )
 SETTINGS = (
-    Flag("clip", "--missing", str, "For holes in a sequence: error, hold or black.", "clip.missing"),
-    Flag("clip", "--allow-truncated", bool, "Use what there is of a broken video.", "clip.allow_truncated"),
-    Flag("clip", "--assume-matrix", str, "Of untagged video: bt601, bt709, bt2020.", "clip.assume_matrix"),
+    Flag("reading", "--missing", str, "For holes in a sequence: error, hold or black.", "clip.missing"),
+    Flag("reading", "--allow-truncated", bool, "Use what a broken video has.", "clip.allow_truncated"),
+    Flag("reading", "--assume-matrix", str, "Of untagged video: bt601, bt709, bt2020.", "clip.assume_matrix"),
     Flag("shots", "--cut", float, "Share of the picture that is new at a cut; 1 finds no cuts.", "shots.cut"),
     Flag("keys", "--coverage", float, "Share of every shot that keys must explain.", "select.coverage"),
     Flag("keys", "--max-keys", int, "At most so many keys.", "select.max_keys"),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from stylize.commands import MODULES, all_commands
 from stylize.flags import FLAGS
 from stylize.settings import SECTIONS, section_class
 
@@ -147,11 +148,17 @@ def test_every_option_is_read_somewhere():
 
 
 def test_every_flag_belongs_to_a_command_and_is_said_once():
-    cli = (ROOT / "cli.py").read_text("utf-8")
-    assert [flag.group for flag in FLAGS if f'"{flag.group}"' not in cli] == []
-    spelled = [(flag.group == "ebsynth", word) for flag in FLAGS for word in flag.spelling.split()]
-    assert len(spelled) == len(set(spelled))
-    assert all(flag.help.endswith(".") for flag in FLAGS)
+    taken = [flag for command in all_commands() for flag in command.flags]
+    assert set(FLAGS) <= set(taken)
+    for command in all_commands():
+        spelled = [word for flag in command.flags for word in flag.spelling.split()]
+        assert len(spelled) == len(set(spelled)), command.words
+    assert all(flag.help.endswith(".") for flag in taken)
+
+
+def test_every_file_of_commands_is_listed():
+    files = {path.stem for path in (ROOT / "stylize" / "commands").glob("[a-z]*.py")}
+    assert files == set(MODULES)
 
 
 def test_every_option_is_documented():

@@ -1,0 +1,87 @@
+"""The plan by hand."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+from stylize.commands import Answer, Ask, command
+from stylize.flags import Flag
+
+FRAMES = Flag("", "FRAMES", list[int], "Frames, counted from 0.", metavar="FRAME...", least=0)
+FROM = Flag("", "FRAME", int, "Where it is.", least=0)
+TO = Flag("", "TO", int, "Where it shall be.", least=0)
+FOLDER = Flag("", "DIR", Path, "Images named by frame.")
+
+
+def show_plan(plan: dict[str, Any]) -> Answer:
+    """Tell the keys of a plan, one line each."""
+    lines = [f"{k['frame']:>6}  {k['kind']:<8}  {k['coverage']:.2f}  {k['reason']}" for k in plan["keys"]]
+    return Answer(plan, [*lines, f"{len(plan['keys'])} keys in {len(plan['shots'])} shots: {plan['plan']}"])
+
+
+@command("keys auto", "clip", "project", "range", "json", "reading", "shots", "keys")
+def keys_auto(ask: Ask) -> Answer:
+    """Find shots and choose the frames to paint; keys set by hand stay."""
+    from stylize.editing import auto_keys
+
+    return show_plan(auto_keys(ask.clip, ask.project, (ask.start, ask.end), ask.settings, ask.on_progress))
+
+
+@command("keys list", "clip", "project", "json")
+def keys_list(ask: Ask) -> Answer:
+    """Show the plan."""
+    from stylize.editing import list_keys
+
+    return show_plan(list_keys(ask.clip, ask.project))
+
+
+def edit_frames(name: str, ask: Ask) -> Answer:
+    """Apply an edit of `keyframes.edits` to frames: to all of them, or to none."""
+    from keyframes import edits
+    from stylize.editing import change_plan
+
+    edit = getattr(edits, name)
+    change = functools.partial(functools.reduce, edit, ask.frames)
+    return show_plan(change_plan(ask.clip, ask.project, change))
+
+
+for edit_name, edit_text in {
+    "add": "Make frames keys.",
+    "remove": "Take keys out; the machine does not choose them again.",
+    "lock": "Fix keys: neither the machine nor another command changes them.",
+    "unlock": "Let keys be changed again.",
+    "ban": "Keep frames from becoming keys.",
+    "unban": "Let frames become keys again.",
+}.items():
+    command(f"keys {edit_name}", "clip", FRAMES, "project", "json", text=edit_text)(
+        functools.partial(edit_frames, edit_name)
+    )
+
+
+@command("keys move", "clip", FROM, TO, "project", "json")
+def keys_move(ask: Ask) -> Answer:
+    """Move a key from one frame to another."""
+    from keyframes import edits
+    from stylize.editing import change_plan
+
+    return show_plan(change_plan(ask.clip, ask.project, lambda plan: edits.move(plan, ask.frame, ask.to)))
+
+
+@command("keys import", "clip", FOLDER, "project", "json", "yes")
+def keys_import(ask: Ask) -> Answer:
+    """Take in keys painted by hand: images named by frame."""
+    from stylize.editing import import_keys
+
+    return show_plan(import_keys(ask.clip, ask.dir, ask.project, overwrite=ask.overwrite))
+
+
+@command("keys export", "clip", FOLDER, "project", "json", "yes")
+def keys_export(ask: Ask) -> Answer:
+    """Write the keys as images named by frame: painted, or to be painted over."""
+    from stylize.editing import export_keys
+
+    written = export_keys(ask.clip, ask.dir, ask.project, overwrite=ask.overwrite)
+    files = [str(path) for path in written]
+    return Answer({"files": files}, files)

@@ -1,0 +1,42 @@
+"""The main job, whole and in part."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from stylize.commands import Answer, Ask, command
+
+
+@command(
+    "run", "clip", "style", "output", "project", "renderer", "handmade", "matte", "range", "dry", "json",
+    "yes", "reading", "shots", "keys", "paint", "seed", "write",
+)  # fmt: skip
+def run(ask: Ask) -> Answer:
+    """Stylize a clip: choose keys, paint them, carry the paint to all frames, write with its sound."""
+    from stylize.job import Job
+    from stylize.pipeline import run_job
+    from stylize.preview import preview
+
+    given = (ask.output, ask.project, ask.renderer, ask.keys, ask.matte, ask.start, ask.end)
+    job = Job(ask.clip, tuple(ask.style or ()), *given)
+    if ask.dry_run:
+        steps = preview(job, ask.settings)
+        lines = [f"{step.name:<10} {step.state:<7} {step.detail}" for step in steps]
+        return Answer({"steps": [asdict(step) for step in steps]}, lines)
+    result = run_job(job, ask.settings, ask.overwrite, ask.on_progress)
+    words = f"{result.output}  ({result.frames} frames, {len(result.keys)} keys, {result.renderer})"
+    return Answer(asdict(result), [words])
+
+
+@command(
+    "paint", "clip", "key", "style", "project", "renderer", "json", "reading", "shots", "keys", "paint",
+    "seed",
+)  # fmt: skip
+def paint(ask: Ask) -> Answer:
+    """Paint the keys only, to look at them or to change them by hand."""
+    from stylize.job import Job
+    from stylize.pipeline import paint_job
+
+    job = Job(ask.clip, tuple(ask.style or ()), project=ask.project, renderer=ask.renderer)
+    keys = paint_job(job, ask.settings, ask.key, ask.on_progress)
+    return Answer({"keys": list(keys)}, [f"{k['frame']:>6}  {k['file']}  {k['reason']}" for k in keys])
