@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Self, overload
 
 import numpy as np
 
@@ -14,12 +14,10 @@ from stylize.media import open_clip
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
-    from propagate.arrays import F32, Image
+    from propagate.arrays import F32
     from stylize.media import Clip, ClipInfo
 
-__all__ = ["MatteClip", "open_matte", "over"]
+__all__ = ["MatteClip", "open_matte"]
 
 
 class MatteClip(Sequence["F32"]):
@@ -94,21 +92,3 @@ def _fitting(clip: Clip, info: ClipInfo) -> Clip:
     raise MediaError(
         f"{found.path}: {found.count} frames, but the clip has {info.total}; make one for every frame"
     )
-
-
-def over(paint: Image, frame: Image, matte: F32 | None = None) -> Image:
-    """Lay `paint`, RGB or RGBA, over `frame` where its straight alpha and the matte say so.
-
-    Where nothing is to be blended the paint comes through bit for bit.
-    """
-    share: NDArray[np.float32] | None = None if matte is None else matte[..., None]
-    colour: NDArray[Any] = paint
-    if paint.shape[2] == 4:
-        alpha = (paint[..., 3:] / np.iinfo(paint.dtype).max).astype(np.float32)
-        share = alpha if share is None else share * alpha
-        colour = paint[..., :3]
-    if share is None:
-        return paint
-    mixed = np.rint(colour * share + frame * (1 - share)).astype(paint.dtype)
-    blended: Image = np.where(share >= 1, colour, np.where(share <= 0, frame, mixed))
-    return blended

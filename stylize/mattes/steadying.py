@@ -1,0 +1,235 @@
+"""Steady edges: each matte averaged with its neighbours along the motion of the picture."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+import numpy as np
+
+from stylize.fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from propagate.arrays import F32, Flow, Image
+
+__all__ = ["SteadyMattes", "steady"]
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_LONGEST = 1280
+"""Larger frames are followed at this size: an edge is placed well enough."""
+_ROOM = 48
+"""Pixels around the subject in which its motion is looked for."""
+_TOLERANCE = 12.0
+"""Difference of colour, in 8-bit steps, at which a neighbour's pixel counts for a third."""
+_CUT = 0.3
+"""Share of a subject below which a neighbour that looks alike does so by chance: a cut lies between."""
+_QUIET = 0.05
+"""Chatter, as a share of full opacity, that following the motion makes by itself: no more than a small part
+of it is taken away, so that a matte which is right already stays as it is."""
+
+
+@dataclass(frozen=True)
+class _Window:
+    rows: slice
+    columns: slice
+
+    def of(self, array: Any) -> Any:
+        return array[self.rows, self.columns]
+
+
+class SteadyMattes(Sequence["F32"]):
+    """Mattes that are steadied when asked for; see `steady`. Memory does not grow with their number."""
+
+    version = 1
+    """Raise when the same mattes come out otherwise."""
+
+    def __init__(self, frames: Sequence[Image], mattes: Sequence[F32], radius: int, strength: float) -> None:
+        self.frames, self.mattes, self.radius, self.strength = frames, mattes, radius, strength
+        kept = 2 * radius + 2
+        self._flows: _Recent[tuple[int, int], Flow] = _Recent(4 * radius + 4)
+        self._mattes: _Recent[int, F32] = _Recent(kept)
+        self._frames: _Recent[int, Image] = _Recent(kept)
+
+    @property
+    def fingerprint(self) -> str:
+        """The content's short name."""
+        return fingerprint("steady", self.version, self.frames, self.mattes, self.radius, self.strength)
+
+    def __len__(self) -> int:
+        return len(self.mattes)
+
+    @overload
+    def __getitem__(self, index: int) -> F32: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[F32]: ...
+    def __getitem__(self, index: int | slice) -> F32 | Sequence[F32]:
+        if isinstance(index, slice):
+            # a shot's mattes: its neighbours across a cut are left out with the rest
+            return SteadyMattes(self.frames[index], self.mattes[index], self.radius, self.strength)
+        at = range(len(self))[index]
+        own = self._matte(at)
+        if not self.radius or not self.strength or own.min() == own.max():
+            return own
+        return self._steadied(at, own)
+
+    def _steadied(self, at: int, own: F32) -> F32:
+        """Return the mean of the matte and its neighbours, moved to its own frame."""
+        total, weight = own.astype(np.float32), np.ones_like(own)
+        for step in (-1, 1):
+            flow: Flow | None = None
+            for distance in range(1, self.radius + 1):
+                other = at + step * distance
+                if not 0 <= other < len(self):
+                    break
+                flow = self._onwards(flow, other, step)
+                sure = self._sureness(at, other, flow)
+                if sure[own > 0].mean() < _CUT:
+                    break
+                total += sure * _fetch(self._matte(other), flow)
+                weight += sure
+        return _towards(own, total / weight, self.strength)
+
+    def _onwards(self, flow: Flow | None, other: int, step: int) -> Flow:
+        """Follow `flow`, which leads to the frame before `other`, on to `other`; None is its beginning."""
+        from propagate.flow import chain
+
+        last = self._flow(other - step, other)
+        return last if flow is None else chain(flow, last)
+
+    def _sureness(self, at: int, other: int, flow: Flow) -> F32:
+        """How alike both frames look there, 0 to 1: hidden or new surface says nothing of the edge."""
+        import cv2
+
+        from propagate.flow import inside
+
+        moved = _fetch(self._frame(other), flow)
+        apart = cv2.absdiff(self._frame(at), moved).astype(np.float32).mean(axis=2)
+        sure = np.exp(-np.square(cv2.GaussianBlur(apart, (0, 0), 2.0) / _TOLERANCE))
+        sure[~inside(flow, 0.5)] = 0
+        return np.asarray(sure, np.float32)
+
+    def _flow(self, a: int, b: int) -> Flow:
+        return self._flows.get((a, b), lambda: self._follow(a, b))
+
+    def _follow(self, a: int, b: int) -> Flow:
+        """Estimate the flow from frame a to b around the subject; elsewhere it is 0."""
+        import cv2
+
+        from propagate.flow import estimate_flow
+
+        first, second = self._matte(a), self._matte(b)
+        window = _around((first > 0) | (second > 0))
+        pair = [np.ascontiguousarray(window.of(self._frame(i))) for i in (a, b)]
+        h, w = pair[0].shape[:2]
+        scale = min(1.0, _LONGEST / max(h, w))
+        if scale < 1:
+            size = (round(w * scale), round(h * scale))
+            pair = [np.asarray(cv2.resize(i, size, interpolation=cv2.INTER_AREA)) for i in pair]
+        found = estimate_flow(pair[0], pair[1])
+        if scale < 1:
+            found = np.asarray(cv2.resize(found, (w, h)) / scale, np.float32)
+        flow = np.zeros((*first.shape, 2), np.float32)
+        flow[window.rows, window.columns] = found
+        return flow
+
+    def _matte(self, index: int) -> F32:
+        return self._mattes.get(index, lambda: self.mattes[index])
+
+    def _frame(self, index: int) -> Image:
+        def read() -> Image:
+            from propagate.flow import eight_bit
+
+            return eight_bit(self.frames[index])
+
+        return self._frames.get(index, read)
+
+
+def steady(
+    frames: Sequence[Image], mattes: Sequence[F32], *, radius: int = 2, strength: float = 1.0
+) -> SteadyMattes:
+    """Take the chatter out of the edges of mattes that were made frame by frame.
+
+    Each matte becomes the mean of itself and its neighbours, moved along the flow of the picture and weighed
+    by how alike the frames look where they are laid on each other. An edge that stands still already is left
+    alone. Across a cut nothing looks alike, so nothing is mixed.
+
+    Parameters
+    ----------
+    frames : sequence of Image, (H, W, 3)
+        What the mattes belong to, uint8 or uint16; read when needed.
+    mattes : sequence of float32 (H, W)
+        0 to 1, one per frame.
+    radius
+        Neighbours on each side. 2 takes about three quarters of the chatter away; more softens edges that
+        change their form.
+    strength
+        0 leaves all as it is, 1 is the whole mean.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many mattes as frames, or a number is out of bounds.
+    """
+    if len(frames) != len(mattes):
+        raise ValueError(f"{len(mattes)} mattes for {len(frames)} frames; give one for each")
+    if radius < 0:
+        raise ValueError(f"radius is {radius}; expected 0 or more")
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength is {strength}; expected 0 to 1")
+    return SteadyMattes(frames, mattes, radius, strength)
+
+
+def _towards(own: F32, mean: F32, strength: float) -> F32:
+    """Go from `own` to `mean` where the two lie apart by more than following the motion explains.
+
+    As a Wiener filter weighs a signal by what is left over its noise, with the chatter around each pixel in
+    the place of the signal.
+    """
+    import cv2
+
+    apart = mean - own
+    edge = np.asarray((np.abs(apart) > 1e-4), np.float32)
+    around = cv2.GaussianBlur(apart * apart, (0, 0), 6.0) / np.maximum(
+        cv2.GaussianBlur(edge, (0, 0), 6.0), 1e-3
+    )
+    times = np.square(around / np.float32(_QUIET**2))
+    share = times / (times + 1)
+    return np.where(edge > 0, own + np.float32(strength) * share * apart, own)
+
+
+def _fetch(image: Any, flow: Flow) -> Any:
+    from propagate.warp import warp
+
+    return warp(image, flow, interpolation="linear")
+
+
+def _around(where: Any) -> _Window:
+    slices = []
+    for axis, length in enumerate(where.shape):
+        filled = np.flatnonzero(where.any(axis=1 - axis))
+        if not filled.size:
+            filled = np.array([0, length - 1])
+        slices.append(slice(max(0, int(filled[0]) - _ROOM), min(length, int(filled[-1]) + 1 + _ROOM)))
+    return _Window(*slices)
+
+
+class _Recent(Generic[K, V]):
+    """The last few things that were made, by name."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._kept: OrderedDict[K, V] = OrderedDict()
+
+    def get(self, name: K, make: Callable[[], V]) -> V:
+        if name not in self._kept:
+            self._kept[name] = make()
+            while len(self._kept) > self.most:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(name)
+        return self._kept[name]

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stylize.mattes import foreground
+
+
+def soft_disc(size=(80, 100), radius=24, softness=6.0):
+    rows, columns = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32)
+    away = radius - np.hypot(columns - 50, rows - 40)
+    return np.clip(away / softness + 0.5, 0, 1).astype(np.float32)
+
+
+def mixed(matte, subject, ground):
+    image = ground * (1 - matte[..., None]) + subject * matte[..., None]
+    return np.rint(image).astype(np.uint8)
+
+
+def test_the_background_goes_out_of_the_edge(rng):
+    matte = soft_disc()
+    subject = np.broadcast_to(np.array([200.0, 60, 40]), (*matte.shape, 3))
+    ground = np.broadcast_to(np.array([20.0, 90, 220]), (*matte.shape, 3)) + rng.normal(0, 8, (80, 100, 3))
+    image = mixed(matte, subject, np.clip(ground, 0, 255))
+    found = foreground(image, matte)
+    band = (matte > 0.1) & (matte < 0.9)
+    before = np.abs(image.astype(float) - subject)[band].mean()
+    after = np.abs(found.astype(float) - subject)[band].mean()
+    assert after < before / 8
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_the_inside_is_untouched_and_the_outside_goes_on(rng, dtype):
+    matte = soft_disc()
+    image = rng.integers(0, np.iinfo(dtype).max, (*matte.shape, 3), dtype)
+    found = foreground(image, matte)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found[matte >= 1], image[matte >= 1])
+    warm = mixed(matte, np.array([200.0, 60, 40]), np.array([20.0, 90, 220]))
+    for corner in (foreground(warm, matte)[0, 0], foreground(warm, matte)[-1, -1]):
+        np.testing.assert_allclose(corner, (200, 60, 40), atol=12)
+
+
+def test_empty_and_full_mattes_leave_the_image_as_it_is(rng):
+    image = rng.integers(0, 255, (20, 30, 3), np.uint8)
+    for value in (0, 1):
+        found = foreground(image, np.full((20, 30), value, np.float32))
+        np.testing.assert_array_equal(found, image)
+        assert found is not image
+
+
+def test_sizes_must_agree(rng):
+    with pytest.raises(ValueError, match="give both one size"):
+        foreground(np.zeros((4, 5, 3), np.uint8), np.zeros((5, 4), np.float32))

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stylize.mattes import steady
+from tests.stylize.mattes import motion
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return motion.moving_subject(9)
+
+
+class Counted:
+    """A sequence that notes what is read of it."""
+
+    def __init__(self, things):
+        self.things, self.read = things, []
+
+    def __len__(self):
+        return len(self.things)
+
+    def __getitem__(self, index):
+        self.read.append(index)
+        return self.things[index]
+
+
+def test_chatter_goes_and_edges_come_nearer_the_truth(scene):
+    frames, truth = scene
+    shaken = motion.jittered(truth)
+    calm = list(steady(frames, shaken))
+    assert motion.chatter(calm, truth, frames) <= 0.45 * motion.chatter(shaken, truth, frames)
+    assert motion.edge_error(calm, truth) < motion.edge_error(shaken, truth)
+
+
+def test_a_matte_that_is_right_stays_right(scene):
+    frames, truth = scene
+    calm = list(steady(frames, truth))
+    assert motion.edge_error(calm, truth) < 0.007  # what following the motion is off by, here, in opacity
+    assert motion.chatter(calm, truth, frames) <= motion.chatter(truth, truth, frames)
+
+
+def test_strength_goes_from_nothing_to_the_mean(scene):
+    frames, truth = scene
+    shaken = motion.jittered(truth)
+    np.testing.assert_array_equal(steady(frames, shaken, strength=0)[4], shaken[4])
+    np.testing.assert_array_equal(steady(frames, shaken, radius=0)[4], shaken[4])
+    whole = steady(frames, shaken)[4] - shaken[4]
+    half = steady(frames, shaken, strength=0.5)[4] - shaken[4]
+    np.testing.assert_allclose(half, whole / 2, atol=1e-5)
+
+
+def test_empty_and_full_mattes_come_through_bit_for_bit(scene):
+    frames, truth = scene
+    for value in (0, 1):
+        plain = [np.full_like(truth[0], value)] * len(frames)
+        np.testing.assert_array_equal(steady(frames, plain)[3], plain[3])
+    calm = steady(frames, motion.jittered(truth))[4]
+    assert calm[0, -1] == 0
+    assert calm[48, 58] == 1
+
+
+def test_nothing_is_mixed_across_a_cut(scene):
+    frames, truth = scene
+    other, theirs = motion.moving_subject(4, seed=11)
+    cut = [*frames[:4], *[255 - np.roll(image, 40, axis=1) for image in other]]
+    mattes = [*truth[:4], *[np.roll(matte, 40, axis=1) for matte in theirs]]
+    calm, alone = steady(cut, mattes), [*steady(frames[:4], truth[:4]), *steady(cut[4:], mattes[4:])]
+    for at in range(8):
+        np.testing.assert_array_equal(calm[at], alone[at])
+
+
+def test_mattes_are_read_as_they_are_needed_and_once_in_order(scene):
+    frames, truth = scene
+    pictures, mattes = Counted(frames), Counted(truth)
+    calm = steady(pictures, mattes)
+    assert not pictures.read
+    assert len(calm) == len(frames)
+    _ = calm[0]
+    assert max(mattes.read) == 2
+    for at in range(1, len(frames)):
+        _ = calm[at]
+    assert sorted(mattes.read) == list(range(len(frames)))
+    assert sorted(pictures.read) == list(range(len(frames)))
+
+
+def test_a_frame_does_not_depend_on_what_was_asked_before(scene):
+    frames, truth = scene
+    shaken = motion.jittered(truth)
+    after_others = [steady(frames, shaken)[at] for at in (2, 5)]
+    straight = steady(frames, shaken)
+    np.testing.assert_array_equal(straight[5], after_others[1])
+    np.testing.assert_array_equal(straight[2], after_others[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"radius": -1}, "radius is -1"), ({"strength": 1.5}, "strength is 1.5"), ({}, "9 frames")],
+)
+def test_wrong_numbers_are_named(scene, options, words):
+    frames, truth = scene
+    with pytest.raises(ValueError, match=words):
+        steady(frames, truth if options else truth[:3], **options)
