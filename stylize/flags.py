@@ -107,6 +107,8 @@ SETTINGS = (
     Flag("paint", "--keep-colors", float, "0 the style's colours, 1 the clip's.", "patch.keep_colors"),
     Flag("paint", "--stroke-scale", float, "2 strokes twice as large, 0.5 finer.", "patch.stroke_scale"),
     Flag("paint", "--palette-reach", float, "More: more of the style's colours.", "patch.palette_reach"),
+    Flag("agree", "--agreement", str, "Keys follow each other: off, weak, strong.", "agreement.level"),
+    Flag("agree", "--anchors", int, "At most so many finished keys are followed.", "agreement.anchors"),
     Flag("seed", "--seed", int, "Another seed, other strokes.", "synthesis.seed propagate.seed"),
     Flag("seed", "--threads", int, "All processors by default.", "synthesis.threads propagate.threads"),
     Flag("synth", "--backend", str, "auto, cpu or cuda.", "synthesis.backend"),

@@ -85,8 +85,15 @@ def _painting(
     for piece in pieces:
         mine = [frame for frame in keys if piece.start <= frame < piece.stop]
         shown = work.whole[piece.start : piece.stop]
+        locked = [key.frame - piece.start for key in plan.keys if key.kind == "locked"]
         states = key_states(
-            work.project, shown, [f - piece.start for f in mine], renderer, settings.synthesis.seed
+            work.project,
+            shown,
+            [f - piece.start for f in mine],
+            renderer,
+            settings.synthesis.seed,
+            settings.agreement,
+            locked,
         )
         for index, (state, path) in states.items():
             name = shown.info.names[index]

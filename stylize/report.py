@@ -24,6 +24,10 @@ __all__ = ["keep_facts", "suggest_key", "write_report"]
 
 SHOWN_KEYS = 60
 SHOWN_WORST = 6
+AGREES = (
+    "How far a key is from those that it followed is their mean difference of colour on shared surface: "
+    "1 is just visible, 5 clearly another colour."
+)
 
 
 def keep_facts(project: Project, facts: Mapping[str, Any]) -> None:
@@ -105,6 +109,14 @@ def _worst(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+def _agreement(key: Mapping[str, Any]) -> str:
+    """Tell whom a key followed and how far its colours are from theirs on the surface that they share."""
+    found, parents = key.get("agreement") or {}, key.get("parents") or {}
+    if not parents or found.get("difference") is None:
+        return ""
+    return f"{found['difference']:.1f} from {', '.join(parents)} on {100 * found['shared']:.0f} %"
+
+
 def _page(facts: Mapping[str, Any], thumbs: Mapping[str, str]) -> str:
     keys = [k["frame"] for k in facts["keys"]]
     frames = {f["frame"]: f for f in facts["frames"]}
@@ -122,6 +134,7 @@ def _page(facts: Mapping[str, Any], thumbs: Mapping[str, str]) -> str:
             k["kind"],
             k["reason"],
             k.get("coverage") or "",
+            _agreement(k),
             cell("source", k["frame"]),
             cell("key", k["frame"]),
         ]
@@ -160,8 +173,8 @@ def _page(facts: Mapping[str, Any], thumbs: Mapping[str, str]) -> str:
                 count,
             ),
             f"<p>Mean quality {mean:.3f}. {hint}</p>",
-            f"<h2>Keys</h2><p>{len(keys)} of {count} frames are painted.{left_out}</p>",
-            page.table(["frame", "kind", "why", "coverage", "clip", "painted"], rows),
+            f"<h2>Keys</h2><p>{len(keys)} of {count} frames are painted.{left_out} {AGREES}</p>",
+            page.table(["frame", "kind", "why", "coverage", "agrees", "clip", "painted"], rows),
             "<h2>Worst frames</h2>",
             page.table(["frame", "quality", "confidence", "clip", "result"], worst),
             "<h2>Time</h2>",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from keyframes import AnalysisOptions, SelectOptions, ShotOptions
     from propagate import PropagateOptions, SynthesisOptions
+    from stylize.render.overlap import AgreementOptions
     from stylize.render.patch import PatchOptions
 
 __all__ = [
@@ -41,6 +42,7 @@ SECTIONS: Final = {
     "shots": "keyframes:ShotOptions",
     "analysis": "keyframes:AnalysisOptions",
     "select": "keyframes:SelectOptions",
+    "agreement": "stylize.render.overlap:AgreementOptions",
     "patch": "stylize.render.patch:PatchOptions",
     "propagate": "propagate:PropagateOptions",
     "synthesis": "propagate:SynthesisOptions",
@@ -115,6 +117,7 @@ class Settings:
     shots: ShotOptions = field(default_factory=partial(_defaults, "shots"))
     analysis: AnalysisOptions = field(default_factory=partial(_defaults, "analysis"))
     select: SelectOptions = field(default_factory=partial(_defaults, "select"))
+    agreement: AgreementOptions = field(default_factory=partial(_defaults, "agreement"))
     patch: PatchOptions = field(default_factory=partial(_defaults, "patch"))
     propagate: PropagateOptions = field(default_factory=partial(_defaults, "propagate"))
     synthesis: SynthesisOptions = field(default_factory=partial(_defaults, "synthesis"))

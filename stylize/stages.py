@@ -113,9 +113,18 @@ def paint_stage(work: Work, renderer: Renderer, watch: Watch, only: int | None =
         for shot, group in zip(choice.shots, groups, strict=True):
             part, shown = portion(share, done, len(group), total), work.whole[shot.start : shot.stop]
             last = None if only is None else only - shot.start
+            options, locked = work.settings, [i for i in group if keys[shot.start + i].kind == "locked"]
             files.append(
                 paint_keys(
-                    work.project, shown, list(group), renderer, work.settings.synthesis.seed, part, last
+                    work.project,
+                    shown,
+                    list(group),
+                    renderer,
+                    options.synthesis.seed,
+                    part,
+                    last,
+                    options.agreement,
+                    locked,
                 )
             )
             done += len(group)
@@ -124,8 +133,10 @@ def paint_stage(work: Work, renderer: Renderer, watch: Watch, only: int | None =
         for index, path in group.items():
             key = keys[shot.start + index]
             machine = path == work.project.key_path(work.whole.info.names[key.frame])
-            kind = key.kind if machine and work.project.key_recipe(path.stem) else "override"
-            notes.append({**asdict(key), "kind": kind, "file": str(path)})
+            recipe: dict[str, Any] = (work.project.key_recipe(path.stem) if machine else None) or {}
+            kind = key.kind if recipe else "override"
+            found: dict[str, Any] = {n: recipe[n] for n in ("parents", "agreement") if n in recipe}
+            notes.append({**asdict(key), "kind": kind, "file": str(path), **found})
     return Keyed(choice.shots, tuple(files), tuple(notes), choice.coverage, renderer.name)
 
 

@@ -9,7 +9,7 @@ from stylize.commands import Answer, Ask, command
 
 @command(
     "run", "clip", "style", "output", "project", "renderer", "handmade", "matte", "range", "dry", "json",
-    "yes", "reading", "shots", "keys", "paint", "seed", "write",
+    "yes", "reading", "shots", "keys", "agree", "paint", "seed", "write",
 )  # fmt: skip
 def run(ask: Ask) -> Answer:
     """Stylize a clip: choose keys, paint them, carry the paint to all frames, write with its sound."""
@@ -29,8 +29,8 @@ def run(ask: Ask) -> Answer:
 
 
 @command(
-    "paint", "clip", "key", "style", "project", "renderer", "json", "reading", "shots", "keys", "paint",
-    "seed",
+    "paint", "clip", "key", "style", "project", "renderer", "json", "reading", "shots", "keys", "agree",
+    "paint", "seed",
 )  # fmt: skip
 def paint(ask: Ask) -> Answer:
     """Paint the keys only, to look at them or to change them by hand."""

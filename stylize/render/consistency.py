@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stylize.render.overlap import AgreementOptions, Overlap, next_key
 from stylize.render.protocol import Anchor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from propagate.arrays import Image
+    from propagate import Registration
+    from propagate.arrays import Flow, Image
     from stylize.render.protocol import PaintedKey, Progress, Renderer
 
-__all__ = ["Agreement", "anchors_for", "measure_agreement", "paint_order", "paint_shot"]
+__all__ = ["Agreement", "anchors_for", "measure_agreement", "paint_shot"]
 
-_NEIGHBOURS = 2
-"""Anchors come from this many finished keys, nearest first; those farther away show little besides."""
+_USUAL = AgreementOptions()
+_SURE = 0.7
+"""Mean confidence from which a straight registration of two keys is not questioned."""
+_CHAIN_SIDE, _STATIONS = 320, 16
+"""Longer side of the pictures, and the most stops, with which a key is followed through its shot."""
+_WEAK = 0.5
+"""How much of their confidence anchors keep when keys agree weakly: no longer enough to stand as they are."""
 _SHARED = 0.5
 """Confidence from which a place counts as the same surface in both keys."""
 
@@ -40,17 +47,9 @@ class Agreement:
     shared: float
 
 
-def paint_order(keys: Sequence[int]) -> list[int]:
-    """Order in which a shot's keys are best painted: the middle one, then outwards.
-
-    Each key then has a finished neighbour, and no key is more than half of them away from the first.
-    """
-    ordered = sorted(keys)
-    middle = len(ordered) // 2
-    return sorted(ordered, key=lambda key: (abs(ordered.index(key) - middle), key))
-
-
-def anchors_for(index: int, frames: Sequence[Image], painted: Mapping[int, Image]) -> list[Anchor]:
+def anchors_for(
+    index: int, frames: Sequence[Image], painted: Mapping[int, Image], parents: Sequence[int]
+) -> list[Anchor]:
     """Warp finished keys of the shot to the frame that is painted next.
 
     Parameters
@@ -61,34 +60,67 @@ def anchors_for(index: int, frames: Sequence[Image], painted: Mapping[int, Image
         The frames of the shot, uint8 or uint16 (H, W, 3) RGB, read by index.
     painted
         Finished keys by frame, (H, W, 3) RGB of the frames' size.
+    parents
+        Those of them that are followed, the most important first.
 
     Returns
     -------
-    One anchor for each of the nearest finished keys, nearest first; empty if none is finished.
+    One anchor for each of `parents`, in their order.
 
     Raises
     ------
     ValueError
         If a painted key has another size than the frames.
     """
-    if not painted:
-        return []
-    from propagate.register import register
     from propagate.warp import warp
 
     frame = frames[index]
-    nearest = sorted((key for key in painted if key != index), key=lambda key: (abs(key - index), key))
     anchors = []
-    for key in nearest[:_NEIGHBOURS]:
+    for key in parents:
         if painted[key].shape[:2] != frame.shape[:2]:
             height, width = painted[key].shape[:2]
             raise ValueError(
                 f"painted key {key} is {width}x{height} and its frame {frame.shape[1]}x{frame.shape[0]}; "
                 "both need one size"
             )
-        found = register(frame, frames[key])
-        anchors.append(Anchor(warp(painted[key][..., :3], found.flow), found.confidence))
+        there = frames[key]
+        found = _find(index, key, frames, frame, there)
+        paint = painted[key][..., :3]
+        anchors.append(Anchor(warp(paint, found.flow), found.confidence, key, there, paint))
     return anchors
+
+
+def _find(index: int, key: int, frames: Sequence[Image], frame: Image, there: Image) -> Registration:
+    """Register a frame to a key: straight, and where that leaves doubt, along the frames in between."""
+    from propagate.register import register
+
+    straight = register(frame, there)
+    if abs(index - key) < 2 or straight.confidence.mean() >= _SURE:
+        return straight
+    along = register(frame, there, initial=_chained(index, key, frames, (frame.shape[0], frame.shape[1])))
+    return along if along.confidence.mean() > straight.confidence.mean() else straight
+
+
+def _chained(index: int, key: int, frames: Sequence[Image], size: tuple[int, int]) -> Flow:
+    """Flow from frame `index` to frame `key` by way of some of the frames in between, found small."""
+    import cv2
+
+    from propagate.flow import chain, eight_bit, estimate_flow
+
+    scale = min(_CHAIN_SIDE / max(size), 1.0)
+    small = (max(round(size[1] * scale), 1), max(round(size[0] * scale), 1))
+    stations = np.unique(np.linspace(index, key, min(abs(index - key), _STATIONS) + 1).round().astype(int))
+    stations = stations if index < key else stations[::-1]
+    before = None
+    flow = np.zeros((small[1], small[0], 2), np.float32)
+    for station in stations:
+        seen = eight_bit(frames[int(station)])
+        here = np.asarray(cv2.resize(seen, small, interpolation=cv2.INTER_AREA), np.uint8)
+        if before is not None:
+            flow = chain(flow, estimate_flow(before, here))
+        before = here
+    full = cv2.resize(flow, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(full * np.array([size[1] / small[0], size[0] / small[1]], np.float32), np.float32)
 
 
 def measure_agreement(painted: Image, anchors: Sequence[Anchor]) -> Agreement:
@@ -118,13 +150,16 @@ def measure_agreement(painted: Image, anchors: Sequence[Anchor]) -> Agreement:
     return Agreement(100 * float(total.sum() / weight.sum()), float((weight > 0).mean()))
 
 
-def paint_shot(
+def paint_shot(  # noqa: PLR0913  what is there, what is wanted, and who listens
     frames: Sequence[Image],
     keys: Sequence[int],
-    renderer: Renderer,
+    renderer: Renderer | Callable[[int], Renderer],
     *,
     seed: int = 0,
     finished: Mapping[int, Image] | None = None,
+    agreement: AgreementOptions = _USUAL,
+    locked: Collection[int] = (),
+    recorded: Mapping[int, Sequence[int]] | None = None,
     on_progress: Progress | None = None,
 ) -> Iterator[tuple[int, PaintedKey]]:
     """Paint a shot's keys one after the other, each agreeing with those before it.
@@ -136,32 +171,79 @@ def paint_shot(
     keys
         The frames to paint, counted in the shot.
     renderer
-        Who paints.
+        Who paints; or a function that says who, for the frame it is given.
     seed
         The same for all keys, so that what one key does not see of another still looks alike.
     finished
         Keys that are already there, by hand or from an earlier run: they are followed, not painted.
+    agreement
+        How far keys follow each other.
+    locked
+        Keys that are painted before the others.
+    recorded
+        For a key that is painted anew: whom it followed the last time, and follows again.
     on_progress
         Called with the finished share, 0 to 1.
 
     Yields
     ------
-    (frame, painted key) in the order of painting; the recipe tells the agreement.
+    (frame, painted key) in the order of painting; the recipe tells the parents, frames of the shot, and how
+    well the key agrees with them.
     """
     there = dict(finished or {})
-    wanted = [key for key in paint_order(keys) if key not in there]
-    for done, key in enumerate(wanted):
-        anchors = anchors_for(key, frames, there)
+    wanted = {key for key in keys if key not in there}
+    total, settled = max(len(wanted), 1), recorded or {}
+    overlap = Overlap(frames, sorted({*keys, *there}))
+    for done in range(len(wanted)):
+        key = _next(overlap, wanted, there, locked, settled, agreement)
+        anchors = anchors_for(key, frames, there, _parents(overlap, key, there, settled, agreement))
+        followed = anchors if agreement.level == "strong" else [_weakened(anchor) for anchor in anchors]
 
         def report(share: float, done: int = done) -> None:
             if on_progress is not None:
-                on_progress((done + share) / len(wanted))
+                on_progress((done + share) / total)
 
-        made = renderer.paint(frames[key], anchors, seed=seed, on_progress=report)
-        agreement = measure_agreement(made.image, anchors)
+        painter = renderer(key) if callable(renderer) else renderer
+        made = painter.paint(frames[key], followed, seed=seed, on_progress=report)
+        found = measure_agreement(made.image, anchors)
+        made.recipe["parents"] = [anchor.key for anchor in anchors]
         made.recipe["agreement"] = {
-            "difference": None if np.isnan(agreement.difference) else round(agreement.difference, 3),
-            "shared": round(agreement.shared, 4),
+            "level": agreement.level,
+            "difference": None if np.isnan(found.difference) else round(found.difference, 3),
+            "shared": round(found.shared, 4),
         }
         there[key] = made.image
+        wanted.remove(key)
         yield key, made
+
+
+def _next(
+    overlap: Overlap,
+    wanted: Collection[int],
+    there: Mapping[int, Image],
+    locked: Collection[int],
+    settled: Mapping[int, Sequence[int]],
+    agreement: AgreementOptions,
+) -> int:
+    if agreement.level == "off" or len(overlap.keys) < 2:
+        return min(wanted)
+    return next_key(overlap, wanted, there.keys(), locked=locked, recorded=settled)
+
+
+def _parents(
+    overlap: Overlap,
+    key: int,
+    there: Mapping[int, Image],
+    settled: Mapping[int, Sequence[int]],
+    agreement: AgreementOptions,
+) -> tuple[int, ...]:
+    """Whom `key` follows: those of the last time as far as they are there, else those that share most."""
+    if agreement.level == "off":
+        return ()
+    again = tuple(parent for parent in settled.get(key, ()) if parent in there)
+    return again or overlap.best(key, there.keys(), agreement.anchors, agreement.least)
+
+
+def _weakened(anchor: Anchor) -> Anchor:
+    """Return an anchor that is painted over in the end, and that no painter looks at while it paints."""
+    return replace(anchor, confidence=np.float32(_WEAK) * anchor.confidence, frame=None, painted=None)

@@ -39,10 +39,17 @@ class Anchor:
         uint8 or uint16 (H, W, 3) RGB, at the frame's size.
     confidence
         float32 (H, W), 0 to 1: how sure it is that both keys show the same piece of surface here.
+    key
+        The frame of the shot that it comes from.
+    frame, painted
+        That frame, and its painting as it is, (H, W, 3) RGB; None when only the warped one is known.
     """
 
     image: Image
     confidence: F32
+    key: int = -1
+    frame: Image | None = None
+    painted: Image | None = None
 
 
 @dataclass(frozen=True)

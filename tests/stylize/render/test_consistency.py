@@ -5,7 +5,7 @@ import pytest
 from render_pictures import portrait, strokes
 
 from stylize.render import Anchor, PaintedKey
-from stylize.render.consistency import anchors_for, measure_agreement, paint_order, paint_shot
+from stylize.render.consistency import anchors_for, measure_agreement, paint_shot
 
 
 class Tinter:
@@ -27,21 +27,10 @@ class Tinter:
         return PaintedKey(255 - frame, {"seed": seed})
 
 
-def test_order_is_from_the_middle_outwards():
-    assert paint_order([0, 10, 20, 30, 40]) == [20, 10, 30, 0, 40]
-    assert paint_order([7]) == [7]
-    assert paint_order([]) == []
-    assert sorted(paint_order([30, 10, 20, 0])) == [0, 10, 20, 30]
-
-
-def test_no_finished_key_no_anchor():
-    assert anchors_for(0, [portrait()], {}) == []
-
-
 def test_a_key_is_warped_to_where_its_surface_is():
     frames = [portrait(), portrait(shift=6)]
     painted = 255 - frames[0]
-    (anchor,) = anchors_for(1, frames, {0: painted})
+    (anchor,) = anchors_for(1, frames, {0: painted}, [0])
     assert anchor.image.shape == painted.shape
     assert anchor.confidence.shape == painted.shape[:2]
     sure = anchor.confidence > 0.8
@@ -50,15 +39,9 @@ def test_a_key_is_warped_to_where_its_surface_is():
     assert np.median(off) < 6
 
 
-def test_only_the_nearest_keys_become_anchors():
-    frames = [portrait(shift=i) for i in range(5)]
-    painted = {i: frames[i] for i in (0, 1, 3, 4)}
-    assert len(anchors_for(2, frames, painted)) == 2
-
-
 def test_a_key_of_another_size_is_refused():
     with pytest.raises(ValueError, match="painted key 1"):
-        anchors_for(0, [portrait(), portrait()], {1: portrait()[:50]})
+        anchors_for(0, [portrait(), portrait()], {1: portrait()[:50]}, [1])
 
 
 def test_agreement_is_measured_where_surface_is_shared():
