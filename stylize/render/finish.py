@@ -11,7 +11,7 @@ from stylize.render.structure import blur
 if TYPE_CHECKING:
     from propagate.arrays import F32
 
-__all__ = ["crisp_gain", "crispen", "keep_colors", "set_right"]
+__all__ = ["crisp_gain", "crispen", "keep_colors", "patchiness", "set_right"]
 
 
 _KEPT = ((1.0, 0.67, 0.3), (1.0, 0.79, 0.4), (1.0, 0.85, 0.6))
@@ -44,14 +44,37 @@ def set_right(painted: F32, wanted: F32, light: F32, detail: F32, strength: floa
     for band, mapped, seen in zip((fine, middle), drawn[:2], own[:2], strict=True):
         band[..., 0] += np.where(np.abs(seen) > np.abs(mapped), seen - mapped, 0)
     share = detail[..., None]
-    # Lightness draws the form; the hue is left to the palette, save for lips and eyes.
-    hue = np.ones_like(painted)
-    hue[..., 1:] = 0.45 + 0.55 * share
+    # Lightness draws the form; the hue is left to the palette, save for lips and eyes, and for a plain
+    # surface whose colour the style lacks: it would be patched together from several others.
+    bound = np.maximum(share, patchiness(painted, wanted, unit)[..., None])
+    hue, forms = np.ones_like(painted), np.repeat(0.3 + 0.7 * share, 3, axis=2)
+    hue[..., 1:] = 0.45 + 0.55 * bound
+    forms[..., 1:] = 0.3 + 0.7 * bound
     keep = [np.float32(np.interp(strength, (0, 0.6, 1), part)) for part in _KEPT]
     out = painted + keep[0] * hue * broad
-    out += keep[1] * (0.3 + 0.7 * share) * hue * middle
+    out += keep[1] * forms * hue * middle
     out += keep[2] * share * fine
     return out.astype(np.float32)
+
+
+def patchiness(painted: F32, wanted: F32, unit: float) -> F32:
+    """Where the hue of `painted` changes from patch to patch and that of `wanted` does not.
+
+    Parameters
+    ----------
+    painted, wanted
+        OKLab, float32 (H, W, 3).
+    unit
+        Pixels, about 1/400 of the frame's height; patches are some ten of them wide.
+
+    Returns
+    -------
+    float32 (H, W), 0 to 1.
+    """
+    off = blur(painted[..., 1:] - wanted[..., 1:], 3 * unit)
+    around = 15 * unit
+    variance = (blur(off * off, around) - blur(off, around) ** 2).sum(2)
+    return np.asarray(np.clip((np.sqrt(np.maximum(variance, 0)) - 0.008) / 0.012, 0, 1), np.float32)
 
 
 def _bands(array: F32, unit: float) -> tuple[F32, F32, F32]:

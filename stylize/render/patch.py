@@ -75,7 +75,7 @@ class PatchRenderer:
     """Paints frames with patches of the style images; see `stylize.render.protocol.Renderer`."""
 
     name = "patch"
-    version = "1"
+    version = "2"
 
     def __init__(self, styles: Sequence[Image], options: PatchOptions = PatchOptions()) -> None:
         """Take the styles, uint8 or uint16 (H, W, 1 to 4); raise MediaError if one cannot be painted from."""

@@ -8,6 +8,7 @@ from render_pictures import portrait, strokes
 
 from stylize.errors import MediaError, UsageError
 from stylize.render import Anchor, make_renderer
+from stylize.render.finish import patchiness, set_right
 from stylize.render.oklab import rgb_to_oklab
 from stylize.render.patch import PatchOptions, PatchRenderer
 
@@ -184,3 +185,31 @@ def test_flat_frame_and_flat_style_are_painted():
     assert paint(flat).shape == flat.shape
     made = paint(portrait(), np.full((64, 64, 3), (200, 120, 60), np.uint8))
     assert made.shape == portrait().shape
+
+
+def checks(size=12):
+    """Patches of two hues, as a painter without grey would make grey of; OKLab."""
+    rows, columns = np.mgrid[0:120, 0:160]
+    lab = np.full((120, 160, 3), 0.5, np.float32)
+    lab[..., 1] = np.where((rows // size + columns // size) % 2, 0.06, -0.06)
+    lab[..., 2] = 0
+    return lab
+
+
+def test_patchiness_is_of_the_paint_alone():
+    plain = checks() * (1, 0, 0)
+    assert patchiness(checks(), plain, 1.0).min() == 1
+    assert patchiness(checks(), checks(), 1.0).max() == 0
+    assert patchiness(plain + (0, 0.05, 0), plain, 1.0).max() == 0, "another colour all over is a choice"
+
+
+def test_a_colour_that_the_style_lacks_holds_together():
+    plain = (checks(30) * (1, 0, 0)).astype(np.float32)
+    none = np.zeros(plain.shape[:2], np.float32)
+    tinted = plain + np.float32((0, 0.06, 0))
+    patched, whole = (
+        np.abs(set_right(painted, plain, plain[..., 0], none, 0.6, 1.0)[..., 1]).mean()
+        for painted in (checks(30), tinted)
+    )
+    assert patched < 0.5 * whole
+    assert whole > 0.03, "the palette's own hue stays"
