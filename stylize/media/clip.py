@@ -164,7 +164,7 @@ def _range(info: ClipInfo, start: str | int | None, end: str | int | None) -> Cl
     if stop > info.count:
         raise UsageError(f"end {end} is beyond the end: {length}; end at {info.count} at most")
     if first >= stop:
-        raise UsageError(f"start {start or 0} is not before end {end}: the range holds no frame of {length}")
+        raise UsageError(f"start {start or 0} is not before end {end}; {length}: widen the range")
     try:
         return info.within(first, stop)
     except ValueError as error:
