@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stylize.compose.outline import measure_mattes
+from stylize.compose.seen import Seen
+from stylize.compose.spec import LayerSpec, read_layers
+from stylize.compose.views import Whole
 from stylize.errors import MediaError, UsageError
 from stylize.mattes import open_matte
 from stylize.media import open_clip
 from stylize.output import default_place
 from stylize.project import SETTINGS_FILE, Project, project_place
-from stylize.settings import Settings, load_settings
+from stylize.settings import Settings, changed, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from keyframes import Shot
+    from stylize.compose.views import View
     from stylize.mattes import MatteClip
     from stylize.media import Clip, ClipInfo
+    from stylize.progress import Watch
 
-__all__ = ["Job", "Work", "check_size", "memory_of", "open_project", "open_work"]
+__all__ = ["STACK", "Job", "Work", "check_size", "look", "memory_of", "open_project", "open_work"]
+
+STACK = "stack"
+"""Folder of a project in which each of its layers has a project of its own."""
 
 
 SMALLEST = 16
@@ -64,7 +74,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Work:
-    """An opened job: clip, range to work on, project, matte, the output's place, and the settings."""
+    """An opened job: clip, range to work on, project, matte, the output's place, and the settings.
+
+    Attributes
+    ----------
+    layer
+        What it is in a stack of layers.
+    parts
+        The layers of a project that lists some, bottom first, each a work of its own; else empty.
+    seen
+        What the matte shows, once `look` has looked.
+    """
 
     job: Job
     whole: Clip
@@ -73,11 +93,41 @@ class Work:
     mattes: MatteClip | None
     place: Path
     settings: Settings
+    layer: LayerSpec = field(default_factory=lambda: LayerSpec("paint"))
+    parts: tuple[Work, ...] = ()
+    seen: Seen | None = None
 
     @property
     def span(self) -> tuple[int, int]:
         """Frames [start, stop) of the whole clip that are worked on."""
         return self.clip.info.start, self.clip.info.start + self.clip.info.count
+
+    @property
+    def layers(self) -> tuple[Work, ...]:
+        """What is styled, bottom first: the parts, or just this work."""
+        return self.parts or (self,)
+
+    def pieces(self, shots: Sequence[Shot]) -> tuple[Shot, ...]:
+        """Return the shots as far as there is something to style."""
+        return tuple(shots) if self.seen is None else self.seen.pieces(shots)
+
+    def view(self, shot: Shot) -> View:
+        """Return a shot as the layer sees it: whole, or the subject that the matte cuts out."""
+        if self.seen is None:
+            return Whole(self.whole[shot.start : shot.stop])
+        return self.seen.view(self.whole, shot, self.project)
+
+
+def look(work: Work, watch: Watch, *, keep: bool = True) -> Work:
+    """Look at every matte once, so that work can be cut to what it shows; `keep` remembers what was seen."""
+    if work.mattes is None:
+        return work
+    with watch.stage("matte") as share:
+        if keep:
+            outline = work.project.recall("matte", measure_mattes, work.mattes, on_progress=share)
+        else:
+            outline = measure_mattes(work.mattes, share)
+    return replace(work, seen=Seen(work.mattes, outline, work.span[0]))
 
 
 def open_project(path: Path, place: Path | None = None) -> tuple[Path, Path]:
@@ -109,22 +159,85 @@ def open_work(job: Job, settings: Settings | Mapping[str, Any] | None = None) ->
         If the project is another clip's, a newer version's, or no project.
     """
     path, root = open_project(job.clip, job.project)
-    options = settings if isinstance(settings, Settings) else load_settings(root / SETTINGS_FILE, settings)
+    owner = _owner(root)
+    options = _options(root if owner is None else owner[0], settings, None if owner is None else owner[1])
     reading = asdict(options.clip)
-    with open_clip(path, **reading) as whole:
+    with ExitStack() as stack:
+        whole = stack.enter_context(open_clip(path, **reading))
         check_size(whole.info)
         project = Project.open(root, whole.info)
-        asked = _with_memory(job, project.about().get("inputs", {}))
         ranged = job.start is not None or job.end is not None
-        clip = open_clip(path, start=job.start, end=job.end, **reading) if ranged else whole
-        mattes = open_matte(asked.matte, clip.info) if asked.matte else None
-        try:
-            place = job.output or default_place(project, clip.info)
-            yield Work(asked, whole, clip, project, mattes, place, options)
-        finally:
-            if mattes is not None:
-                mattes.close()
-            clip.close()
+        clip = whole
+        if ranged:
+            clip = stack.enter_context(open_clip(path, start=job.start, end=job.end, **reading))
+        place = job.output or default_place(project, clip.info)
+        base = Work(job, whole, clip, project, None, place, options)
+        specs = read_layers(project.settings_path) if owner is None else ()
+        if specs:
+            base = replace(base, job=replace(job, renderer=_painter(job, project)))
+            yield replace(base, parts=tuple(_part(base, spec, settings, stack) for spec in specs))
+            return
+        asked = _with_memory(job, project.about().get("inputs", {}))
+        if owner is not None:
+            asked = _layer_job(replace(job, renderer=_painter(job, Project.open(owner[0]))), owner[1], root)
+        yield _with_matte(replace(base, job=asked, layer=base.layer if owner is None else owner[1]), stack)
+
+
+def _owner(root: Path) -> tuple[Path, LayerSpec] | None:
+    """Return the project that a layer's own folder belongs to, and the layer; None for any other folder."""
+    place = root.absolute()
+    if place.parent.name != STACK:
+        return None
+    specs = read_layers(place.parent.parent / SETTINGS_FILE)
+    return next(((place.parent.parent, spec) for spec in specs if spec.name == place.name), None)
+
+
+def _options(
+    root: Path, settings: Settings | Mapping[str, Any] | None, layer: LayerSpec | None = None
+) -> Settings:
+    if isinstance(settings, Settings):
+        return settings if layer is None else changed(settings, layer.settings)
+    return load_settings(root / SETTINGS_FILE, settings, layer=None if layer is None else layer.settings)
+
+
+def _part(
+    base: Work, spec: LayerSpec, settings: Settings | Mapping[str, Any] | None, stack: ExitStack
+) -> Work:
+    """Open a layer of a project that lists some."""
+    if base.job.styles or base.job.keys is not None or base.job.matte is not None:
+        raise UsageError(
+            f"{base.project.settings_path}: lists layers, which have styles, keys and mattes of their own; "
+            "leave out --style, --keys and --matte"
+        )
+    root = base.project.root / STACK / spec.name
+    project = Project.open(root, base.whole.info)
+    options = _options(base.project.root, settings, spec)
+    job = _layer_job(base.job, spec, root)
+    return _with_matte(replace(base, job=job, project=project, settings=options, layer=spec), stack)
+
+
+def _layer_job(job: Job, spec: LayerSpec, root: Path) -> Job:
+    return replace(
+        job,
+        styles=spec.styles,
+        keys=spec.keys,
+        matte=None if spec.matte is None else Path(spec.matte),
+        renderer=spec.renderer or job.renderer or "auto",
+        project=root,
+    )
+
+
+def _painter(job: Job, project: Project) -> str | None:
+    """Return who was asked to paint a stack, now or last time."""
+    before: str | None = project.about().get("inputs", {}).get("renderer")
+    return job.renderer or before
+
+
+def _with_matte(work: Work, stack: ExitStack) -> Work:
+    if not work.job.matte:
+        return work
+    mattes = stack.enter_context(open_matte(work.job.matte, work.clip.info))
+    return replace(work, mattes=mattes)
 
 
 def check_size(info: ClipInfo) -> None:

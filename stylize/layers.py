@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, is_dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from stylize.atomic import disk_errors
 from stylize.carry import carry_shot
 from stylize.fingerprint import fingerprint
-from stylize.keyfiles import read_keys
 from stylize.media import write_image
 
 if TYPE_CHECKING:
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from propagate import PropagateOptions
-    from stylize.mattes import MatteClip
-    from stylize.media import Clip
+    from stylize.compose.views import View
     from stylize.project import Project
 
 __all__ = ["Layer", "carry_layers", "layers_of", "what_matters"]
@@ -36,6 +36,10 @@ class Layer:
     def place(self, name: str) -> Path:
         """Where the frame called `name` is or will be."""
         return self.folder / f"{name}{self.suffix}"
+
+    def sure(self, name: str) -> Path:
+        """Where it says how sure each pixel of the frame called `name` is: grey, white for sure."""
+        return self.folder / "confidence" / f"{name}.png"
 
     def facts(self) -> dict[str, dict[str, Any]]:
         """Return what is known of each finished frame, by name."""
@@ -66,7 +70,7 @@ class Layer:
                 file.write((("\n" if torn else "") + json.dumps({"name": name, **facts}) + "\n").encode())
 
 
-CARRY_VERSION = 1
+CARRY_VERSION = 2
 """Raise when the same keys and options give other frames."""
 
 
@@ -79,45 +83,45 @@ def what_matters(options: Any) -> Any:
 
 
 def layers_of(
-    project: Project,
-    clip: Clip,
-    keys: Mapping[int, Path],
-    options: PropagateOptions,
-    mattes: MatteClip | None,
+    project: Project, view: View, keys: Mapping[int, Path], options: PropagateOptions
 ) -> list[Layer]:
     """Return the place of each frame of a shot.
 
-    The frames of a span share one: it depends on the shot, the keys at both ends, options and matte. Where
-    other keys of the shot may explain a pixel too (``options.other_keys``), it depends on these as well.
+    The frames of a span share one: it depends on the shot, the keys at both ends, options, and what the matte
+    shows in the span. Where other keys of the shot may explain a pixel too (``options.other_keys``), it
+    depends on these as well.
     """
-    names, found = clip.info.names, list[Layer]()
+    names, found = view.info.names, list[Layer]()
     others = {names[index]: path for index, path in keys.items()} if options.other_keys else None
-    fixed = fingerprint(CARRY_VERSION, clip.info.fingerprint, what_matters(options), mattes, others)
+    fixed = fingerprint(CARRY_VERSION, view.info.fingerprint, what_matters(options), others)
     marks = [None, *sorted(keys), None]
     for a, b in pairwise(marks):
         ends = [None if end is None else (end, keys[end]) for end in (a, b)]
-        folder = project.root / "layers" / fingerprint("carry", fixed, ends)[:20]
-        found += [Layer(folder)] * ((len(names) if b is None else b) - (0 if a is None else a))
+        first, stop = a or 0, len(names) if b is None else b
+        near = sorted(keys) if options.other_keys else [key for key in (a, b) if key is not None]
+        seen = view.mark([*range(first, stop), *near])
+        folder = project.root / "layers" / fingerprint("carry", fixed, ends, seen)[:20]
+        found += [Layer(folder)] * (stop - first)
     return found
 
 
 def carry_layers(
     layers: Sequence[Layer],
-    clip: Clip,
+    view: View,
     keys: Mapping[int, Path],
     options: PropagateOptions,
-    mattes: MatteClip | None,
     on_progress: Callable[[float], None],
 ) -> None:
     """Carry one shot's keys into its layers; frames that are there already are not made again."""
-    names = clip.info.names
+    names = view.info.names
     known = {layer: layer.facts() for layer in dict.fromkeys(layers)}
     done = {index for index, layer in enumerate(layers) if names[index] in known[layer]}
     if len(done) < len(names):
-        painted = read_keys(keys, clip[0])
-        for made in carry_shot(clip, painted, options, mattes, done):
+        for made in carry_shot(view, view.keys(keys), options, view.mattes, done):
             name, layer = names[made.index], layers[made.index]
-            write_image(layer.place(name), made.image, compression=1, durable=False)
+            sure = np.rint(np.clip(made.confidence, 0, 1) * 255).astype(np.uint8)[..., None]
+            write_image(layer.sure(name), view.place(sure, made.index), compression=1, durable=False)
+            write_image(layer.place(name), view.place(made.image, made.index), compression=1, durable=False)
             layer.note(
                 name,
                 quality=round(float(made.quality), 4),

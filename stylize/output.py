@@ -7,21 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stylize.fingerprint import file_hash, fingerprint
-from stylize.mattes import over
-from stylize.media import check_output, open_writer, read_image
+from stylize.media import check_output, open_writer
 from stylize.progress import allowed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from stylize.layers import Layer
-    from stylize.mattes import MatteClip
     from stylize.media import Clip, ClipInfo, Writer
+    from stylize.media.options import OutputOptions
     from stylize.progress import Overwrite
     from stylize.project import Project
-    from stylize.settings import OutputOptions
 
-__all__ = ["check_place", "default_place", "is_ours", "make_writer", "remember_output", "write_layers"]
+__all__ = ["check_place", "default_place", "is_ours", "make_writer", "remember_output"]
 
 log = logging.getLogger(__name__)
 
@@ -69,25 +64,6 @@ def remember_output(project: Project, place: Path, mark: str) -> None:
     outputs = project.about().get("outputs", {})
     entry = {"mark": mark, "content": _content(place)}
     project.remember(outputs={**outputs, str(place.absolute()): entry})
-
-
-def write_layers(
-    place: Path,
-    clip: Clip,
-    layers: Sequence[Layer],
-    mattes: MatteClip | None,
-    options: OutputOptions,
-    recipe: str,
-    on_progress: Callable[[float], None],
-) -> None:
-    """Write finished frames, given the layer of each; lay them over the clip where need be."""
-    with make_writer(place, clip.info, options, recipe) as writer:
-        for index, (name, layer) in enumerate(zip(clip.info.names, layers, strict=True)):
-            paint = read_image(layer.place(name))
-            if mattes is not None or paint.shape[2] == 4:
-                paint = over(paint, clip[index], mattes[index] if mattes is not None else None)
-            writer.write(paint)
-            on_progress((index + 1) / len(clip))
 
 
 def _content(place: Path) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from stylize.errors import MediaError, ModelError, UsageError
 from stylize.fingerprint import file_hash, fingerprint
-from stylize.keyfiles import read_key
 from stylize.media import read_image
 from stylize.render import make_renderer, renderer_names
 from stylize.render.consistency import paint_shot
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
-    from stylize.media import Clip
+    from stylize.compose.views import View
     from stylize.project import Project
     from stylize.render import Renderer
     from stylize.settings import Settings
@@ -66,7 +65,7 @@ def choose_renderer(name: str, styles: Sequence[Path], settings: Settings) -> Re
 
 def key_states(
     project: Project,
-    clip: Clip,
+    view: View,
     keys: Sequence[int],
     renderer: Renderer,
     seed: int,
@@ -75,25 +74,25 @@ def key_states(
 ) -> dict[int, tuple[str, Path]]:
     """Return for each key of a shot whether it is ``given`` by hand, ``cached`` or ``to do``, and its file.
 
-    A painting depends on its frame, the renderer with style and options, the seed, and the finished keys
-    that it followed, its parents. So a key that is changed by hand has exactly those painted again that
-    followed it, and those that followed these; all others stay. Three things stop it: a key that is locked
-    or painted by hand is never painted again for another's sake, a key that was added or removed changes
-    only itself, and with agreement off nobody follows anybody.
+    A painting depends on its frame, the renderer with style and options, the seed, the matte there, and the
+    finished keys that it followed, its parents. So a key that is changed by hand has exactly those painted
+    again that followed it, and those that followed these; all others stay. Three things stop it: a key that
+    is locked or painted by hand is never painted again for another's sake, a key that was added or removed
+    changes only itself, and with agreement off nobody follows anybody.
     """
     states: dict[int, tuple[str, Path]] = {}
     for key in keys:
-        name = clip.info.names[key]
+        name = view.info.names[key]
         hand = project.hand_painted(name)
         recipe = project.key_recipe(name) if hand is None else None
         edited = recipe is not None and bool(recipe.get("region"))
         fresh = recipe is not None and recipe.get("fingerprint") == _mark(
-            project, clip, key, renderer, seed, agreement
+            project, view, key, renderer, seed, agreement
         )
         state = "given" if hand is not None or edited else "cached" if fresh else "to do"
         states[key] = (state, hand or project.key_path(name))
     pending = [key for key in keys if states[key][0] == "cached" and key not in locked]
-    while stale := [key for key in pending if _parent_changed(project, clip, key, states)]:
+    while stale := [key for key in pending if _parent_changed(project, view, key, states)]:
         for key in stale:
             states[key] = ("to do", states[key][1])
             pending.remove(key)
@@ -102,7 +101,7 @@ def key_states(
 
 def paint_keys(  # noqa: PLR0913  everything that a painting depends on, and who listens
     project: Project,
-    clip: Clip,
+    view: View,
     keys: Sequence[int],
     renderer: Renderer,
     seed: int,
@@ -113,71 +112,74 @@ def paint_keys(  # noqa: PLR0913  everything that a painting depends on, and who
 ) -> dict[int, Path]:
     """Paint the keys of one shot, earlier ones guiding later ones, and return their files.
 
-    Frames count from the start of the shot `clip`. What the artist painted is taken as it is; what the
+    Frames count from the start of the shot. What the artist painted is taken as it is; what the
     machine painted before from the same inputs is taken again. With `last`, painting stops after that key.
     """
-    states = key_states(project, clip, keys, renderer, seed, agreement, locked)
+    states = key_states(project, view, keys, renderer, seed, agreement, locked)
     there = {key: path for key, (state, path) in states.items() if state != "to do"}
     if len(there) < len(keys) and last not in there:
-        frame, names = clip[keys[0]], clip.info.names
-        finished = {key: read_key(path, frame)[..., :3] for key, path in there.items()}
-        marks = {key: _mark(project, clip, key, renderer, seed, agreement) for key in keys}
+        names = view.info.names
+        finished = {key: view.key(path, key)[..., :3] for key, path in there.items()}
+        marks = {key: _mark(project, view, key, renderer, seed, agreement) for key in keys}
         for key, made in paint_shot(
-            clip,
+            view,
             keys,
-            lambda key: painter_at(project, renderer, clip, key),
+            lambda key: painter_at(project, renderer, view, key),
             seed=seed,
             finished=finished,
             agreement=agreement,
             locked=locked,
-            recorded=_recorded(project, clip, marks),
+            recorded=_recorded(project, view, marks),
             on_progress=on_progress,
         ):
             for notice in made.recipe.get("notices", ()):
                 log.warning("key %s: %s", names[key], notice)
             parents = {names[parent]: file_hash(there[parent]) for parent in made.recipe["parents"]}
             facts = {"frame": names[key], "fingerprint": marks[key], "parents": parents}
-            there[key] = project.keep_key(names[key], made.image, {**made.recipe, **facts})
+            image = view.place(made.image, key, onto=view.clip[key])
+            there[key] = project.keep_key(names[key], image, {**made.recipe, **facts})
             if key == last:
                 break
     on_progress(1.0)
     return dict(sorted(there.items()))
 
 
-def painter_at(project: Project, renderer: Renderer, clip: Clip, key: int) -> Renderer:
-    """Return `renderer` as it is at frame `key` of the shot `clip`: with what its schedules say there."""
+def painter_at(project: Project, renderer: Renderer, view: View, key: int) -> Renderer:
+    """Return `renderer` as it is at frame `key` of the shot: with what its schedules say there."""
     at = getattr(renderer, "at", None)
     if at is None:
         return renderer
-    info, begin = clip.info, (project.info or clip.info).pts[0]
+    info, begin = view.info, (project.info or view.info).pts[0]
     painter: Renderer = at(info.start + key, float((info.pts[key] - begin) * info.time_base))
     return painter
 
 
-def _parent_changed(project: Project, clip: Clip, key: int, states: Mapping[int, tuple[str, Path]]) -> bool:
+def _parent_changed(project: Project, view: View, key: int, states: Mapping[int, tuple[str, Path]]) -> bool:
     """Whether a key that `key` followed is another now, or will be; one that is no key any more is not."""
-    parents = (project.key_recipe(clip.info.names[key]) or {}).get("parents", {})
+    parents = (project.key_recipe(view.info.names[key]) or {}).get("parents", {})
     for other, (state, path) in states.items():
-        before = parents.get(clip.info.names[other])
+        before = parents.get(view.info.names[other])
         if before is not None and (state == "to do" or file_hash(path) != before):
             return True
     return False
 
 
-def _recorded(project: Project, clip: Clip, marks: Mapping[int, str]) -> dict[int, list[int]]:
+def _recorded(project: Project, view: View, marks: Mapping[int, str]) -> dict[int, list[int]]:
     """Whom each key followed, if it was painted from what it would be painted from now."""
-    by_name = {clip.info.names[key]: key for key in marks}
+    by_name = {view.info.names[key]: key for key in marks}
     found = {}
     for key, mark in marks.items():
-        recipe = project.key_recipe(clip.info.names[key]) or {}
+        recipe = project.key_recipe(view.info.names[key]) or {}
         if recipe.get("fingerprint") == mark:
             found[key] = [by_name[name] for name in recipe.get("parents", ()) if name in by_name]
     return found
 
 
 def _mark(
-    project: Project, clip: Clip, key: int, renderer: Renderer, seed: int, agreement: AgreementOptions
+    project: Project, view: View, key: int, renderer: Renderer, seed: int, agreement: AgreementOptions
 ) -> str:
     whole = project.info.fingerprint if project.info is not None else ""
-    painter = painter_at(project, renderer, clip, key).fingerprint()
-    return fingerprint("paint", 2, whole, clip.info.start + key, painter, seed, agreement)
+    painter = painter_at(project, renderer, view, key).fingerprint()
+    inputs = (whole, view.info.start + key, painter, seed, agreement)
+    matte = view.mark([key])
+    return fingerprint("paint", 2, *inputs) if matte is None else fingerprint("paint", 2, *inputs, matte)

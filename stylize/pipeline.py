@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize.errors import UsageError
-from stylize.job import Job, memory_of, open_work
+from stylize.facts import gather_facts
+from stylize.job import Job, look, memory_of, open_work
 from stylize.output import check_place
 from stylize.progress import OnProgress, Overwrite, Watch, ignore
 from stylize.report import keep_facts, write_report
 from stylize.stages import (
-    carry_stage,
-    gather_facts,
-    given_stage,
+    layer_stage,
     make_painter,
     make_recipe,
     paint_stage,
@@ -129,21 +129,25 @@ def run_job(
 ) -> Result:
     """Do `job`; see `stylize_clip`."""
     watch = Watch(on_progress)
-    with open_work(job, settings) as work:
+    with open_work(job, settings) as work, ExitStack() as locks:
         check_place(work.place, work.clip, overwrite, work.project)
-        renderer = make_painter(work)
-        with work.project.lock() as project:
-            note_start(work)
-            keyed = given_stage(work, watch) if renderer is None else paint_stage(work, renderer, watch)
-            layers = carry_stage(work, keyed, watch)
-            recipe = make_recipe(work, keyed)
-            write_stage(work, layers, json.dumps(recipe, ensure_ascii=False, default=str), watch)
-            with watch.stage("report"):
-                keep_facts(project, gather_facts(work, keyed, layers, recipe, watch.finished()))
-                write_report(project)
-            seconds = watch.finished()
-            project.log("finished", output=str(work.place), seconds=seconds)
-    return Result(work.place, len(layers), keyed.frames, keyed.renderer, seconds)
+        painters = [make_painter(layer) for layer in work.layers]
+        project = locks.enter_context(work.project.lock())
+        note_start(work)
+        for layer in work.parts:
+            locks.enter_context(layer.project.lock())
+            note_start(layer)
+        stack = [layer_stage(*each, watch) for each in zip(work.layers, painters, strict=True)]
+        recipe = make_recipe(work, stack)
+        write_stage(work, stack, json.dumps(recipe, ensure_ascii=False, default=str), watch)
+        with watch.stage("report"):
+            facts = gather_facts(work, stack, recipe, watch.finished())
+            keep_facts(project, facts)
+            write_report(project)
+        seconds = watch.finished()
+        project.log("finished", output=str(work.place), seconds=seconds)
+    keys = tuple(sorted({frame for layer in stack for frame in layer.keyed.frames}))
+    return Result(work.place, len(work.clip), keys, facts["renderer"], seconds)
 
 
 def paint_job(
@@ -166,6 +170,9 @@ def paint_job(
     """
     watch = Watch(on_progress)
     with open_work(job, settings) as work:
+        if work.parts:
+            folders = ", ".join(str(layer.project.root) for layer in work.parts)
+            raise UsageError(f"{work.project.root}: has several layers; paint one of them: {folders}")
         renderer = make_painter(work)
         if renderer is None:
             raise UsageError(
@@ -173,7 +180,7 @@ def paint_job(
             )
         with work.project.lock():
             note_start(work)
-            return paint_stage(work, renderer, watch, only).notes
+            return paint_stage(look(work, watch), renderer, watch, only).notes
 
 
 def note_start(work: Work) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from keyframes import AnalysisOptions, ClipFacts, Plan, Selection, SelectOptions, Shot, ShotAnalysis
+    from stylize.compose.seen import Seen
     from stylize.media import Clip, ClipInfo
     from stylize.progress import Watch
     from stylize.project import Project
@@ -64,6 +64,7 @@ def choose_keys(
     watch: Watch,
     *,
     anew: bool = False,
+    seen: Seen | None = None,
 ) -> Choice:
     """Find shots, look at them, choose keys, and write the plan; what a person put into the plan stays.
 
@@ -78,6 +79,8 @@ def choose_keys(
     anew
         Choose again even where the plan has what was asked for. Otherwise a plan whose options and shots are
         those of now is taken as it is: what a person added or took out is not made up for.
+    seen
+        The matte: only what it shows has to be explained, and keys are chosen where it shows something.
 
     Raises
     ------
@@ -89,12 +92,13 @@ def choose_keys(
     before = read_plan(project, whole.info)
     shots = known_shots(project, whole, settings, watch)
     plan = before or new_plan(facts_of(whole.info), shots)
-    pieces = cut_to(shots, span)
-    analyses = Analyses(project, whole, settings)
+    pieces = cut_to(shots, span) if seen is None else seen.with_subject(cut_to(shots, span))
+    analyses = Analyses(project, whole, settings, seen)
     with watch.stage("analysis") as share:
         for index, piece in enumerate(pieces):
             analyses.of(piece, portion(share, index, 1, len(pieces)))
-    kept = before is not None and not anew and _answers(before, shots, pieces, settings.select)
+    painted = pieces if seen is None else seen.pieces(pieces)
+    kept = before is not None and not anew and _answers(before, shots, painted, settings.select)
     with watch.stage("keys"):
         choose = _measure if kept else _select
         selections = choose(plan, pieces, analyses, settings.select)
@@ -102,10 +106,12 @@ def choose_keys(
     elsewhere = [key for key in plan.keys if not span[0] <= key.frame < span[1]]
     plan = merge(replace(plan, shots=shots), [*chosen, *elsewhere], settings.select)
     save_plan(project, plan)
-    coverage = tuple(chain.from_iterable(map(float, s.coverage) for s in selections))
+    coverage = [1.0] * (span[1] - span[0])  # where there is nothing to style, nothing is left unexplained
+    for piece, selection in zip(pieces, selections, strict=True):
+        coverage[piece.start - span[0] : piece.stop - span[0]] = map(float, selection.coverage)
     written = [[shot.start, shot.stop] for shot in shots]
     project.remember(shots=written, coverage=round(sum(coverage) / len(coverage), 4))
-    return Choice(plan, pieces, coverage)
+    return Choice(plan, painted, tuple(coverage))
 
 
 def known_shots(project: Project, whole: Clip, settings: Settings, watch: Watch) -> tuple[Shot, ...]:
@@ -129,8 +135,9 @@ def cut_to(shots: Sequence[Shot], span: tuple[int, int]) -> tuple[Shot, ...]:
 class Analyses:
     """What is known of each shot, from the project's cache or made now."""
 
-    def __init__(self, project: Project, whole: Clip, settings: Settings) -> None:
+    def __init__(self, project: Project, whole: Clip, settings: Settings, seen: Seen | None = None) -> None:
         self._project, self._whole, self._options = project, whole, settings.analysis
+        self.seen = seen
 
     def place(self, piece: Shot) -> Path:
         """Return where the analysis of a piece is cached."""
@@ -208,11 +215,15 @@ def _select_in(
 ) -> Selection:
     from keyframes import select_keyframes
 
+    weights = None
+    if (seen := analyses.seen) is not None:
+        weights = seen.weights(piece)
+        banned = sorted({*banned, *seen.blank(piece)} - set(forced))
     try:
         # Fewer keys than are forced cost infinity, which NumPy minds to take a remainder of.
         with np.errstate(invalid="ignore"):
             return select_keyframes(
-                analyses.of(piece), options, forced=forced, banned=banned, offset=piece.start
+                analyses.of(piece), options, forced=forced, banned=banned, weights=weights, offset=piece.start
             )
     except ValueError as error:
         raise UsageError(f"frames {piece.start} to {piece.stop - 1}: {error}") from error

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from stylize.job import open_work
+from stylize.job import look, open_work
 from stylize.keyfiles import check_keys, find_keys
 from stylize.layers import layers_of
 from stylize.output import check_place
@@ -36,29 +37,38 @@ def preview(job: Job, settings: Settings | Mapping[str, Any] | None = None) -> l
         What the run would raise before its work starts.
     """
     with open_work(job, settings) as work:
-        options = work.settings
         check_place(work.place, work.clip, overwrite=True)
-        renderer = make_painter(work)
         info = work.clip.info
-        shots_known = work.project.cached("shots", find_shots, work.whole, options.shots).exists()
         steps = [
             Step("clip", "given", f"{info.path}: {info.count} frames, {info.width}x{info.height}"),
             Step("project", _state(bool(work.project.about())), str(work.project.root)),
-            Step("shots", _state(shots_known), "cuts, sought in all frames"),
         ]
-        files: dict[int, Path] | None = None  # painted keys by frame of the whole clip, once all are known
-        if work.job.keys is not None:
-            found = find_keys(work.job.keys, info)
-            check_keys(found, info)
-            files = {work.span[0] + index: path for index, path in found.items()}
-            names = ", ".join(path.name for path in found.values())
-            steps.append(Step("keys", "given", f"{len(found)} from {work.job.keys}: {names}"))
-        elif renderer is not None:
-            painting, files = _painting(work, options, renderer)
-            steps += painting
-        done = _finished(work, options, files) if files is not None and shots_known else 0
-        steps.append(Step("propagate", _state(done == info.count), f"{done} of {info.count} frames finished"))
+        for layer in work.layers:
+            mine = _layer_steps(look(layer, Watch(), keep=False))
+            named = f"{layer.layer.name}: " if work.parts else ""
+            steps += [replace(step, detail=named + step.detail) for step in mine]
         steps.append(Step("write", "to do", str(work.place)))
+    return steps
+
+
+def _layer_steps(work: Work) -> list[Step]:
+    """Return the steps from shots to finished frames of one layer."""
+    options, info = work.settings, work.clip.info
+    renderer = make_painter(work)
+    shots_known = work.project.cached("shots", find_shots, work.whole, options.shots).exists()
+    steps = [Step("shots", _state(shots_known), "cuts, sought in all frames")]
+    files: dict[int, Path] | None = None  # painted keys by frame of the whole clip, once all are known
+    if work.job.keys is not None:
+        found = find_keys(work.job.keys, info)
+        check_keys(found, info)
+        files = {work.span[0] + index: path for index, path in found.items()}
+        names = ", ".join(path.name for path in found.values())
+        steps.append(Step("keys", "given", f"{len(found)} from {work.job.keys}: {names}"))
+    elif renderer is not None:
+        painting, files = _painting(work, options, renderer)
+        steps += painting
+    done, wanted = _finished(work, options, files) if files is not None and shots_known else (0, info.count)
+    steps.append(Step("propagate", _state(done == wanted), f"{done} of {wanted} frames finished"))
     return steps
 
 
@@ -74,21 +84,22 @@ def _painting(
             Step("keys", "to do", "chosen after the analysis"),
             Step("paint", "to do", f"by renderer {renderer.name}, in the style of {names}"),
         ], None
-    pieces, analyses = cut_to(plan.shots, work.span), Analyses(work.project, work.whole, settings)
-    looked = sum(analyses.place(piece).exists() for piece in pieces)
-    keys = [key.frame for key in plan.keys if work.span[0] <= key.frame < work.span[1]]
+    analyses = Analyses(work.project, work.whole, settings)
+    shots = cut_to(plan.shots, work.span)
+    pieces, looked = work.pieces(shots), sum(analyses.place(shot).exists() for shot in shots)
+    keys = [key.frame for key in plan.keys if any(p.start <= key.frame < p.stop for p in pieces)]
     steps = [
-        Step("analysis", _state(looked == len(pieces)), f"{looked} of {len(pieces)} shots"),
-        Step("keys", _state(looked == len(pieces)), f"{len(keys)} in {work.project.plan_path}"),
+        Step("analysis", _state(looked == len(shots)), f"{looked} of {len(shots)} shots"),
+        Step("keys", _state(looked == len(shots)), f"{len(keys)} in {work.project.plan_path}"),
     ]
     files: dict[int, Path] = {}
     for piece in pieces:
         mine = [frame for frame in keys if piece.start <= frame < piece.stop]
-        shown = work.whole[piece.start : piece.stop]
+        view = work.view(piece)
         locked = [key.frame - piece.start for key in plan.keys if key.kind == "locked"]
         states = key_states(
             work.project,
-            shown,
+            view,
             [f - piece.start for f in mine],
             renderer,
             settings.synthesis.seed,
@@ -96,7 +107,7 @@ def _painting(
             locked,
         )
         for index, (state, path) in states.items():
-            name = shown.info.names[index]
+            name = view.info.names[index]
             steps.append(
                 Step("paint", state, f"key {piece.start + index}: {path if state != 'to do' else name}")
             )
@@ -105,16 +116,14 @@ def _painting(
     return steps, files if len(files) == len(keys) else None
 
 
-def _finished(work: Work, settings: Settings, files: Mapping[int, Path]) -> int:
-    """Return how many frames need not be carried again."""
-    shots = cut_to(known_shots(work.project, work.whole, settings, Watch()), work.span)
-    done, first = 0, work.span[0]
+def _finished(work: Work, settings: Settings, files: Mapping[int, Path]) -> tuple[int, int]:
+    """Return how many frames need not be carried again, and of how many."""
+    shots = work.pieces(cut_to(known_shots(work.project, work.whole, settings, Watch()), work.span))
+    done = 0
     for shot, group in zip(shots, by_shot(shots, files, work.whole), strict=True):
-        mattes = work.mattes[shot.start - first : shot.stop - first] if work.mattes is not None else None
-        clip = work.whole[shot.start : shot.stop]
-        layers = layers_of(work.project, clip, group, settings.propagate, mattes)
+        layers = layers_of(work.project, work.view(shot), group, settings.propagate)
         done += sum(len(layer.facts()) for layer in dict.fromkeys(layers))
-    return done
+    return done, sum(shot.stop - shot.start for shot in shots)
 
 
 def _state(there: bool) -> str:

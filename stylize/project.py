@@ -72,7 +72,7 @@ class Project:
         if not about:
             if info is None:
                 raise UsageError(f"{root}: no project here; make one with: stylize run CLIP --project DIR")
-            if project.root.exists() and (not project.root.is_dir() or any(project.root.iterdir())):
+            if project.root.exists() and not project.startable():
                 raise UsageError(f"{root}: exists and is not a project folder; choose another with --project")
         elif info is not None and about["clip"]["fingerprint"] != info.fingerprint:
             raise UsageError(
@@ -80,6 +80,13 @@ class Project:
                 "choose another folder with --project"
             )
         return project
+
+    def startable(self) -> bool:
+        """Whether the folder holds nothing yet but what a person puts there before the first run."""
+        return self.root.is_dir() and {path.name for path in self.root.iterdir()} <= {
+            SETTINGS_FILE,
+            "overrides",
+        }
 
     def about(self) -> dict[str, Any]:
         """Return the content of project.json; empty when there is none yet."""

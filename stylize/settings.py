@@ -14,31 +14,32 @@ import tomllib
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final, Literal, get_type_hints
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, get_type_hints
 
 from stylize.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from keyframes import AnalysisOptions, SelectOptions, ShotOptions
     from propagate import PropagateOptions, SynthesisOptions
+    from stylize.compose.options import ComposeOptions
+    from stylize.media.options import ClipOptions, OutputOptions
     from stylize.render.overlap import AgreementOptions
     from stylize.render.patch import PatchOptions
 
 __all__ = [
     "SECTIONS",
-    "ClipOptions",
-    "OutputOptions",
     "Settings",
+    "changed",
     "describe",
     "load_settings",
     "user_settings_path",
 ]
 
 SECTIONS: Final = {
-    "clip": "stylize.settings:ClipOptions",
+    "clip": "stylize.media.options:ClipOptions",
     "shots": "keyframes:ShotOptions",
     "analysis": "keyframes:AnalysisOptions",
     "select": "keyframes:SelectOptions",
@@ -46,62 +47,10 @@ SECTIONS: Final = {
     "patch": "stylize.render.patch:PatchOptions",
     "propagate": "propagate:PropagateOptions",
     "synthesis": "propagate:SynthesisOptions",
-    "output": "stylize.settings:OutputOptions",
+    "compose": "stylize.compose.options:ComposeOptions",
+    "output": "stylize.media.options:OutputOptions",
 }
 """Section of stylize.toml → the dataclass that holds its options, imported when settings are made."""
-
-
-@dataclass(frozen=True)
-class ClipOptions:
-    """How the clip is read.
-
-    Attributes
-    ----------
-    missing
-        What stands for a number that an image sequence lacks: ``error`` refuses, ``hold`` repeats the frame
-        before, ``black`` is black.
-    allow_truncated
-        Use what there is of a video that breaks off.
-    assume_matrix
-        ``bt601``, ``bt709`` or ``bt2020`` for a video that does not tag its colours; the wrong one turns reds
-        and greens.
-    """
-
-    missing: Literal["error", "hold", "black"] = "error"
-    allow_truncated: bool = False
-    assume_matrix: Literal["bt601", "bt709", "bt2020"] | None = None
-
-    def __post_init__(self) -> None:
-        if self.missing not in ("error", "hold", "black"):
-            raise ValueError(f"missing is {self.missing!r}; choose 'error', 'hold' or 'black'")
-        if self.assume_matrix not in (None, "bt601", "bt709", "bt2020"):
-            raise ValueError(f"assume_matrix is {self.assume_matrix!r}; choose 'bt601', 'bt709' or 'bt2020'")
-
-
-@dataclass(frozen=True)
-class OutputOptions:
-    """How the result is written.
-
-    Attributes
-    ----------
-    quality
-        Of a video file: ``draft`` is small, ``high`` looks like the frames, ``best`` also survives another
-        encoding.
-    image_format
-        Of a folder of images.
-    metadata
-        Embed the recipe (how the result was made) in the output.
-    """
-
-    quality: Literal["draft", "high", "best"] = "high"
-    image_format: Literal["png", "tif", "exr"] = "png"
-    metadata: bool = True
-
-    def __post_init__(self) -> None:
-        if self.quality not in ("draft", "high", "best"):
-            raise ValueError(f"quality is {self.quality!r}; choose 'draft', 'high' or 'best'")
-        if self.image_format not in ("png", "tif", "exr"):
-            raise ValueError(f"image_format is {self.image_format!r}; choose 'png', 'tif' or 'exr'")
 
 
 def _defaults(section: str) -> Any:
@@ -113,7 +62,7 @@ def _defaults(section: str) -> Any:
 class Settings:
     """All options of a run, one frozen group per room."""
 
-    clip: ClipOptions = field(default_factory=ClipOptions)
+    clip: ClipOptions = field(default_factory=partial(_defaults, "clip"))
     shots: ShotOptions = field(default_factory=partial(_defaults, "shots"))
     analysis: AnalysisOptions = field(default_factory=partial(_defaults, "analysis"))
     select: SelectOptions = field(default_factory=partial(_defaults, "select"))
@@ -121,6 +70,7 @@ class Settings:
     patch: PatchOptions = field(default_factory=partial(_defaults, "patch"))
     propagate: PropagateOptions = field(default_factory=partial(_defaults, "propagate"))
     synthesis: SynthesisOptions = field(default_factory=partial(_defaults, "synthesis"))
+    compose: ComposeOptions = field(default_factory=partial(_defaults, "compose"))
     output: OutputOptions = field(default_factory=partial(_defaults, "output"))
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
@@ -152,6 +102,7 @@ def load_settings(
     project_file: Path | None = None,
     flags: Mapping[str, Any] | None = None,
     *,
+    layer: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
     user_file: Path | None = None,
 ) -> Settings:
@@ -163,6 +114,8 @@ def load_settings(
         The project's stylize.toml; may be missing.
     flags
         Values by full name (``select.max_keys``); None means not given.
+    layer
+        Values by full name that one layer has over the project's.
     environment
         ``STYLIZE_SECTION_OPTION`` variables; the process's own by default.
     user_file
@@ -177,6 +130,7 @@ def load_settings(
     for path in (user_settings_path() if user_file is None else user_file, project_file):
         if path is not None and path.is_file():
             given.update({name: (value, str(path)) for name, value in _read_toml(path)})
+    given.update({name: (value, f"{project_file}: layer") for name, value in (layer or {}).items()})
     for name, value in _read_environment(os.environ if environment is None else environment):
         given[name] = (value, f"environment STYLIZE_{name.replace('.', '_').upper()}")
     given.update({n: (v, "command line") for n, v in (flags or {}).items() if v is not None})
@@ -188,6 +142,12 @@ def load_settings(
             raise UsageError(f"{where}: unknown section {section!r}{_suggest(section, SECTIONS)}")
         trees[section][option] = entry
     return Settings(**{name: _build(section_class(name), tree, name) for name, tree in trees.items()})
+
+
+def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
+    """Return settings with other `values`, by full name."""
+    own = {f"{name}.{o}": v for name in SECTIONS for o, v in _leaves(getattr(settings, name))}
+    return load_settings(flags={**own, **values}, environment={}, user_file=Path(os.devnull))
 
 
 def describe() -> dict[str, Any]:
@@ -260,6 +220,8 @@ def _flatten(tree: Mapping[str, Any], prefix: str, path: Path) -> Iterator[tuple
             yield from _flatten(value, f"{prefix}{name}.", path)
             if not value and not prefix and name not in SECTIONS:
                 raise UsageError(f"{path}: unknown section [{name}]{_suggest(name, SECTIONS)}")
+        elif name == "layers" and not prefix:
+            continue  # read by `stylize.compose.spec`
         elif not prefix:
             raise UsageError(f"{path}: {name} stands outside a section; sections are {', '.join(SECTIONS)}")
         else:

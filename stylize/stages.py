@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from stylize.compose.stack import Painted, stack_mark, write_stack
 from stylize.errors import UsageError
-from stylize.fingerprint import fingerprint
+from stylize.job import look
 from stylize.keyfiles import check_keys, find_keys
-from stylize.layers import carry_layers, layers_of, what_matters
-from stylize.output import is_ours, remember_output, write_layers
+from stylize.layers import carry_layers, layers_of
+from stylize.output import is_ours, remember_output
 from stylize.paint import choose_renderer, paint_keys
 from stylize.plans import choose_keys, cut_to, known_shots
 from stylize.progress import portion
 from stylize.shots import by_shot
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from keyframes import Shot
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Keyed",
     "carry_stage",
-    "gather_facts",
     "given_stage",
+    "layer_stage",
     "make_painter",
     "make_recipe",
     "paint_stage",
@@ -81,7 +82,7 @@ def given_stage(work: Work, watch: Watch) -> Keyed:
         raise TypeError("the job names no keys")
     found = find_keys(folder, work.clip.info)
     check_keys(found, work.clip.info)
-    shots = cut_to(known_shots(work.project, work.whole, work.settings, watch), work.span)
+    shots = work.pieces(cut_to(known_shots(work.project, work.whole, work.settings, watch), work.span))
     files = by_shot(shots, {first + index: path for index, path in found.items()}, work.whole)
     notes = [
         {
@@ -97,7 +98,7 @@ def given_stage(work: Work, watch: Watch) -> Keyed:
 
 def paint_stage(work: Work, renderer: Renderer, watch: Watch, only: int | None = None) -> Keyed:
     """Choose the keys and have them painted; with `only`, just that frame's and those it must agree with."""
-    choice = choose_keys(work.project, work.whole, work.span, work.settings, watch)
+    choice = choose_keys(work.project, work.whole, work.span, work.settings, watch, seen=work.seen)
     keys = {key.frame: key for key in choice.plan.keys if work.span[0] <= key.frame < work.span[1]}
     if only is not None and only not in keys:
         raise UsageError(f"frame {only} is no key; make it one with: stylize keys add {work.job.clip} {only}")
@@ -111,13 +112,13 @@ def paint_stage(work: Work, renderer: Renderer, watch: Watch, only: int | None =
     with watch.stage("paint") as share:
         total, done = sum(map(len, groups)), 0
         for shot, group in zip(choice.shots, groups, strict=True):
-            part, shown = portion(share, done, len(group), total), work.whole[shot.start : shot.stop]
+            part, view = portion(share, done, len(group), total), work.view(shot)
             last = None if only is None else only - shot.start
             options, locked = work.settings, [i for i in group if keys[shot.start + i].kind == "locked"]
             files.append(
                 paint_keys(
                     work.project,
-                    shown,
+                    view,
                     list(group),
                     renderer,
                     options.synthesis.seed,
@@ -140,67 +141,62 @@ def paint_stage(work: Work, renderer: Renderer, watch: Watch, only: int | None =
     return Keyed(choice.shots, tuple(files), tuple(notes), choice.coverage, renderer.name)
 
 
-def carry_stage(work: Work, keyed: Keyed, watch: Watch) -> tuple[Layer, ...]:
-    """Carry the keys of every shot over its frames; returns the layer of each frame of the range."""
-    layers: list[Layer] = []
+def layer_stage(work: Work, renderer: Renderer | None, watch: Watch) -> Painted:
+    """Take or paint the keys of one layer and carry them over all frames."""
+    seen = look(work, watch)
+    keyed = given_stage(seen, watch) if renderer is None else paint_stage(seen, renderer, watch)
+    return Painted(seen, keyed, carry_stage(seen, keyed, watch))
+
+
+def carry_stage(work: Work, keyed: Keyed, watch: Watch) -> tuple[Layer | None, ...]:
+    """Carry the keys of every shot over its frames; returns the layer of each frame of the range.
+
+    None stands for frames in which the matte shows nothing.
+    """
+    layers: list[Layer | None] = [None] * len(work.clip)
+    done, total = 0, sum(shot.stop - shot.start for shot in keyed.shots)
     with watch.stage("propagate") as share:
         for shot, files in zip(keyed.shots, keyed.files, strict=True):
-            clip = work.whole[shot.start : shot.stop]
-            first = work.span[0]
-            mattes = work.mattes[shot.start - first : shot.stop - first] if work.mattes is not None else None
-            places = layers_of(work.project, clip, files, work.settings.propagate, mattes)
-            part = portion(share, len(layers), len(clip), len(work.clip))
-            carry_layers(places, clip, files, work.settings.propagate, mattes, part)
-            layers += places
+            view, first = work.view(shot), shot.start - work.span[0]
+            places = layers_of(work.project, view, files, work.settings.propagate)
+            part = portion(share, done, len(places), total)
+            carry_layers(places, view, files, work.settings.propagate, part)
+            layers[first : first + len(places)] = places
+            done += len(places)
     return tuple(layers)
 
 
-def write_stage(work: Work, layers: tuple[Layer, ...], recipe: str, watch: Watch) -> None:
+def write_stage(work: Work, stack: Sequence[Painted], recipe: str, watch: Watch) -> None:
     """Write the result, unless the very same stands in its place already."""
-    options = work.settings.output
-    mark = fingerprint(
-        "output", 1, [layer.folder.name for layer in layers], what_matters(options), work.mattes
-    )
+    mark = stack_mark(stack, work.settings)
     with watch.stage("write") as share:
         if not is_ours(work.project, work.place, mark):
-            write_layers(work.place, work.clip, layers, work.mattes, options, recipe, share)
+            write_stack(work.place, work.clip, stack, work.settings, recipe, share)
             remember_output(work.project, work.place, mark)
 
 
-def make_recipe(work: Work, keyed: Keyed) -> dict[str, Any]:
+def make_recipe(work: Work, stack: Sequence[Painted]) -> dict[str, Any]:
     """Return how the result is made: enough to make it again."""
     from stylize import __version__
 
-    return {
+    made = [
+        {
+            "renderer": layer.keyed.renderer,
+            "styles": [path.name for path in layer.work.job.styles],
+            "keys": list(layer.keyed.frames),
+            "settings": layer.work.settings.to_dict(),
+        }
+        for layer in stack
+    ]
+    facts = {
         "program": f"stylize {__version__}",
         "clip": work.whole.info.path.name,
         "range": list(work.span),
-        "renderer": keyed.renderer,
-        "styles": [path.name for path in work.job.styles],
-        "keys": list(keyed.frames),
-        "settings": work.settings.to_dict(),
     }
-
-
-def gather_facts(
-    work: Work, keyed: Keyed, layers: tuple[Layer, ...], recipe: dict[str, Any], seconds: dict[str, float]
-) -> dict[str, Any]:
-    """Return everything that the report shows, JSON-ready."""
-    known = {layer: layer.facts() for layer in dict.fromkeys(layers)}
-    frames = [
-        {"frame": work.span[0] + index, "file": str(layer.place(name)), **known[layer].get(name, {})}
-        for index, (name, layer) in enumerate(zip(work.clip.info.names, layers, strict=True))
+    if not work.parts:
+        return {**facts, **made[0]}
+    named = [
+        {"name": layer.work.layer.name, "blend": layer.work.layer.blend, **one}
+        for layer, one in zip(stack, made, strict=True)
     ]
-    return {
-        "clip": work.whole.info.path.name,
-        "output": str(work.place),
-        "first": work.span[0],
-        "count": len(work.clip),
-        "shots": [[shot.start, shot.stop] for shot in keyed.shots],
-        "keys": list(keyed.notes),
-        "coverage": list(keyed.coverage),
-        "frames": frames,
-        "renderer": keyed.renderer,
-        "seconds": seconds,
-        "recipe": json.loads(json.dumps(recipe, default=str)),
-    }
+    return {**facts, "layers": named}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from stylize.compose.views import Whole
 from stylize.errors import DeviceError
 from stylize.layers import Layer, carry_layers, layers_of, what_matters
 from stylize.media import open_clip, read_image, write_image
@@ -47,22 +48,22 @@ def test_threads_do_not_make_a_layer_stale_and_everything_else_does(world):
     project = Project(world.root / "p")
     assert what_matters(Outer(Inner(3), 2)) == what_matters(Outer())
     with open_clip(world.frames) as clip:
-        here = layers_of(project, clip[:6], keys, Outer(), None)
-        assert layers_of(project, clip[:6], keys, Outer(Inner(4), 2), None) == here
-        assert layers_of(project, clip[:6], keys, Outer(Inner(size=7)), None) != here
-        assert layers_of(project, clip[:5], keys, Outer(), None) != here
-        assert layers_of(project, clip[:6], {1: keys[1]}, Outer(), None) != here
-        assert layers_of(project, clip[:6], {1: keys[4], 4: keys[1]}, Outer(), None) != here
+        here = layers_of(project, Whole(clip[:6]), keys, Outer())
+        assert layers_of(project, Whole(clip[:6]), keys, Outer(Inner(4), 2)) == here
+        assert layers_of(project, Whole(clip[:6]), keys, Outer(Inner(size=7))) != here
+        assert layers_of(project, Whole(clip[:5]), keys, Outer()) != here
+        assert layers_of(project, Whole(clip[:6]), {1: keys[1]}, Outer()) != here
+        assert layers_of(project, Whole(clip[:6]), {1: keys[4], 4: keys[1]}, Outer()) != here
         write_image(keys[4], np.zeros((48, 64, 3), np.uint8))
-        assert layers_of(project, clip[:6], keys, Outer(), None) != here
+        assert layers_of(project, Whole(clip[:6]), keys, Outer()) != here
 
 
 def test_a_finished_layer_is_not_carried_again(world):
     folder, seen = world.keys("0001.png"), []
     with open_clip(world.frames) as clip:
-        layers = layers_of(Project(world.root / "p"), clip[:6], {1: folder / "0001.png"}, Outer(), None)
+        layers = layers_of(Project(world.root / "p"), Whole(clip[:6]), {1: folder / "0001.png"}, Outer())
         for _ in range(2):
-            carry_layers(layers, clip[:6], {1: folder / "0001.png"}, Outer(), None, seen.append)
+            carry_layers(layers, Whole(clip[:6]), {1: folder / "0001.png"}, Outer(), seen.append)
     assert list(range(6)) == fakes.CARRIED
     assert seen[-1] == 1.0
     assert len(layers[0].facts()) == 1
@@ -75,7 +76,7 @@ def test_a_full_disk_in_the_middle_keeps_what_is_finished(world, monkeypatch):
 
     from stylize.media import save
 
-    real, left = save.encode_image, [3]
+    real, left = save.encode_image, [6]  # a picture and its confidence for each of three frames
 
     def full(*arguments, **choices):
         left[0] -= 1
@@ -86,14 +87,17 @@ def test_a_full_disk_in_the_middle_keeps_what_is_finished(world, monkeypatch):
     folder = world.keys("0001.png")
     keys = {1: folder / "0001.png"}
     with open_clip(world.frames) as clip:
-        layers = layers_of(Project(world.root / "p"), clip[:6], keys, Outer(), None)
+        layers = layers_of(Project(world.root / "p"), Whole(clip[:6]), keys, Outer())
         monkeypatch.setattr(save, "encode_image", full)
         with pytest.raises(DeviceError, match="full"):
-            carry_layers(layers, clip[:6], keys, Outer(), None, lambda _: None)
+            carry_layers(layers, Whole(clip[:6]), keys, Outer(), lambda _: None)
         monkeypatch.undo()
         assert set(layers[0].facts()) | set(layers[1].facts()) == {"0000", "0001", "0002"}
-        there = sorted(path.name for layer in layers[:2] for path in layer.folder.iterdir())
-        assert there == ["0000.png", "0001.png", "0002.png", "frames.jsonl", "frames.jsonl"]
+        there = sorted(path.name for layer in layers[:2] for path in layer.folder.rglob("*.*"))
+        assert there == sorted([*("0000.png", "0001.png", "0002.png") * 2, "frames.jsonl", "frames.jsonl"])
+        sure = read_image(layers[0].sure("0000"))
+        assert sure.shape == (48, 64, 1)
+        assert sure[0, 0, 0] == 128  # one frame from its key, see fakes.py
 
 
 def test_without_other_keys_a_changed_key_concerns_its_two_spans_only(world):
@@ -101,8 +105,8 @@ def test_without_other_keys_a_changed_key_concerns_its_two_spans_only(world):
     keys = {index: folder / f"{index:04d}.png" for index in (1, 3, 5)}
     project, own = Project(world.root / "p"), Outer(other_keys=0)
     with open_clip(world.frames) as clip:
-        both = [layers_of(project, clip[:6], keys, options, None) for options in (own, Outer())]
+        both = [layers_of(project, Whole(clip[:6]), keys, options) for options in (own, Outer())]
         write_image(keys[5], np.zeros((48, 64, 3), np.uint8))
-        again = [layers_of(project, clip[:6], keys, options, None) for options in (own, Outer())]
+        again = [layers_of(project, Whole(clip[:6]), keys, options) for options in (own, Outer())]
     assert [a == b for a, b in zip(both[0], again[0], strict=True)] == [True] * 3 + [False] * 3
     assert [a == b for a, b in zip(both[1], again[1], strict=True)] == [False] * 6

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from stylize.compose.views import Whole
 from stylize.media import open_clip, read_image, write_image
 from stylize.paint import key_states, paint_keys
 from stylize.project import Project
@@ -32,7 +33,15 @@ class Shot:
         with open_clip(self.frames) as clip, Project.open(self.root, clip.info).lock() as project:
             before = self.stamps(project, clip)
             paint_keys(
-                project, clip, self.keys, self.renderer, 0, lambda _: None, None, self.options, self.locked
+                project,
+                Whole(clip),
+                self.keys,
+                self.renderer,
+                0,
+                lambda _: None,
+                None,
+                self.options,
+                self.locked,
             )
             after = self.stamps(project, clip)
         return sorted((k for k in after if after[k] != before.get(k)), key=lambda k: after[k][1])
@@ -52,7 +61,7 @@ class Shot:
     def states(self):
         with open_clip(self.frames) as clip:
             project = Project.open(self.root, clip.info)
-            found = key_states(project, clip, self.keys, self.renderer, 0, self.options, self.locked)
+            found = key_states(project, Whole(clip), self.keys, self.renderer, 0, self.options, self.locked)
             return {key: state for key, (state, _) in found.items()}
 
     def change(self, key, value=200):

@@ -146,7 +146,7 @@ def test_ranges_and_views(clips: Clips) -> None:
 
 @pytest.mark.parametrize(
     ("start", "end", "word"),
-    [(60, None, "beyond the end"), (0, 61, "beyond"), ("3s", None, "beyond"), (5, 5, "no frame")],
+    [(60, None, "beyond the end"), (0, 61, "beyond"), ("3s", None, "beyond"), (5, 5, "not before end 5")],
 )
 def test_ranges_outside_the_clip_are_refused(clips: Clips, start: object, end: object, word: str) -> None:
     with pytest.raises(UsageError, match=word):

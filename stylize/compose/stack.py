@@ -1,0 +1,147 @@
+"""Layers that are painted, frame by frame: what each brings, and all of them over the clip."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from stylize.compose.blend import Sheet, compose, share_edges
+from stylize.fingerprint import fingerprint
+from stylize.layers import what_matters
+from stylize.mattes import open_matte
+from stylize.media import read_image
+from stylize.output import make_writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from propagate.arrays import F32, Image
+    from stylize.job import Work
+    from stylize.layers import Layer
+    from stylize.mattes import MatteClip
+    from stylize.media import Clip
+    from stylize.settings import Settings
+    from stylize.stages import Keyed
+
+__all__ = ["Painted", "Stack", "stack_mark", "write_stack"]
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A layer with its keys and the place of each of its frames; None where its matte shows nothing."""
+
+    work: Work
+    keyed: Keyed
+    frames: tuple[Layer | None, ...]
+
+    @property
+    def name(self) -> str:
+        """The layer's name."""
+        return self.work.layer.name
+
+
+class Stack:
+    """Painted layers over their clip, made when asked for; close it, or use it as a context."""
+
+    def __init__(self, clip: Clip, layers: Sequence[Painted], *, linear: bool = False) -> None:
+        self.clip, self.layers, self.linear = clip, tuple(layers), linear
+        self._open = ExitStack()
+        self._maps = [self._fade(layer) for layer in layers]
+
+    def frame(self, index: int) -> Image:
+        """Return frame `index` with all layers, (H, W, 3)."""
+        plate = self.clip[index]
+        return compose(plate, [s for s in self.sheets(index) if s is not None], linear=self.linear)
+
+    def sheets(self, index: int) -> list[Sheet | None]:
+        """Return what each layer brings to frame `index`; None for one that shows nothing there."""
+        bare = [self._bare(number, index) for number in range(len(self.layers))]
+        alphas = [alpha for _, alpha in bare]
+        if sum(layer.work.layer.exclusive for layer in self.layers) > 1:
+            alphas = share_edges(alphas, [layer.work.layer.exclusive for layer in self.layers])
+        return [
+            None if colour is None else Sheet(colour, alpha, layer.work.layer.blend)
+            for (colour, _), alpha, layer in zip(bare, alphas, self.layers, strict=True)
+        ]
+
+    def matte(self, number: int, index: int) -> F32:
+        """Return the matte of layer `number` in frame `index` as it was given; 1 everywhere without one."""
+        mattes = self.layers[number].work.mattes
+        if mattes is None:
+            return np.ones((self.clip.info.height, self.clip.info.width), np.float32)
+        return mattes[index]
+
+    def _bare(self, number: int, index: int) -> tuple[Image | None, F32]:
+        """Return a layer's colour and how much of it would show if it were alone."""
+        layer, name = self.layers[number], self.clip.info.names[index]
+        spec, place, alpha = layer.work.layer, layer.frames[index], self.matte(number, index)
+        if place is None:
+            return None, np.zeros_like(alpha)
+        image = read_image(place.place(name))
+        colour: Any = image[..., :3]
+        if image.shape[2] == 4:
+            alpha = alpha * (image[..., 3] / np.iinfo(image.dtype).max).astype(np.float32)
+        if spec.strength != 1:
+            alpha = alpha * np.float32(spec.strength)
+        if (fade := self._maps[number]) is not None:
+            alpha = alpha * fade[index]
+        for other, one in enumerate(self.layers):
+            if one.name in spec.holdout:
+                alpha = alpha * (1 - self.matte(other, index))
+        return colour, np.asarray(alpha, np.float32)
+
+    def _fade(self, layer: Painted) -> MatteClip | None:
+        place = layer.work.layer.strength_map
+        if place is None:
+            return None
+        return self._open.enter_context(open_matte(Path(place), self.clip.info))
+
+    def close(self) -> None:
+        """Close the maps that were opened."""
+        self._open.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def write_stack(
+    place: Path,
+    clip: Clip,
+    stack: Sequence[Painted],
+    settings: Settings,
+    recipe: str,
+    on_progress: Callable[[float], None],
+) -> None:
+    """Write the clip with all layers laid over it."""
+    with (
+        Stack(clip, stack, linear=settings.compose.light == "linear") as flat,
+        make_writer(place, clip.info, settings.output, recipe) as writer,
+    ):
+        for index in range(len(clip)):
+            writer.write(flat.frame(index))
+            on_progress((index + 1) / len(clip))
+
+
+def stack_mark(layers: Sequence[Painted], settings: Settings) -> str:
+    """Name everything that the finished frames depend on."""
+    parts = [
+        (
+            [None if frame is None else frame.folder.name for frame in layer.frames],
+            layer.work.mattes,
+            _laid(layer),
+        )
+        for layer in layers
+    ]
+    return fingerprint("output", 2, parts, what_matters(settings.output), settings.compose)
+
+
+def _laid(layer: Painted) -> Any:
+    spec = layer.work.layer
+    return (spec.name, spec.strength, spec.strength_map, spec.blend, spec.holdout, spec.exclusive)

@@ -1,0 +1,166 @@
+"""What a layer sees of a shot: all of it, or the subject in its window, freed of its background."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from stylize.compose.outline import place_windows
+from stylize.fingerprint import fingerprint
+from stylize.keyfiles import read_key, read_keys
+from stylize.mattes import foreground
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from propagate.arrays import F32, Image
+    from stylize.compose.outline import Outline
+    from stylize.mattes import MatteClip
+    from stylize.media import Clip
+    from stylize.project import Project
+
+__all__ = ["Subject", "View", "Whole"]
+
+SUBJECT_VERSION = 1
+"""Raise when the same frames and mattes are cut out or freed otherwise."""
+KEPT = 64 << 20
+"""Bytes of freed frames that are kept at hand: carrying reads a frame several times, forwards and back."""
+
+
+class Whole(Sequence["Image"]):
+    """A shot without a matte: its frames as they are."""
+
+    mattes: None = None
+
+    def __init__(self, clip: Clip) -> None:
+        self.clip, self.info = clip, clip.info
+
+    def __len__(self) -> int:
+        return len(self.clip)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.clip[index]
+
+    def keys(self, files: Mapping[int, Path]) -> dict[int, Image]:
+        """Read painted keys as they are carried."""
+        return read_keys(files, self.clip[0])
+
+    def key(self, path: Path, index: int) -> Image:
+        """Read the painted key of frame `index`."""
+        return read_key(path, self.clip[index])
+
+    def place(self, image: Image, index: int, *, onto: Image | None = None) -> Image:  # noqa: ARG002
+        """Return what was painted or carried as a picture of the whole frame."""
+        return image
+
+    def mark(self, indices: Iterable[int]) -> None:  # noqa: ARG002
+        """Return nothing: there is no matte that anything could depend on."""
+        return
+
+
+class Subject(Sequence["Image"]):
+    """A shot through a matte: frames and keys in a window that follows it, freed of the background.
+
+    Inside the matte a frame's colours are the subject's own, at its soft edge too, and beyond the edge they
+    run on: so neither flow nor patches nor a painter see where the background begins, and no colour of it
+    gets into the paint.
+    """
+
+    def __init__(self, clip: Clip, mattes: MatteClip, outline: Outline, first: int, project: Project) -> None:
+        """Look at the shot `clip` through `mattes`, one for each of its frames.
+
+        `outline` is of a longer range, in which the shot's first frame is number `first`.
+        """
+        self.clip, self.info, self.project = clip, clip.info, project
+        stop = first + len(clip)
+        size = (clip.info.width, clip.info.height)
+        self.windows = place_windows(outline.boxes[first:stop], size)
+        self._marks = outline.marks[first:stop]
+        self._whole = mattes
+        self.mattes = _Cut(self)
+        self._kept: OrderedDict[int, Image] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self.clip)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        at = range(len(self))[index]
+        kept = self._kept.get(at)  # two threads may free the same frame at once: the same picture twice
+        if kept is None:
+            kept = self._freed(self.clip[at], at)
+            self._kept[at] = kept
+            while len(self._kept) > max(KEPT // kept.nbytes, 2):
+                self._kept.popitem(last=False)
+        return kept.copy()
+
+    def cut(self, image: NDArray[Any], index: int) -> NDArray[Any]:
+        """Return the part of a picture of the whole frame that lies in the window of frame `index`."""
+        left, top = self.windows.corners[index]
+        wide, tall = self.windows.size
+        return np.ascontiguousarray(image[top : top + tall, left : left + wide])
+
+    def whole_matte(self, index: int) -> F32:
+        """Return the matte of frame `index`, of the whole frame."""
+        return self._whole[index]
+
+    def keys(self, files: Mapping[int, Path]) -> dict[int, Image]:
+        """Read painted keys as they are carried: cut to their windows, freed where painted by hand."""
+        whole = read_keys(files, self.clip[0])
+        return {index: self._key(whole[index], files[index], index) for index in files}
+
+    def key(self, path: Path, index: int) -> Image:
+        """Read the painted key of frame `index`, cut to its window."""
+        return self._key(read_key(path, self.clip[index]), path, index)
+
+    def place(self, image: Image, index: int, *, onto: Image | None = None) -> Image:
+        """Return what was painted or carried in its place in a whole frame; around it is `onto`, or black."""
+        shape = (self.info.height, self.info.width, image.shape[2])
+        whole = np.zeros(shape, image.dtype) if onto is None else onto.copy()
+        left, top = self.windows.corners[index]
+        whole[top : top + image.shape[0], left : left + image.shape[1]] = image
+        return whole
+
+    def mark(self, indices: Iterable[int]) -> str:
+        """Name what the mattes of these frames and their windows show; what is made of them depends on it."""
+        seen = [(self._marks[i], *map(int, self.windows.corners[i])) for i in indices]
+        return fingerprint("subject", SUBJECT_VERSION, self.windows.size, seen)
+
+    def _key(self, image: Image, path: Path, index: int) -> Image:
+        name = self.info.names[index]
+        machine = path == self.project.key_path(name) and self.project.key_recipe(name) is not None
+        part: Image = self.cut(image, index)
+        return part if machine or image.shape[2] != 3 else self._free(part, index)
+
+    def _freed(self, frame: Image, index: int) -> Image:
+        return self._free(self.cut(frame, index), index)
+
+    def _free(self, part: Image, index: int) -> Image:
+        matte = self.mattes[index]
+        return foreground(part, matte) if matte.any() else part
+
+
+class _Cut(Sequence["F32"]):
+    """The mattes of a subject, cut to its windows."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+
+    def __len__(self) -> int:
+        return len(self._subject)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return self._subject.cut(self._subject.whole_matte(index), index)
+
+
+View: TypeAlias = Whole | Subject
+"""A shot as a layer sees it."""
