@@ -143,6 +143,13 @@ SETTINGS = (
         "End with a pass of small patches.",
         "synthesis.extra_pass_3x3",
     ),
+    Flag(
+        "models",
+        "--allow-pickle",
+        bool,
+        "Also take weights that run code when loaded.",
+        "models.allow_pickle",
+    ),
     Flag("write", "--quality", str, "Of a video: draft, high or best.", "output.quality"),
     Flag("write", "--image-format", str, "Of a folder of images: png, tif or exr.", "output.image_format"),
     Flag("write", "--metadata/--no-metadata", bool, "Embed the recipe in the output.", "output.metadata"),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from propagate import PropagateOptions, SynthesisOptions
     from stylize.compose.options import ComposeOptions
     from stylize.media.options import ClipOptions, OutputOptions
+    from stylize.models.options import ModelOptions
     from stylize.render.overlap import AgreementOptions
     from stylize.render.patch import PatchOptions
 
@@ -49,6 +50,7 @@ SECTIONS: Final = {
     "synthesis": "propagate:SynthesisOptions",
     "compose": "stylize.compose.options:ComposeOptions",
     "output": "stylize.media.options:OutputOptions",
+    "models": "stylize.models.options:ModelOptions",
 }
 """Section of stylize.toml → the dataclass that holds its options, imported when settings are made."""
 
@@ -72,6 +74,7 @@ class Settings:
     synthesis: SynthesisOptions = field(default_factory=partial(_defaults, "synthesis"))
     compose: ComposeOptions = field(default_factory=partial(_defaults, "compose"))
     output: OutputOptions = field(default_factory=partial(_defaults, "output"))
+    models: ModelOptions = field(default_factory=partial(_defaults, "models"))
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Every option with its value, by section; None where a room decides by itself."""

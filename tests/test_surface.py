@@ -75,7 +75,9 @@ def test_public_names_stay(package):
         assert getattr(module, name) is not None
 
 
-@pytest.mark.parametrize("arguments", [[], ["run"], ["keys"], ["synth"], ["propagate"], ["doctor"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["models"], ["run"], ["keys"], ["synth"], ["propagate"], ["doctor"]]
+)
 def test_help_loads_nothing_heavy(arguments):
     heavy = ("numba", "torch", "cv2", "av", "numpy", "skimage", "scipy")
     program = f"""

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILIES", "Answer", "Ask", "Command", "all_commands", "command"]
 
-MODULES: Final = ("run", "keys", "carry", "project")
+MODULES: Final = ("run", "keys", "carry", "project", "models")
 """Files of this room, in the order in which ``stylize --help`` lists their commands."""
 
 FAMILIES: Final = {
     "keys": "The plan: which frames are painted, and why.",
+    "models": "Weights of learned painters: known ones, where they are, fetching them.",
 }
 """Commands of two words: the first word and what it is about."""
 
@@ -76,12 +77,12 @@ def command(
     flags
         Groups of `stylize.flags`, and flags that only this command has.
     needs
-        Names of flags that must be given; those without dashes always must.
+        Names of flags that must be given; those without dashes must too, unless their metavar is in brackets.
     text
         The help, in place of the function's docstring.
     """
     own = tuple(one for each in flags for one in ([each] if isinstance(each, Flag) else flags_of(each)))
-    must = frozenset(needs.split()) | {flag.name for flag in own if flag.positional}
+    must = frozenset(needs.split()) | {f.name for f in own if f.positional and f.metavar[:1] != "["}
 
     def wrap(function: Callable[[Ask], Answer]) -> Callable[[Ask], Answer]:
         _COMMANDS[words] = Command(words, own, must, text or function.__doc__ or "", function)
