@@ -6,18 +6,30 @@ Hand edits win: `merge` replaces only what the machine chose earlier.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keyframes.words import KINDS, Key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from keyframes.options import SelectOptions
     from keyframes.plan import ClipFacts, Plan
     from keyframes.words import Shot
 
-__all__ = ["add", "ban", "lock", "merge", "move", "new_plan", "remove", "unban", "unlock"]
+__all__ = [
+    "add",
+    "ban",
+    "choose_take",
+    "lock",
+    "merge",
+    "move",
+    "new_plan",
+    "remove",
+    "set_options",
+    "unban",
+    "unlock",
+]
 
 
 def new_plan(
@@ -34,7 +46,8 @@ def merge(plan: Plan, keys: Iterable[Key], options: SelectOptions | None = None)
     """Take a new automatic choice into a plan.
 
     Keys of kind "user", "locked" and "override" stay, with reason and coverage brought up to date if `keys`
-    names their frames too; "auto" keys are replaced; notes stay with their frames; banned frames stay out.
+    names their frames too; "auto" keys are replaced; notes, settings and takes stay with their frames; banned
+    frames stay out.
 
     Parameters
     ----------
@@ -51,7 +64,7 @@ def merge(plan: Plan, keys: Iterable[Key], options: SelectOptions | None = None)
         if now is not None:
             new = now.kind if now.kind in KINDS else "auto"
             kind = key.kind if key.kind != "auto" else new
-            kept[key.frame] = replace(now, kind=kind, note=key.note)
+            kept[key.frame] = replace(now, kind=kind, note=key.note, settings=key.settings, take=key.take)
         elif key.kind != "auto":
             kept[key.frame] = key
     for frame, key in found.items():
@@ -116,8 +129,50 @@ def move(plan: Plan, frame: int, to: int) -> Plan:
         raise ValueError(f"frame {to} is banned; unban it first")
     if plan.key_at(to) is not None:
         raise ValueError(f"frame {to} is a key already; choose another place for {frame}")
-    moved = replace(key, frame=to, kind="user", reason=f"moved by hand from {frame}", coverage=0.0)
+    reason = f"moved by hand from {frame}"
+    moved = replace(key, frame=to, kind="user", reason=reason, coverage=0.0, take=0)
     return _with_keys(plan, [*(k for k in plan.keys if k.frame != frame), moved])
+
+
+def set_options(plan: Plan, frame: int, settings: Mapping[str, Any]) -> Plan:
+    """Give a key the settings that it is painted with, in place of those it had; it is by hand from then on.
+
+    Parameters
+    ----------
+    settings
+        By full name, such as ``{"synthesis.seed": 3}``; empty: those of the run. Names are checked where the
+        key is painted.
+
+    Raises
+    ------
+    ValueError
+        If the frame is no key, or a locked one.
+    """
+    key = _unlocked(plan, frame)
+    kind = "user" if key.kind == "auto" else key.kind
+    changed = replace(key, settings=dict(sorted(settings.items())), kind=kind, take=0)
+    return _with_keys(plan, [changed if k.frame == frame else k for k in plan.keys])
+
+
+def choose_take(plan: Plan, frame: int, take: int, *, kind: str = "user") -> Plan:
+    """Let one of a key's earlier paintings stand; with 0, the one that its settings ask for.
+
+    Parameters
+    ----------
+    take
+        Its number.
+    kind
+        What the key is from then on: "user", or "override" for a painting by hand.
+
+    Raises
+    ------
+    ValueError
+        If the frame is no key, or a locked one, or `take` is negative.
+    """
+    if take < 0:
+        raise ValueError(f"take is {take}; it is the number of a take, or 0 for none")
+    changed = replace(_unlocked(plan, frame), take=take, kind=kind)
+    return _with_keys(plan, [changed if k.frame == frame else k for k in plan.keys])
 
 
 def lock(plan: Plan, frame: int) -> Plan:

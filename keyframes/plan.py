@@ -26,6 +26,7 @@ _TOP = {"version": int, "revision": int, "banned": list, "chosen": list}
 _CLIP = {"name": str, "fingerprint": str, "width": int, "height": int, "frames": int}
 _SHOT = {"start": int, "stop": int, "begins": str}
 _KEY = {"frame": int, "kind": str, "coverage": float, "reason": str, "note": str}
+_KEY_MORE = {"settings": dict, "take": int}
 _OPTIONS: dict[str, type] = {
     option.name: float if "float" in str(option.type) else int for option in fields(SelectOptions)
 }
@@ -181,8 +182,13 @@ class _Reader:
     ) -> tuple[Key, ...]:
         keys: dict[int, Key] = {}
         for i, row in enumerate(rows):
-            values = self._check(row, "key", i, _KEY, ("frame",))
+            values = self._check(row, "key", i, {**_KEY, **_KEY_MORE}, ("frame",))
+            values["settings"] = self._own_settings(values.get("settings", {}), i)
             key = Key(**{"kind": "user", **values})
+            if key.take < 0:
+                raise self._fault(
+                    "key", i, "take", f"is {key.take}; it is the number of a take, or 0 for none"
+                )
             if not 0 <= key.frame < count:
                 raise self._fault("key", i, "frame", f"is {key.frame}; choose 0 to {count - 1}")
             if key.frame in keys:
@@ -200,6 +206,23 @@ class _Reader:
             by_hand = key.kind == "auto" and key.frame not in chosen
             keys[key.frame] = replace(key, kind="user") if by_hand else key
         return tuple(keys[frame] for frame in sorted(keys))
+
+    def _own_settings(self, tree: dict[str, Any], index: int, prefix: str = "") -> dict[str, Any]:
+        """Return a key's settings by full name, however nested; only whoever paints knows the names."""
+        found: dict[str, Any] = {}
+        for name, value in tree.items():
+            if isinstance(value, dict):
+                found |= self._own_settings(value, index, f"{prefix}{name}.")
+            elif "." not in prefix + name:
+                raise self._fault(
+                    "key",
+                    index,
+                    "settings",
+                    f"holds {name}; write it with its section, such as synthesis.seed",
+                )
+            else:
+                found[prefix + name] = value
+        return dict(sorted(found.items()))
 
     def _frames(self, values: list[Any], name: str, count: int) -> tuple[int, ...]:
         for value in values:

@@ -95,7 +95,8 @@ def _shot_row(shot: Shot) -> dict[str, Any]:
 
 def _key_row(key: Key) -> dict[str, Any]:
     row = {"frame": key.frame, "kind": key.kind, "coverage": round(key.coverage, 4), "reason": key.reason}
-    return {**row, "note": key.note} if key.note else row
+    more = {"note": key.note, "settings": dict(key.settings), "take": key.take}
+    return {**row, **{name: value for name, value in more.items() if value}}
 
 
 def _split(text: str) -> list[_Block]:
@@ -103,7 +104,8 @@ def _split(text: str) -> list[_Block]:
     blocks = [_Block("", "", "", "")]
     for line in text.splitlines(keepends=True):
         block = blocks[-1]
-        if line.lstrip().startswith("[") and _complete(block.body):
+        inner = line.replace(" ", "").startswith("[key.")  # a key's own table, such as [key.settings]
+        if line.lstrip().startswith("[") and not inner and _complete(block.body):
             kept, above = _tail(block.body, lambda words: words.startswith("#"))
             block.body = kept
             blocks.append(_Block(line.split("]")[0].strip("[ \t"), above, line, ""))
@@ -193,6 +195,24 @@ def _update(block: _Block, values: dict[str, Any]) -> None:
     ]:
         table.remove(field)
     for field, value in values.items():
-        if field not in table or table[field] != value:
-            table[field] = value
+        if field in table and (table[field] == value or _flat(table[field]) == value):
+            continue
+        table[field] = _inline(value) if isinstance(value, dict) else value
     block.body = tomlkit.dumps(document)
+
+
+def _inline(values: dict[str, Any]) -> Any:
+    """Spell a table in one line, so that it stays with its key."""
+    table = tomlkit.inline_table()
+    table.update(values)
+    return table
+
+
+def _flat(tree: Any, prefix: str = "") -> Any:
+    """Return a table's values by full name, as a key's settings are held."""
+    if not isinstance(tree, dict):
+        return None
+    found: dict[str, Any] = {}
+    for name, value in tree.items():
+        found |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return found

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["KINDS", "Key", "Shot"]
 
@@ -35,6 +39,10 @@ class Key:
         (may not be changed but by unlocking it) or "override" (painted by a person).
     note
         A person's remark; the machine only carries it along.
+    settings
+        What this key is painted with in place of the run's settings, by full name: ``{"synthesis.seed": 3}``.
+    take
+        Number of the painting that stands, of those made so far; 0 for the one that the settings ask for.
     """
 
     frame: int
@@ -42,3 +50,5 @@ class Key:
     coverage: float = 0.0
     kind: str = "auto"
     note: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    take: int = 0

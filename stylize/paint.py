@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stylize.errors import MediaError, ModelError, UsageError
 from stylize.fingerprint import file_hash, fingerprint
@@ -12,6 +12,7 @@ from stylize.media import read_image
 from stylize.render import make_renderer, renderer_names
 from stylize.render.consistency import paint_shot
 from stylize.render.overlap import AgreementOptions
+from stylize.takes import chosen_take, fitting_take, stand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -71,6 +72,7 @@ def key_states(
     seed: int,
     agreement: AgreementOptions,
     locked: Collection[int] = (),
+    takes: Mapping[int, int] | None = None,
 ) -> dict[int, tuple[str, Path]]:
     """Return for each key of a shot whether it is ``given`` by hand, ``cached`` or ``to do``, and its file.
 
@@ -78,23 +80,28 @@ def key_states(
     finished keys that it followed, its parents. So a key that is changed by hand has exactly those painted
     again that followed it, and those that followed these; all others stay. Three things stop it: a key that
     is locked or painted by hand is never painted again for another's sake, a key that was added or removed
-    changes only itself, and with agreement off nobody follows anybody.
+    changes only itself, and with agreement off nobody follows anybody. A key for which `takes` names one of
+    its earlier paintings is given; an earlier painting from the very same inputs is taken again.
     """
     states: dict[int, tuple[str, Path]] = {}
     for key in keys:
         name = view.info.names[key]
         hand = project.hand_painted(name)
-        recipe = project.key_recipe(name) if hand is None else None
-        edited = recipe is not None and bool(recipe.get("region"))
-        fresh = recipe is not None and recipe.get("fingerprint") == _mark(
-            project, view, key, renderer, seed, agreement
-        )
-        state = "given" if hand is not None or edited else "cached" if fresh else "to do"
-        states[key] = (state, hand or project.key_path(name))
+        if hand is not None:
+            states[key] = ("given", hand)
+        elif number := (takes or {}).get(key, 0):
+            states[key] = ("given", chosen_take(project, name, number).path)
+        elif (project.key_recipe(name) or {}).get("region"):
+            states[key] = ("given", project.key_path(name))
+        else:
+            mark = _mark(project, view, key, renderer, seed, agreement)
+            _, path = _painting(project, name, mark)
+            states[key] = ("cached", path) if path is not None else ("to do", project.key_path(name))
+    marks = {key: _mark(project, view, key, renderer, seed, agreement) for key in keys}
     pending = [key for key in keys if states[key][0] == "cached" and key not in locked]
-    while stale := [key for key in pending if _parent_changed(project, view, key, states)]:
+    while stale := [key for key in pending if _parent_changed(project, view, key, marks[key], states)]:
         for key in stale:
-            states[key] = ("to do", states[key][1])
+            states[key] = ("to do", project.key_path(view.info.names[key]))
             pending.remove(key)
     return states
 
@@ -109,14 +116,19 @@ def paint_keys(  # noqa: PLR0913  everything that a painting depends on, and who
     last: int | None = None,
     agreement: AgreementOptions = _USUAL,
     locked: Collection[int] = (),
+    takes: Mapping[int, int] | None = None,
 ) -> dict[int, Path]:
     """Paint the keys of one shot, earlier ones guiding later ones, and return their files.
 
     Frames count from the start of the shot. What the artist painted is taken as it is; what the
     machine painted before from the same inputs is taken again. With `last`, painting stops after that key.
     """
-    states = key_states(project, view, keys, renderer, seed, agreement, locked)
+    states = key_states(project, view, keys, renderer, seed, agreement, locked, takes)
     there = {key: path for key, (state, path) in states.items() if state != "to do"}
+    for key, path in there.items():
+        if path.parent.parent == project.root / "takes":
+            name = view.info.names[key]
+            there[key] = stand(project, name, chosen_take(project, name, int(path.stem)))
     if len(there) < len(keys) and last not in there:
         names = view.info.names
         finished = {key: view.key(path, key)[..., :3] for key, path in there.items()}
@@ -154,9 +166,23 @@ def painter_at(project: Project, renderer: Renderer, view: View, key: int) -> Re
     return painter
 
 
-def _parent_changed(project: Project, view: View, key: int, states: Mapping[int, tuple[str, Path]]) -> bool:
+def _painting(project: Project, name: str, mark: str) -> tuple[dict[str, Any], Path | None]:
+    """Return recipe and file of a painting made from the inputs of fingerprint `mark`, if there is any.
+
+    The one that stands comes first, then the latest take.
+    """
+    recipe = project.key_recipe(name)
+    if recipe is not None and recipe.get("fingerprint") == mark:
+        return recipe, project.key_path(name)
+    take = fitting_take(project, name, mark)
+    return ({}, None) if take is None else (take.recipe, take.path)
+
+
+def _parent_changed(
+    project: Project, view: View, key: int, mark: str, states: Mapping[int, tuple[str, Path]]
+) -> bool:
     """Whether a key that `key` followed is another now, or will be; one that is no key any more is not."""
-    parents = (project.key_recipe(view.info.names[key]) or {}).get("parents", {})
+    parents = _painting(project, view.info.names[key], mark)[0].get("parents", {})
     for other, (state, path) in states.items():
         before = parents.get(view.info.names[other])
         if before is not None and (state == "to do" or file_hash(path) != before):
@@ -169,8 +195,8 @@ def _recorded(project: Project, view: View, marks: Mapping[int, str]) -> dict[in
     by_name = {view.info.names[key]: key for key in marks}
     found = {}
     for key, mark in marks.items():
-        recipe = project.key_recipe(view.info.names[key]) or {}
-        if recipe.get("fingerprint") == mark:
+        recipe, path = _painting(project, view.info.names[key], mark)
+        if path is not None:
             found[key] = [by_name[name] for name in recipe.get("parents", ()) if name in by_name]
     return found
 

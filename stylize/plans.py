@@ -11,6 +11,7 @@ import numpy as np
 from stylize.atomic import write_text
 from stylize.errors import UsageError
 from stylize.fingerprint import step
+from stylize.own_settings import check_own
 from stylize.progress import portion
 from stylize.shots import find_shots, small_frames
 
@@ -166,6 +167,7 @@ def read_plan(project: Project, info: ClipInfo) -> Plan | None:
     try:
         plan = parse_plan(project.plan_path.read_text(encoding="utf-8"))
         plan.check_clip(facts_of(info))
+        check_own(plan, project.plan_path)
     except (ValueError, OSError) as error:
         raise UsageError(f"{project.plan_path}: {error}") from error
     return plan

@@ -9,6 +9,7 @@ from stylize.job import look, open_work
 from stylize.keyfiles import check_keys, find_keys
 from stylize.layers import layers_of
 from stylize.output import check_place
+from stylize.own_settings import painters_of
 from stylize.paint import key_states
 from stylize.plans import Analyses, cut_to, known_shots, read_plan
 from stylize.progress import Step, Watch
@@ -92,6 +93,7 @@ def _painting(
         Step("analysis", _state(looked == len(shots)), f"{looked} of {len(shots)} shots"),
         Step("keys", _state(looked == len(shots)), f"{len(keys)} in {work.project.plan_path}"),
     ]
+    renderer = painters_of(renderer, plan.keys, str(work.job.renderer), work.job.styles, settings)
     files: dict[int, Path] = {}
     for piece in pieces:
         mine = [frame for frame in keys if piece.start <= frame < piece.stop]
@@ -105,6 +107,7 @@ def _painting(
             settings.synthesis.seed,
             settings.agreement,
             locked,
+            {key.frame - piece.start: key.take for key in plan.keys},
         )
         for index, (state, path) in states.items():
             name = view.info.names[index]

@@ -5,6 +5,7 @@
         stylize.toml      settings for this clip             the artist may edit
         keyframes.toml    the plan: which frames are keys     the artist may edit
         keys/NAME.png     painted keys, with NAME.json: how   the artist may paint over
+        takes/NAME/       every painting of a key there was   kept for good, see `stylize.takes`
         overrides/NAME.*  painted by hand: inputs, read only
         layers/HASH/      finished frames of one shot, with frames.jsonl: their quality
         cache/            results of steps, by fingerprint; may be deleted at any time
@@ -29,6 +30,7 @@ from stylize.fingerprint import file_hash, fingerprint
 from stylize.lock import locked
 from stylize.media import write_image
 from stylize.media.place import placed
+from stylize.takes import keep_take
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -194,7 +196,7 @@ class Project:
         """Put a painting of the frame called `name` in keys/, with its recipe beside it.
 
         The recipe is written first and names both the old and the new file, so that a run killed in
-        between is not mistaken for an artist who painted over the key.
+        between is not mistaken for an artist who painted over the key. A copy is kept as a take.
         """
         path = self.key_path(name)
         before = file_hash(path) if path.exists() else None
@@ -202,7 +204,8 @@ class Project:
             path.parent.mkdir(parents=True, exist_ok=True)
         with placed(path) as partial:
             write_image(partial, image)
-            note = {**recipe, "file": file_hash(partial), "before": before}
+            take = keep_take(self, name, partial, recipe)
+            note = {**recipe, "take": take.number, "file": file_hash(partial), "before": before}
             write_text(path.with_suffix(".json"), json.dumps(note, indent=2, ensure_ascii=False) + "\n")
         return path
 

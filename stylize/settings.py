@@ -14,13 +14,13 @@ import tomllib
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_type_hints
 
 from stylize.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from keyframes import AnalysisOptions, SelectOptions, ShotOptions
     from propagate import PropagateOptions, SynthesisOptions
@@ -137,6 +137,11 @@ def load_settings(
     for name, value in _read_environment(os.environ if environment is None else environment):
         given[name] = (value, f"environment STYLIZE_{name.replace('.', '_').upper()}")
     given.update({n: (v, "command line") for n, v in (flags or {}).items() if v is not None})
+    return _assembled(given)
+
+
+def _assembled(given: Mapping[str, tuple[Any, str]]) -> Settings:
+    """Make settings of values by full name, each with the place where it stands."""
     trees: dict[str, dict[str, tuple[Any, str]]] = {name: {} for name in SECTIONS}
     for name, entry in given.items():
         section, _, option = name.partition(".")
@@ -147,10 +152,12 @@ def load_settings(
     return Settings(**{name: _build(section_class(name), tree, name) for name, tree in trees.items()})
 
 
-def changed(settings: Settings, values: Mapping[str, Any]) -> Settings:
-    """Return settings with other `values`, by full name."""
-    own = {f"{name}.{o}": v for name in SECTIONS for o, v in _leaves(getattr(settings, name))}
-    return load_settings(flags={**own, **values}, environment={}, user_file=Path(os.devnull))
+def changed(settings: Settings, values: Mapping[str, Any], where: str = "command line") -> Settings:
+    """Return settings with other `values`, by full name; `where` they stand is said if one is wrong."""
+    own = {f"{name}.{o}": (v, where) for name in SECTIONS for o, v in _leaves(getattr(settings, name))}
+    given = {name: entry for name, entry in own.items() if entry[0] is not None}
+    given |= {name: (value, where) for name, value in values.items() if value is not None}
+    return _assembled(given)
 
 
 def describe() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from stylize.job import look
 from stylize.keyfiles import check_keys, find_keys
 from stylize.layers import carry_layers, layers_of
 from stylize.output import is_ours, remember_output
+from stylize.own_settings import painters_of
 from stylize.paint import choose_renderer, paint_keys
 from stylize.plans import choose_keys, cut_to, known_shots
 from stylize.progress import portion
@@ -108,6 +109,9 @@ def paint_stage(work: Work, renderer: Renderer, watch: Watch, only: int | None =
             group if only - shot.start in group else {}
             for shot, group in zip(choice.shots, groups, strict=True)
         ]
+    renderer = painters_of(
+        renderer, list(keys.values()), str(work.job.renderer), work.job.styles, work.settings
+    )
     files: list[dict[int, Path]] = []
     with watch.stage("paint") as share:
         total, done = sum(map(len, groups)), 0
@@ -126,6 +130,7 @@ def paint_stage(work: Work, renderer: Renderer, watch: Watch, only: int | None =
                     last,
                     options.agreement,
                     locked,
+                    {i: keys[shot.start + i].take for i in group},
                 )
             )
             done += len(group)

@@ -9,7 +9,7 @@ from stylize.errors import ModelError
 from stylize.models.families import family_of, kind_of, read_config
 from stylize.models.fetch import read_lock
 from stylize.models.hub import matches
-from stylize.models.weights import PICKLE_REFUSED, PICKLED, is_pickle, read_header, weight_files
+from stylize.models.weights import PICKLE_REFUSED, is_pickle, read_header, weight_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["PICKLED", "PICKLE_REFUSED", "Tensors", "check_weights", "is_pickle", "read_header", "weight_files"]
+__all__ = [
+    "PICKLED",
+    "PICKLE_REFUSED",
+    "Tensors",
+    "check_weights",
+    "is_pickle",
+    "read_header",
+    "weight_files",
+]
 
 PICKLED = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
 """Endings of files in Python's pickle format, which run code when they are loaded."""

@@ -6,7 +6,19 @@ import re
 
 import pytest
 
-from keyframes.edits import add, ban, lock, merge, move, new_plan, remove, unban, unlock
+from keyframes.edits import (
+    add,
+    ban,
+    choose_take,
+    lock,
+    merge,
+    move,
+    new_plan,
+    remove,
+    set_options,
+    unban,
+    unlock,
+)
 from keyframes.options import SelectOptions
 from keyframes.plan import ClipFacts, parse_plan
 from keyframes.plan_text import format_plan
@@ -175,3 +187,70 @@ def test_another_clips_plan_is_refused(plan):
     plan.check_clip(CLIP)
     with pytest.raises(ValueError, match="another clip"):
         plan.check_clip(ClipFacts("c.mp4", "sha256:def", 1280, 720, 100))
+
+
+OWN = {"patch.style_strength": 0.4, "synthesis.seed": 3}
+
+
+def test_a_keys_own_settings_and_take_stay_with_it(plan, text):
+    edited = text.replace("[[key]]\nframe = 50", "# the turn\n[[key]]\nframe = 50")
+    own = set_options(parse_plan(edited), 50, OWN)
+    out = format_plan(own, edited)
+    assert 'settings = {"patch.style_strength" = 0.4, "synthesis.seed" = 3}' in out
+    assert "# the turn\n[[key]]\nframe = 50" in out
+    assert parse_plan(out).key_at(50).settings == OWN
+    assert own.key_at(50).kind == "user"
+    stood = choose_take(own, 50, 2)
+    kept = merge(stood, [Key(12, "now"), Key(70)]).key_at(50)
+    assert (kept.settings, kept.take) == (OWN, 2)
+    assert parse_plan(format_plan(stood, out)).key_at(50) == stood.key_at(50)
+    assert set_options(stood, 50, {}).key_at(50).take == 0
+    assert move(stood, 50, 51).key_at(51).settings == OWN
+    assert "settings" not in format_plan(set_options(own, 50, {}), out)
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "settings = {synthesis.seed = 3, patch = {style_strength = 0.4}}\n",
+        'settings."synthesis.seed" = 3  # mine\nsettings.patch.style_strength = 0.4\n',
+        "[key.settings]  # mine\nsynthesis.seed = 3\npatch.style_strength = 0.4\n",
+        "[key.settings.synthesis]\nseed = 3\n[key.settings.patch]\nstyle_strength = 0.4\n",
+    ],
+)
+def test_own_settings_may_be_nested_and_stay_as_they_are_written(text, spelled):
+    at = text.index("[[key]]\nframe = 80")
+    edited = text[:at].rstrip("\n") + "\n" + spelled + "\n" + text[at:]
+    plan = parse_plan(edited)
+    assert plan.key_at(50).settings == OWN
+    assert plan.key_at(80).settings == {}
+    out = format_plan(lock(plan, 80), edited)
+    assert spelled in out
+    assert parse_plan(out).key_at(50).settings == OWN
+    changed = format_plan(set_options(parse_plan(out), 50, {"synthesis.seed": 4}), out)
+    assert parse_plan(changed).key_at(50).settings == {"synthesis.seed": 4}
+    assert parse_plan(changed).key_at(80).kind == "locked"
+
+
+@pytest.mark.parametrize(
+    ("spelled", "words"),
+    [
+        ("settings = 3", "key.settings is 3; expected a table"),
+        ("settings = {seed = 3}", "holds seed; write it with its section"),
+        ("take = -1", "key.take is -1"),
+        ("take = 1.5", "expected a whole number"),
+        ("setings = {}", "did you mean settings"),
+    ],
+)
+def test_bad_settings_are_named(text, spelled, words):
+    with pytest.raises(ValueError, match=words):
+        parse_plan(text.replace("frame = 50", f"frame = 50\n{spelled}"))
+
+
+def test_a_locked_key_keeps_settings_and_take(plan):
+    locked = lock(plan, 50)
+    for change in (lambda: set_options(locked, 50, OWN), lambda: choose_take(locked, 50, 1)):
+        with pytest.raises(ValueError, match="frame 50 is locked"):
+            change()
+    with pytest.raises(ValueError, match="take is -2"):
+        choose_take(plan, 50, -2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -282,6 +283,7 @@ def test_painting_only_one_key(world):
     assert len(fakes.PAINTED) == len(frames)
     late = frames[-1]
     (world.root / "frames.stylize" / "keys" / f"{late:04d}.png").unlink()
+    shutil.rmtree(world.root / "frames.stylize" / "takes" / f"{late:04d}")
     assert [n["frame"] for n in paint_job(Job(world.frames, (world.style,), renderer="fake"), only=late)]
     assert len(fakes.PAINTED) == len(frames) + 1
     free = next(frame for frame in range(10) if frame not in frames)
