@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from propagate.arrays import Image
     from stylize.media.cache import FrameCache
 
-__all__ = ["Listing", "SequenceSource", "list_sequence"]
+__all__ = ["Listing", "SequenceSource", "list_sequence", "numbered_images"]
 
 RATE = Fraction(24)
 """Frames per second of a sequence, which does not say."""
@@ -150,7 +150,18 @@ def list_sequence(folder: Path, *, missing: str = "error") -> Listing:
     return Listing(info, tuple(files))
 
 
-def _series(folder: Path) -> tuple[dict[int, Path], int]:
+def numbered_images(folder: Path, like: Path | None = None) -> dict[int, Path]:
+    """Return the files of the one numbered series of a folder, or of the one that `like` belongs to.
+
+    Raises
+    ------
+    MediaError
+        If there is none, more than one (without `like`), or two images of one number.
+    """
+    return _series(folder, like)[0]
+
+
+def _series(folder: Path, like: Path | None = None) -> tuple[dict[int, Path], int]:
     """Return the one numbered series of a folder, and how many images have no number."""
     series: dict[tuple[str, str, str], dict[int, Path]] = defaultdict(dict)
     others = 0
@@ -174,6 +185,8 @@ def _series(folder: Path) -> tuple[dict[int, Path], int]:
         raise MediaError(
             f"{folder} holds {what}; a clip is a video file or a folder of numbered images ({kinds})"
         )
+    if like is not None:
+        return next((group for group in series.values() if like in group.values()), {}), others
     if len(series) > 1:
         examples = ", ".join(group[min(group)].name for group in list(series.values())[:3])
         raise MediaError(

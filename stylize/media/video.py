@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stylize.errors import MediaError
 from stylize.media.convert import Converter
@@ -26,19 +26,33 @@ _CURSORS = 2  # one for a reader going forwards and one for a reader going backw
 _REACH = 12  # frames that are decoded on the way rather than sought over
 
 
+class FrameConverter(Protocol):
+    """From a decoded frame to an array, upright; `Converter` makes RGB."""
+
+    def whole(self, frame: av.VideoFrame) -> Image: ...
+
+    def small(self, frame: av.VideoFrame, width: int, height: int) -> Image: ...
+
+
 class VideoSource:
     """Frames of one video file by index, with decoders that stay open and a cache.
 
     Asked for a frame that no decoder is about to reach, it enters at the last entry before, decodes up to the
     frame, and keeps as many of the last ones as half the cache holds: a reader going backwards pays one pass
-    over each chunk.
+    over each chunk. `convert` makes of a decoded frame what is kept, `decoder` names another than the file's.
     """
 
-    def __init__(self, index: VideoIndex, cache: FrameCache) -> None:
-        self.index, self.cache = index, cache
+    def __init__(
+        self,
+        index: VideoIndex,
+        cache: FrameCache,
+        convert: FrameConverter | None = None,
+        decoder: str | None = None,
+    ) -> None:
+        self.index, self.cache, self.decoder = index, cache, decoder
         self.info = index.info
         self._cursors: list[_Cursor] = []
-        self._convert = Converter(index.info)
+        self._convert = convert or Converter(index.info)
         bytes_per_frame = self.info.width * self.info.height * (6 if self.info.bit_depth > 8 else 3)
         self._keep = max(1, cache.limit // 2 // bytes_per_frame)
 
@@ -92,7 +106,7 @@ class VideoSource:
 
     def _last_before(self, index: int) -> av.VideoFrame:
         for entry in reversed(self.index.entries[: bisect_right(self.index.entries, index)]):
-            cursor = _Cursor(self.index)
+            cursor = _Cursor(self.index, self.decoder)
             cursor.enter(entry)
             frames = deque((frame for _, frame in cursor.until(index)), maxlen=1)
             cursor.close()
@@ -111,7 +125,9 @@ class VideoSource:
             cursor = max(ready, key=lambda c: c.position)
             self._cursors.remove(cursor)
         else:
-            cursor = self._cursors.pop(0) if len(self._cursors) >= _CURSORS else _Cursor(self.index)
+            cursor = (
+                self._cursors.pop(0) if len(self._cursors) >= _CURSORS else _Cursor(self.index, self.decoder)
+            )
             cursor.enter(entry)
         self._cursors.append(cursor)
         return cursor
@@ -120,8 +136,8 @@ class VideoSource:
 class _Cursor:
     """One decoder: `position` is the next frame that it has not passed."""
 
-    def __init__(self, index: VideoIndex) -> None:
-        self.index = index
+    def __init__(self, index: VideoIndex, decoder: str | None) -> None:
+        self.index, self._decoder = index, decoder
         self.place = {pts: i for i, pts in enumerate(index.info.pts)}
         self.position = 0
         self._container: av.container.InputContainer | None = None
@@ -169,17 +185,18 @@ class _Cursor:
 
         count, forgiving = 0, self.index.forgiving
         packets = container.demux(stream)
+        other: Any = av.CodecContext.create(self._decoder, "r") if self._decoder else None
         while True:
             try:
                 packet = next(packets, None)
-                frames = packet.decode() if packet is not None else []
+                if packet is None:
+                    return
+                frames = other.decode(packet) if other is not None else packet.decode()
             except av.error.EOFError:
                 return
             except av.error.FFmpegError:
                 if forgiving:
                     continue
-                return
-            if packet is None:
                 return
             for frame in frames:
                 if self.index.counted:
