@@ -97,7 +97,7 @@ def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
         check_place(place, clip, overwrite)
         files = find_keys(Path(keys), clip.info)
         check_keys(files, clip.info)
-        mattes = stack.enter_context(open_matte(Path(matte), clip.info)) if matte else None
+        mattes = stack.enter_context(open_matte(matte, clip.info, settings.matte, clip)) if matte else None
         with watch.stage("shots") as share:
             shots = find_shots(clip, settings.shots, share)
         groups = by_shot(shots, files, clip)

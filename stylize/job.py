@@ -12,7 +12,7 @@ from stylize.compose.seen import Seen
 from stylize.compose.spec import LayerSpec, read_layers
 from stylize.compose.views import Whole
 from stylize.errors import MediaError, UsageError
-from stylize.mattes import open_matte
+from stylize.mattes import absolute_spec, open_matte
 from stylize.media import open_clip
 from stylize.output import default_place
 from stylize.project import SETTINGS_FILE, Project, project_place
@@ -56,7 +56,7 @@ class Job:
     keys
         A folder of keys painted by hand, named by frame; then nothing is rendered.
     matte
-        Where the paint goes.
+        Where the paint goes, see `stylize.mattes.open_matte`.
     start, end
         The range to work on.
     """
@@ -67,7 +67,7 @@ class Job:
     project: Path | None = None
     renderer: str | None = None
     keys: Path | None = None
-    matte: Path | None = None
+    matte: str | Path | None = None
     start: str | int | None = None
     end: str | int | None = None
 
@@ -221,7 +221,7 @@ def _layer_job(job: Job, spec: LayerSpec, root: Path) -> Job:
         job,
         styles=spec.styles,
         keys=spec.keys,
-        matte=None if spec.matte is None else Path(spec.matte),
+        matte=spec.matte,
         renderer=spec.renderer or job.renderer or "auto",
         project=root,
     )
@@ -236,7 +236,7 @@ def _painter(job: Job, project: Project) -> str | None:
 def _with_matte(work: Work, stack: ExitStack) -> Work:
     if not work.job.matte:
         return work
-    mattes = stack.enter_context(open_matte(work.job.matte, work.clip.info))
+    mattes = stack.enter_context(open_matte(work.job.matte, work.clip.info, work.settings.matte, work.clip))
     return replace(work, mattes=mattes)
 
 
@@ -257,7 +257,7 @@ def _with_memory(job: Job, before: dict[str, Any]) -> Job:
         job,
         styles=tuple(Path(path) for path in before.get("styles", ())),
         keys=Path(before["keys"]) if before.get("keys") else None,
-        matte=job.matte or (Path(before["matte"]) if before.get("matte") else None),
+        matte=job.matte or before.get("matte"),
         renderer=job.renderer or before.get("renderer") or "auto",
     )
 
@@ -269,4 +269,5 @@ def memory_of(job: Job) -> dict[str, Any]:
         return str(path.absolute()) if path else None
 
     styles = [str(path.absolute()) for path in job.styles]
-    return {"styles": styles, "keys": place(job.keys), "matte": place(job.matte), "renderer": job.renderer}
+    matte = absolute_spec(job.matte) if job.matte else None
+    return {"styles": styles, "keys": place(job.keys), "matte": matte, "renderer": job.renderer}

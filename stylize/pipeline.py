@@ -91,7 +91,7 @@ def stylize_clip(  # noqa: PLR0913  the front door takes all its choices by name
     keys
         A folder of keys painted by hand, named by frame: nothing is rendered, these are carried.
     matte
-        A video or a folder of images by frame: white is styled, elsewhere the clip shows.
+        Where the paint goes; elsewhere the clip shows. See `stylize.mattes.open_matte`.
     start, end
         Half-open range to work on: frames ``10``, seconds ``"2.5s"`` or timecode.
     settings
@@ -114,7 +114,7 @@ def stylize_clip(  # noqa: PLR0913  the front door takes all its choices by name
         project=_path(project),
         renderer=renderer,
         keys=_path(keys),
-        matte=_path(matte),
+        matte=matte,
         start=start,
         end=end,
     )

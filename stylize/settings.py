@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from keyframes import AnalysisOptions, SelectOptions, ShotOptions
     from propagate import PropagateOptions, SynthesisOptions
     from stylize.compose.options import ComposeOptions
+    from stylize.mattes.options import MatteOptions
     from stylize.media.options import ClipOptions, OutputOptions
     from stylize.models.options import ModelOptions
     from stylize.render.overlap import AgreementOptions
@@ -49,6 +50,7 @@ SECTIONS: Final = {
     "propagate": "propagate:PropagateOptions",
     "synthesis": "propagate:SynthesisOptions",
     "compose": "stylize.compose.options:ComposeOptions",
+    "matte": "stylize.mattes.options:MatteOptions",
     "output": "stylize.media.options:OutputOptions",
     "models": "stylize.models.options:ModelOptions",
 }
@@ -73,6 +75,7 @@ class Settings:
     propagate: PropagateOptions = field(default_factory=partial(_defaults, "propagate"))
     synthesis: SynthesisOptions = field(default_factory=partial(_defaults, "synthesis"))
     compose: ComposeOptions = field(default_factory=partial(_defaults, "compose"))
+    matte: MatteOptions = field(default_factory=partial(_defaults, "matte"))
     output: OutputOptions = field(default_factory=partial(_defaults, "output"))
     models: ModelOptions = field(default_factory=partial(_defaults, "models"))
 

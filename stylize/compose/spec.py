@@ -203,8 +203,10 @@ def _paths(value: Any, folder: Path, where: str) -> tuple[Path, ...]:
 
 
 def _placed(spec: str | None, folder: Path) -> str | None:
-    """Let a matte count from `folder`, whatever it says besides a path (``file.exr:layer``)."""
-    return None if spec is None else str(folder / spec)
+    """Let the files of a matte count from `folder`, whatever it says besides (``file.exr:layer - B.mov``)."""
+    from stylize.mattes import absolute_spec
+
+    return None if spec is None else absolute_spec(spec, folder)
 
 
 def _names(value: Any, where: str) -> tuple[str, ...]:

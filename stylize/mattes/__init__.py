@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from stylize.mattes.clip import open_matte as open_matte
     from stylize.mattes.colours import foreground as foreground
     from stylize.mattes.laying import over as over
+    from stylize.mattes.options import MatteOptions as MatteOptions
+    from stylize.mattes.spec import absolute_spec as absolute_spec
     from stylize.mattes.steadying import SteadyMattes as SteadyMattes
     from stylize.mattes.steadying import steady as steady
 
 _HOME = {
     "MatteClip": "clip",
+    "MatteOptions": "options",
     "SteadyMattes": "steadying",
+    "absolute_spec": "spec",
     "foreground": "colours",
     "open_matte": "clip",
     "over": "laying",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self, overload
 import numpy as np
 
 from stylize.fingerprint import fingerprint
+from stylize.mattes.keeping import Kept
 from stylize.mattes.matching import fitted, places_of
 from stylize.mattes.options import MatteOptions
 from stylize.mattes.planes import spread_over
@@ -124,8 +125,9 @@ def open_matte(
         mattes: Sequence[F32] = raw
         names = [raw.fingerprint, _VERSION, options]
         if frames is not None and options.stabilize:
-            mattes = steady(frames, raw, radius=options.radius, strength=options.stabilize)
-            names.append(mattes.fingerprint)
+            calm = steady(frames, raw, radius=options.radius, strength=options.stabilize)
+            names.append(calm.fingerprint)
+            mattes = stack.enter_context(Kept(calm))  # they are asked for several times in a run
         return MatteClip(mattes, options, fingerprint(names), stack=stack.pop_all())
 
 

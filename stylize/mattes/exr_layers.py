@@ -99,7 +99,8 @@ class ExrFile:
         seen: set[str] = set()
         for part in self.parts:
             part_name = str(part.header.get("name", ""))
-            for name, channel in part.channels.items():
+            channels = part.channels or {one.name: one for one in part.header.get("channels", ())}
+            for name, channel in channels.items():
                 # "hero" with a channel A is hero.A to a person, as in a file of one part
                 spelled = name
                 if len(self.parts) > 1 and part_name and (name in seen or "." not in name):
@@ -158,8 +159,6 @@ def open_exr(path: Path, *, header_only: bool = False) -> ExrFile:
     for part in parts:
         if part.type() in (OpenEXR.deepscanline, OpenEXR.deeptile):
             raise MediaError(f"{path} is a deep EXR; flatten it (DeepToImage) and write it again")
-    if not any(part.channels for part in parts) and not header_only:
-        raise MediaError(f"{path} has no channels; {again}")
     return ExrFile(path, parts)
 
 

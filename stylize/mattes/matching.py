@@ -81,7 +81,7 @@ def _numbers(info: ClipInfo) -> list[int] | None:
 
 
 def _by_time(source: MatteSource, info: ClipInfo) -> list[int | None]:
-    """Take the matte that is on screen in the middle of each frame; both begin together."""
+    """Take the matte on screen a quarter into each frame, safe from rounded times; both begin together."""
     if source.times is None:
         raise MediaError(
             f"{source.path} are images and have no times; match them by number: --matte-match number"
@@ -90,7 +90,7 @@ def _by_time(source: MatteSource, info: ClipInfo) -> list[int | None]:
     start = _first_time(info)
     found: list[int | None] = []
     for begin, end in zip(info.pts, ends, strict=True):
-        moment = (Fraction(begin + end, 2) - start) * info.time_base
+        moment = (begin + Fraction(end - begin, 4) - start) * info.time_base
         inside = source.times[0] <= moment < source.times[-1]
         found.append(bisect_right(source.times, moment) - 1 if inside else None)
     return found

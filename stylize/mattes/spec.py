@@ -14,7 +14,6 @@ __all__ = ["OPERATORS", "Term", "absolute_spec", "parse_spec"]
 OPERATORS: Final = {"+": "plus", "|": "union", "&": "intersect", "-": "subtract"}
 """Between two mattes, with a space on either side; read from left to right. ``+`` adds opacities, for pieces
 that meet; ``|`` takes the greater, for pieces that overlap; ``&`` the lesser; ``-`` takes away."""
-_CHANNELS = ("luma", "alpha", "red", "green", "blue")
 _SELECTOR = re.compile(r"[^/\\]+")
 
 
@@ -44,8 +43,10 @@ class Term:
         return f"{self.path}:{self.select}" if self.select else str(self.path)
 
 
-def parse_spec(spec: str | Path) -> tuple[Term, ...]:
+def parse_spec(spec: str | Path, folder: Path = Path()) -> tuple[Term, ...]:
     """Read ``PATH[:WHAT]``, or several such with `OPERATORS` between, each perhaps after ``not``.
+
+    Paths count from `folder`.
 
     >>> [str(term) for term in parse_spec("shot.exr:crypto=hero - not hand.mov")]
     ['shot.exr:crypto=hero', 'hand.mov']
@@ -55,38 +56,36 @@ def parse_spec(spec: str | Path) -> tuple[Term, ...]:
     UsageError
         If there is nothing between two operators.
     """
-    if isinstance(spec, Path):
-        return (_term(str(spec), "+", whole=spec.exists()),)
-    if Path(spec).exists():  # a name may have spaces and dashes of its own
-        return (Term(Path(spec)),)
-    words = re.split(r"\s+([+|&-])\s+", spec.strip())
-    terms = [_term(words[0], "+")]
-    terms += [_term(text, operator) for operator, text in zip(words[1::2], words[2::2], strict=True)]
-    return tuple(terms)
+    text = str(spec)
+    if (folder / text).exists():  # a name may have spaces and dashes of its own
+        return (Term(folder / text),)
+    words = re.split(r"\s+([+|&-])(?=\s)", text.strip())
+    operators = ["+", *words[1::2]]
+    return tuple(_term(one, operator, folder) for one, operator in zip(words[::2], operators, strict=True))
 
 
-def absolute_spec(spec: str | Path) -> str:
-    """Spell a specification so that it means the same from any folder."""
+def absolute_spec(spec: str | Path, folder: Path = Path()) -> str:
+    """Spell a specification, whose paths count from `folder`, so that it means the same from anywhere."""
     spelled = []
-    for index, term in enumerate(parse_spec(spec)):
+    for index, term in enumerate(parse_spec(spec, folder)):
         words = [term.operator] if index else []
         words += ["not"] if term.invert else []
         spelled.append(" ".join([*words, str(replace(term, path=term.path.absolute()))]))
     return " ".join(spelled)
 
 
-def _term(text: str, operator: str, *, whole: bool = False) -> Term:
-    invert = text.startswith("not ") and not whole
-    place = text.removeprefix("not ").strip() if invert else text.strip()
+def _term(text: str, operator: str, folder: Path) -> Term:
+    invert = text.strip().startswith("not ")
+    place = text.strip().removeprefix("not ").strip()
     if not place:
-        raise UsageError("--matte: a matte is missing beside an operator; write A.mov - B.mov")
-    path, select = (place, "") if whole else _split(place)
-    return Term(Path(path), select, invert, operator)
+        raise UsageError("a matte is missing beside an operator; write A.mov - B.mov")
+    path, select = _split(place, folder)
+    return Term(folder / path, select, invert, operator)
 
 
-def _split(text: str) -> tuple[str, str]:
+def _split(text: str, folder: Path) -> tuple[str, str]:
     """Cut at the first colon behind which no folder comes: paths, too, may have colons."""
-    if Path(text).exists():
+    if (folder / text).exists():
         return text, ""
     for found in re.finditer(":", text):
         path, select = text[: found.start()], text[found.end() :]

@@ -259,6 +259,22 @@ def test_a_matte_keeps_the_clip_outside(world):
             np.testing.assert_array_equal(a[:, 32:], b[:, 32:])
 
 
+def test_settings_shape_the_matte_and_the_next_run_knows_it(world):
+    left = np.zeros((48, 64, 1), np.uint8)
+    left[:, :32] = 255
+    write_image(world.root / "left.png", left, durable=False)
+    write_image(world.root / "none.png", np.zeros_like(left), durable=False)
+    spec = f"{world.root / 'left.png'} - {world.root / 'none.png'}:luma"
+    run(world, matte=spec, settings={"matte.invert": True, "matte.choke": -4.0})
+    with open_clip(world.frames) as clip:
+        painted = (read_image(world.root / "out" / "0003.png") != clip[3]).any(axis=(0, 2))
+    assert not painted[:34].any()
+    assert painted[38:].all()
+    first = pictures(world.root / "out")
+    run(world, style=(), settings={"matte.invert": True, "matte.choke": -4.0})
+    assert pictures(world.root / "out") == first
+
+
 def test_progress_tells_every_stage_to_its_end(world):
     seen = {}
     run(world, on_progress=lambda stage, share: seen.update({stage: share}))
