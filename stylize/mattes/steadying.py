@@ -29,9 +29,15 @@ _TOLERANCE = 12.0
 """Difference of colour, in 8-bit steps, at which a neighbour's pixel counts for a third."""
 _CUT = 0.3
 """Share of a subject below which a neighbour that looks alike does so by chance: a cut lies between."""
-_QUIET = 0.05
+_QUIET = 0.04
 """Chatter, as a share of full opacity, that following the motion makes by itself: no more than a small part
 of it is taken away, so that a matte which is right already stays as it is."""
+_STILL = 0.25
+"""A matte stands still where it changes by less than this share of what following the picture would ask."""
+_SPREAD = 6.0
+"""Pixels around a pixel in which is looked for chatter."""
+_EXACT = 1e-4
+"""Differences below this are of rounding, and the matte's own value stands."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,14 @@ class _Window:
 
     def of(self, array: Any) -> Any:
         return array[self.rows, self.columns]
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """A direct neighbour: moved to the frame, and as it is."""
+
+    moved: F32
+    matte: F32
 
 
 class SteadyMattes(Sequence["F32"]):
@@ -80,7 +94,7 @@ class SteadyMattes(Sequence["F32"]):
 
     def _steadied(self, at: int, own: F32) -> F32:
         """Return the mean of the matte and its neighbours, moved to its own frame."""
-        total, weight = own.astype(np.float32), np.ones_like(own)
+        total, weight, beside = own.astype(np.float32), np.ones_like(own), list[_Beside]()
         for step in (-1, 1):
             flow: Flow | None = None
             for distance in range(1, self.radius + 1):
@@ -91,9 +105,14 @@ class SteadyMattes(Sequence["F32"]):
                 sure = self._sureness(at, other, flow)
                 if sure[own > 0].mean() < _CUT:
                     break
-                total += sure * _fetch(self._matte(other), flow)
+                matte = self._matte(other)
+                moved = _fetch(matte, flow)
+                total += sure * moved
                 weight += sure
-        return _towards(own, total / weight, self.strength)
+                if distance == 1:
+                    beside.append(_Beside(moved, matte))
+        mean = total / weight
+        return _towards(own, mean, np.float32(self.strength) * _chatter_share(own, mean, beside))
 
     def _onwards(self, flow: Flow | None, other: int, step: int) -> Flow:
         """Follow `flow`, which leads to the frame before `other`, on to `other`; None is its beginning."""
@@ -185,22 +204,35 @@ def steady(
     return SteadyMattes(frames, mattes, radius, strength)
 
 
-def _towards(own: F32, mean: F32, strength: float) -> F32:
-    """Go from `own` to `mean` where the two lie apart by more than following the motion explains.
+def _chatter_share(own: F32, mean: F32, beside: Sequence[_Beside]) -> F32:
+    """How much of the way to the mean is to be gone, 0 to 1, by how much the edge chatters around each pixel.
 
-    As a Wiener filter weighs a signal by what is left over its noise, with the chatter around each pixel in
-    the place of the signal.
+    An edge chatters where it lies outside of both its neighbours, once these are moved along: one that only
+    moves otherwise than the picture, as in a wipe, lies between them. Nor does a matte chatter that stands
+    still while the picture moves under it. What following the motion is off by is noise, over which the share
+    rises as in a Wiener filter.
     """
     import cv2
 
+    def around(values: F32) -> F32:
+        return np.asarray(cv2.GaussianBlur(values, (0, 0), _SPREAD), np.float32)
+
+    if not beside:
+        return np.zeros_like(own)
+    moved = [one.moved for one in beside]
+    between = moved[0] if len(moved) == 1 else np.median(np.stack([own, *moved]), axis=0)
+    apart = np.square(own - between)
+    edge = np.asarray(np.abs(mean - own) > _EXACT, np.float32)
+    ratio = np.square(around(apart) / np.maximum(around(edge), 1e-3) / np.float32(_QUIET**2))
+    still = around(sum(np.abs(own - one.matte) for one in beside))
+    follows = around(sum(np.abs(own - one.moved) for one in beside))
+    moves = still**2 / (still**2 + (_STILL * follows) ** 2 + np.float32(1e-9))
+    return np.asarray(moves * ratio / (ratio + 1), np.float32)
+
+
+def _towards(own: F32, mean: F32, share: F32) -> F32:
     apart = mean - own
-    edge = np.asarray((np.abs(apart) > 1e-4), np.float32)
-    around = cv2.GaussianBlur(apart * apart, (0, 0), 6.0) / np.maximum(
-        cv2.GaussianBlur(edge, (0, 0), 6.0), 1e-3
-    )
-    times = np.square(around / np.float32(_QUIET**2))
-    share = times / (times + 1)
-    return np.where(edge > 0, own + np.float32(strength) * share * apart, own)
+    return np.asarray(np.where(np.abs(apart) > _EXACT, own + share * apart, own), np.float32)
 
 
 def _fetch(image: Any, flow: Flow) -> Any:

@@ -61,6 +61,18 @@ def test_empty_and_full_mattes_come_through_bit_for_bit(scene):
     assert calm[48, 58] == 1
 
 
+def test_a_matte_that_stands_still_or_wipes_over_the_picture_is_left_alone(scene):
+    frames, truth = scene
+    still = steady(frames, [truth[4]] * len(frames))
+    for at in range(len(frames)):
+        np.testing.assert_allclose(still[at], truth[4], atol=1e-3)
+    columns = np.arange(128, dtype=np.float32)
+    wipe = [np.tile(np.clip(10 * t - columns + 20.5, 0, 1), (96, 1)).astype(np.float32) for t in range(9)]
+    moved = steady(frames, wipe)
+    for at in range(1, 8):
+        np.testing.assert_allclose(moved[at], wipe[at], atol=0.1)
+
+
 def test_nothing_is_mixed_across_a_cut(scene):
     frames, truth = scene
     other, theirs = motion.moving_subject(4, seed=11)
