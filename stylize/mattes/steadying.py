@@ -29,6 +29,8 @@ _TOLERANCE = 12.0
 """Difference of colour, in 8-bit steps, at which a neighbour's pixel counts for a third."""
 _CUT = 0.3
 """Share of a subject below which a neighbour that looks alike does so by chance: a cut lies between."""
+_SUDDEN = 0.4
+"""Share of its area by which a matte may change from frame to frame; beyond, something came or went."""
 _QUIET = 0.04
 """Chatter, as a share of full opacity, that following the motion makes by itself: no more than a small part
 of it is taken away, so that a matte which is right already stays as it is."""
@@ -107,6 +109,8 @@ class SteadyMattes(Sequence["F32"]):
                     break
                 matte = self._matte(other)
                 moved = _fetch(matte, flow)
+                if abs(moved.sum() - own.sum()) > _SUDDEN * max(moved.sum(), own.sum()):
+                    break
                 total += sure * moved
                 weight += sure
                 if distance == 1:

@@ -73,6 +73,15 @@ def test_a_matte_that_stands_still_or_wipes_over_the_picture_is_left_alone(scene
         np.testing.assert_allclose(moved[at], wipe[at], atol=0.1)
 
 
+def test_what_comes_and_goes_does_not_fade(scene):
+    frames, truth = scene
+    blinking = [matte if 3 <= at < 7 else np.zeros_like(matte) for at, matte in enumerate(truth)]
+    calm, alone = steady(frames, blinking), steady(frames[3:7], truth[3:7])
+    for at in range(3, 7):
+        np.testing.assert_array_equal(calm[at], alone[at - 3])
+    assert max(calm[2].max(), calm[7].max()) == 0
+
+
 def test_nothing_is_mixed_across_a_cut(scene):
     frames, truth = scene
     other, theirs = motion.moving_subject(4, seed=11)
