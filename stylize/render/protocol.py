@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from stylize.errors import UsageError
@@ -26,6 +27,8 @@ __all__ = [
 Progress: TypeAlias = Callable[[float], None]
 """Called with the finished share, 0 to 1."""
 
+GROUP = "stylize.renderers"
+"""Entry points under which other packages bring renderers: a name, and the place of a factory."""
 Factory: TypeAlias = "Callable[[Sequence[Image], Mapping[str, Any]], Renderer]"
 
 
@@ -98,7 +101,7 @@ _FACTORIES: dict[str, str | Factory] = {"patch": "stylize.render.patch:make_patc
 
 def renderer_names() -> tuple[str, ...]:
     """Names that `make_renderer` knows, sorted."""
-    return tuple(sorted(_FACTORIES))
+    return tuple(sorted({*_FACTORIES, *_brought()}))
 
 
 def register_renderer(name: str, factory: str | Factory) -> None:
@@ -134,12 +137,32 @@ def make_renderer(name: str, styles: Sequence[Image], options: Mapping[str, Any]
     MediaError
         If a style cannot be painted from.
     """
-    if name not in _FACTORIES:
-        close = difflib.get_close_matches(name, _FACTORIES, n=1)
+    brought = {} if name in _FACTORIES else _brought()
+    if name not in _FACTORIES and name not in brought:
+        close = difflib.get_close_matches(name, renderer_names(), n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(renderer_names())}"
         raise UsageError(f"renderer {name!r} is unknown; {hint}")
+    if name in brought:
+        return _load_brought(brought[name])(styles, dict(options or {}))
     factory = _FACTORIES[name]
     if isinstance(factory, str):
         module, _, function = factory.partition(":")
         factory = cast("Factory", getattr(import_module(module), function))
     return factory(styles, dict(options or {}))
+
+
+def _brought() -> dict[str, EntryPoint]:
+    """Return the renderers that installed packages bring, by name; ours are not among them."""
+    return {one.name: one for one in entry_points(group=GROUP) if one.name not in _FACTORIES}
+
+
+def _load_brought(entry: EntryPoint) -> Factory:
+    package = f" (of package {entry.dist.name} {entry.dist.version})" if entry.dist else ""
+    try:
+        factory: Factory = entry.load()
+    except Exception as error:
+        raise UsageError(
+            f"renderer {entry.name}{package} does not load: {type(error).__name__}: {error}; "
+            "update or remove it"
+        ) from error
+    return factory
