@@ -68,8 +68,8 @@ def write_map(
 ) -> MapClip:
     """Write the map called `name` of every frame of a clip.
 
-    The output has the clip's frames, size, times and rate, and no sound. Depth has one range for every shot, so
-    that it does not flicker, and 16 bits in images and .mkv, 10 in .mov and .mp4.
+    The output has the clip's frames, size, times and rate, and no sound. Depth has one range for every shot,
+    so that it does not flicker, and 16 bits in images and .mkv, 10 in .mov and .mp4.
 
     Parameters
     ----------

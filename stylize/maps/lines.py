@@ -1,7 +1,7 @@
 """Maps of lines that need no weights: canny, lineart, scribble, softedge. White on black.
 
-Sizes are in shares of the picture's diagonal, so that a picture at twice the size gives the same lines, twice as
-large.
+Sizes are in shares of the picture's diagonal, so that a picture at twice the size gives the same lines, twice
+as large.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def draw_canny(image: Image, *, detail: float = 0.5) -> Image:
 def draw_lineart(image: Image, *, detail: float = 0.5) -> Image:
     """Draw what a pen would: dark lines and outlines, smooth along their run.
 
-    Differences of Gaussians, averaged along the flow of edges (Kang, Lee & Chui, "Coherent Line Drawing", 2007)
-    and lifted softly (Winnemöller, Kyprianidis & Olsen, "XDoG", 2012).
+    Differences of Gaussians, averaged along the flow of edges (Kang, Lee & Chui, "Coherent Line Drawing",
+    2007) and lifted softly (Winnemöller, Kyprianidis & Olsen, "XDoG", 2012).
 
     Parameters
     ----------
@@ -96,7 +96,9 @@ def draw_scribble(image: Image, *, detail: float = 0.5) -> Image:
     """
     _check(detail)
     if not hasattr(cv2, "ximgproc"):
-        raise DeviceError("map scribble needs OpenCV's contrib part, which is not there; see `stylize doctor`")
+        raise DeviceError(
+            "map scribble needs OpenCV's contrib part, which is not there; see `stylize doctor`"
+        )
     edges = _edge_strength(image, (0.003, 0.006)).astype(np.float32)
     bold = np.asarray(edges > 0.42 - 0.24 * detail, np.uint8) * 255
     thin = cv2.ximgproc.thinning(bold)
@@ -112,8 +114,8 @@ def draw_scribble(image: Image, *, detail: float = 0.5) -> Image:
 def draw_softedge(image: Image, *, detail: float = 0.5) -> Image:
     """Draw outlines as soft bands, strong where things end and weak within textures.
 
-    Colour gradients at several sizes, each weakened by how much of the same is around it (surround suppression,
-    Grigorescu, Petkov & Westenberg 2003).
+    Colour gradients at several sizes, each weakened by how much of the same is around it (surround
+    suppression, Grigorescu, Petkov & Westenberg 2003).
 
     Parameters
     ----------
@@ -128,7 +130,9 @@ def draw_softedge(image: Image, *, detail: float = 0.5) -> Image:
     """
     _check(detail)
     size = 2 ** (0.5 - detail)
-    edges = _edge_strength(image, (0.0012 * size, 0.0025 * size, 0.005 * size), around=0.9 - 0.7 * detail, faint=FAINT * size**2)
+    edges = _edge_strength(
+        image, (0.0012 * size, 0.0025 * size, 0.005 * size), around=0.9 - 0.7 * detail, faint=FAINT * size**2
+    )
     return np.asarray(np.rint(255 * edges), np.uint8)
 
 
@@ -168,13 +172,22 @@ def _along(values: F32, light: F32, length: float) -> F32:
         px, py, dx, dy = xs.copy(), ys.copy(), way * tx, way * ty
         for step in range(1, steps + 1):
             px, py = px + dx, py + dy
-            nx, ny = (cv2.remap(part, px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for part in (tx, ty))
+            nx, ny = (
+                cv2.remap(part, px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+                for part in (tx, ty)
+            )
             sign = np.where(nx * dx + ny * dy < 0, -1, 1).astype(np.float32)  # a line has no direction
             dx, dy = nx * sign, ny * sign
             weight = float(np.exp(-0.5 * (2 * step / steps) ** 2))
-            total += weight * cv2.remap(values, px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            total += weight * _fetched(values, px, py)
             weights += weight
     return np.asarray(total / weights, np.float32)
+
+
+def _fetched(values: F32, xs: F32, ys: F32) -> F32:
+    return np.asarray(
+        cv2.remap(values, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+    )
 
 
 def _lightness(image: Image) -> F32:
@@ -187,5 +200,5 @@ def _smooth(image: Image, share: float) -> Image:
 
 
 def _pixels(picture: F32 | Image, share: float, least: float) -> float:
-    """A share of the diagonal in pixels."""
+    """Return a share of the diagonal in pixels."""
     return max(share * float(np.hypot(*picture.shape[:2])), least)

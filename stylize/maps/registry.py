@@ -65,8 +65,8 @@ def make_map(name: str, frame: Image, size: tuple[int, int], **options: Any) -> 
     frame
         uint8 or uint16 (H, W, 3) RGB.
     size
-        (height, width) of the map. The frame is brought to it first, so give the frame's own shape of picture:
-        nothing is cropped.
+        (height, width) of the map. The frame is brought to it first and nothing is cropped, so give the
+        frame's own shape of picture.
     **options
         Of the map: see `stylize.maps.lines`, `stylize.maps.colours`, `stylize.maps.depth` and
         `stylize.maps.detectors`.
@@ -89,7 +89,7 @@ def make_map(name: str, frame: Image, size: tuple[int, int], **options: Any) -> 
 
 
 def draw_function(name: str) -> Callable[..., Image]:
-    """Return the function behind a map: uint8 (H, W, 3) in, uint8 (H, W) or (H, W, 3) of the same size out."""
+    """Return the function behind a map: uint8 (H, W, 3) in, uint8 (H, W) or (H, W, 3) of that size out."""
     if name.startswith(DETECTOR):
         from stylize.maps.detectors import detector_function
 

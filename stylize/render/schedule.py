@@ -3,8 +3,8 @@
 ``0: a fox, 60: a wolf`` is a fox until frame 60; ``0:(0.6), 30:(0.4)`` falls evenly from 0.6 to 0.4;
 ``0:(0.4 + 0.2*sin(2*pi*t/30))`` swings. What holds no frame is the same all along. Times may be seconds too,
 ``2.5s: a wolf``. As in Deforum, a number runs straight to the next key's value, an expression of t is worked
-out at every frame until the next key, what comes before the first key is the first key's, and prompts hold; they
-can also blend.
+out at every frame until the next key, what comes before the first key is the first key's, and prompts hold;
+they can also blend.
 """
 
 from __future__ import annotations
@@ -134,9 +134,9 @@ def parse_schedule(text: str, kind: Kind, *, blend: bool = False) -> PromptSched
     Parameters
     ----------
     text
-        See the head of this file. Prompts may hold commas, colons, weights in brackets and any script; one that
-        holds ``, 60:`` itself goes in double quotes. ``{"0": "a fox", "60": "a wolf"}`` is read too. A number may
-        stand with or without brackets.
+        See the head of this file. Prompts may hold commas, colons, weights in brackets and any script; one
+        that holds ``, 60:`` itself goes in double quotes. ``{"0": "a fox", "60": "a wolf"}`` is read too. A
+        number may stand with or without brackets.
     kind
         ``prompt`` or ``number``.
     blend
@@ -219,7 +219,9 @@ def _value_from(
             wrong = suspect.match(text[place:])
             if wrong:
                 raise UsageError(
-                    _misspelt(text, place + wrong.start(1), wrong[1], "it is no frame; quote a prompt that holds it")
+                    _misspelt(
+                        text, place + wrong.start(1), wrong[1], "it is no frame; quote a prompt that holds it"
+                    )
                 )
         place += 1
     if opened:
