@@ -17,7 +17,7 @@ import typer
 
 from stylize.commands import FAMILIES, Answer, Command, all_commands
 from stylize.errors import StylizeError
-from stylize.flags import Flag, pair_guides
+from stylize.flags import Flag, pair_guides, settings_of
 from stylize.progress import Notes
 
 ABOUT = "Paint a few frames of a clip, carry the paint to all others."
@@ -46,7 +46,7 @@ def terminal_function(command: Command) -> Callable[..., None]:
     def run(**given: Any) -> None:
         values = {flag: given[flag.name] for flag in command.flags}
         ask = SimpleNamespace(**{flag.name: value for flag, value in values.items() if not flag.setting})
-        ask.settings = {s: v for f, v in values.items() if v is not None for s in f.setting.split()}
+        ask.settings = settings_of(values)
         ask.overwrite = may_overwrite(getattr(ask, "yes", False))
         try:
             with progress() as ask.on_progress:

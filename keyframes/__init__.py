@@ -13,7 +13,7 @@ _HOME = {
     "ShotDetection": "keyframes.shots",
     "ShotOptions": "keyframes.options",
     "detect_shots": "keyframes.shots",
-    "parse_scene_csv": "keyframes.shots",
+    "parse_scene_csv": "keyframes.scene_list",
     "shots_from_scores": "keyframes.shots",
     "AnalysisOptions": "keyframes.options",
     "ShotAnalysis": "keyframes.coverage",

@@ -7,7 +7,7 @@ they can be tuned without decoding again.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -16,14 +16,18 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from propagate.arrays import Image
 
-__all__ = ["COLUMNS", "LAGS", "WINDOWS", "ChangeMeter"]
+__all__ = ["COLUMNS", "FAINTEST", "LAGS", "WINDOWS", "ChangeMeter"]
 
 LAGS = 6
 """A frame is compared with each of this many frames before it."""
-WINDOWS = (4, 8, 16)
+WINDOWS = (4, 8, 16, 32)
 """Half widths in frames of the blends that a dissolve is looked for with."""
+FAINTEST = 0.15
+"""Least share of each picture in a mixture that counts as one."""
 COLUMNS = (*(f"lag{i}" for i in range(1, LAGS + 1)), *(f"blend{w}" for w in WINDOWS), "luma", "contrast")
 
+_TINY = (48, 30)  # width and height at which blends are looked for
+_OVERLAP = 0.4  # of the picture that must be in sight before, at and after a blend
 _SIDE = 96  # long side of the thumbnails in pixels
 _QUIET = 0.1  # longer lags are only measured where the shortest reaches this; below, nothing can be a cut
 
@@ -35,15 +39,15 @@ class ChangeMeter:
     """Takes frames one by one and returns one row of `COLUMNS` for each.
 
     ``lag`` i is the share of the picture that cannot be found again in the frame i before, 0 to 1, after
-    motion and a change of exposure have been taken out.  ``blend`` w tells how well frame t - w is a
-    mixture of frames t - 2 w and t, times how little these two have in common, 0 to 1 (it is moved to the
-    row of t - w at the end). ``luma`` and ``contrast`` are mean and spread of the brightness, 0 to 1.
+    motion and a change of exposure have been taken out.  ``blend`` w tells how well frame t is a mixture of
+    frames t - w and t + w, each shifted to where the camera was at t, times how little these two have in
+    common, 0 to 1.  ``luma`` and ``contrast`` are mean and spread of the brightness, 0 to 1.
     """
 
     def __init__(self) -> None:
         self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)  # type: ignore[attr-defined]
         self._thumbs: deque[_U8] = deque(maxlen=LAGS)
-        self._tiny: deque[F32] = deque(maxlen=2 * max(WINDOWS) + 1)
+        self._tiny: deque[_Tiny] = deque(maxlen=2 * max(WINDOWS) + 1)
         self._rows: list[list[float]] = []
 
     def add(self, frame: Image) -> None:
@@ -56,9 +60,7 @@ class ChangeMeter:
                 break
             lags[i] = self._difference(thumb, before)
         self._thumbs.append(thumb)
-        self._tiny.append(
-            cv2.resize(thumb, (32, 20), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
-        )
+        self._tiny.append(_Tiny.of(thumb))
         blends = [0.0] * len(WINDOWS)
         for i, width in enumerate(WINDOWS):
             if len(self._tiny) > 2 * width:
@@ -113,8 +115,44 @@ def _mismatch(now: _U8, moved: _U8) -> float:
     return float(np.clip(np.maximum(1 - alike, np.minimum(shade, 1) ** 2), 0, 1).mean())
 
 
-def _blend(a: F32, middle: F32, b: F32) -> float:
+class _Tiny(NamedTuple):
+    """A frame of 48x30 pixels for finding blends, in colour and as windowed spectrum of its brightness."""
+
+    colour: F32
+    spectrum: NDArray[np.complex64]
+
+    @classmethod
+    def of(cls, thumb: _U8) -> _Tiny:
+        colour = cv2.resize(thumb, _TINY, interpolation=cv2.INTER_AREA).astype(np.float32)
+        grey = colour.mean(axis=2)
+        window = np.outer(np.hanning(_TINY[1]), np.hanning(_TINY[0]))
+        return cls(colour, np.fft.rfft2((grey - grey.mean()) * window).astype(np.complex64))
+
+
+def _moved(frame: _Tiny, to: _Tiny) -> tuple[F32, NDArray[np.bool_]]:
+    """Shift a frame as a whole to where it fits another best, and tell which pixels are filled.
+
+    Phase correlation (Kuglin and Hines 1975): its peak stands out even where `to` is half something else.
+    """
+    cross = to.spectrum * frame.spectrum.conj()
+    surface = np.fft.irfft2(cross / np.maximum(np.abs(cross), 1e-6), s=_TINY[::-1])
+    dy, dx = np.unravel_index(int(surface.argmax()), surface.shape)
+    y, x = (int(v) - size * (int(v) > size // 2) for v, size in ((dy, _TINY[1]), (dx, _TINY[0])))
+    filled = np.zeros(surface.shape, bool)
+    filled[max(y, 0) : _TINY[1] + min(y, 0), max(x, 0) : _TINY[0] + min(x, 0)] = True
+    return np.roll(frame.colour, (y, x), (0, 1)), filled
+
+
+def _blend(a: _Tiny, middle: _Tiny, b: _Tiny) -> float:
     """Tell how well `middle` is a mixture of a and b that needs both, times how unlike they are."""
+    (before, there), (after, here) = _moved(a, middle), _moved(b, middle)
+    both = there & here
+    if both.mean() < _OVERLAP:
+        return 0.0
+    return _mixture(*(picture[both].ravel() for picture in (before, middle.colour, after)))
+
+
+def _mixture(a: F32, middle: F32, b: F32) -> float:
     a, middle, b = a - a.mean(), middle - middle.mean(), b - b.mean()
     aa, bb, ab = float(a @ a), float(b @ b), float(a @ b)
     if aa < 1e3 or bb < 1e3:
@@ -125,7 +163,7 @@ def _blend(a: F32, middle: F32, b: F32) -> float:
         return 0.0
     am, bm, mm = float(a @ middle), float(b @ middle), max(float(middle @ middle), 1.0)
     share_a, share_b = (am * bb - bm * ab) / det, (bm * aa - am * ab) / det
-    if share_a < 0.15 or share_b < 0.15:
+    if min(share_a, share_b) < FAINTEST:
         return 0.0
     left = mm - share_a * am - share_b * bm
     return float(max(1 - left / mm, 0.0) * unlike)

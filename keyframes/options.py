@@ -26,7 +26,7 @@ class ShotOptions:
     """
 
     cut: float = 0.4
-    dissolve: float = 0.52
+    dissolve: float = 0.7
     black: float = 0.12
     least: int = 4
 
@@ -89,7 +89,8 @@ class SelectOptions:
     coverage
         Stop once this share of the shot is explained, above 0 to 1.
     max_keys
-        Never more than this many, forced ones aside.  None: no limit.
+        Never more than this many; forced ones count, and are kept even where they alone are more.  None: no
+        limit.
     min_gap, max_gap
         Least and greatest distance of neighbouring keys in frames; `max_gap` also holds from the shot's ends.
     liveliness
@@ -99,6 +100,9 @@ class SelectOptions:
         Frames' worth of picture that each further key must newly explain; below that the shot stays short of
         `coverage`, as noise and blur can be explained by nothing but themselves.  None: 3 when calm, 1.1 when
         lively.  0: reach `coverage` at any price.
+    roi
+        Region of interest: only what is inside has to be explained.  ``X,Y,W,H`` in pixels of the clip, or in
+        per cent (``25%,0%,50%,100%``).  None: the whole frame.
     """
 
     coverage: float = 0.97
@@ -107,6 +111,7 @@ class SelectOptions:
     max_gap: int | None = None
     liveliness: float = 0.0
     min_gain: float | None = None
+    roi: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.coverage <= 1:
@@ -121,9 +126,10 @@ class SelectOptions:
             )
         if not 0 <= self.liveliness <= 1:
             raise ValueError(f"liveliness is {self.liveliness}; choose a value from 0 (calm) to 1 (lively)")
-
         if self.min_gain is not None and self.min_gain < 0:
             raise ValueError(f"min_gain is {self.min_gain}; choose 0 or more frames, or leave it out")
+        if self.roi is not None:
+            parse_region(self.roi)
 
     @property
     def worth(self) -> float:
@@ -135,3 +141,23 @@ class SelectOptions:
         """Greatest distance of keys that `max_gap` and `liveliness` allow."""
         lively = max(12 / self.liveliness, self.min_gap) if self.liveliness > 0 else math.inf
         return min(lively, self.max_gap or math.inf)
+
+
+def parse_region(roi: str) -> list[tuple[float, bool]]:
+    """Return left, top, width and height of a region, each with whether it is in per cent of the frame.
+
+    Raises
+    ------
+    ValueError
+        If it is spelled in another way, begins outside the frame or is empty.
+    """
+    parts = [part.strip() for part in roi.split(",")]
+    try:
+        found = [(float(part.removesuffix("%")), part.endswith("%")) for part in parts]
+    except ValueError:
+        found = []
+    if len(found) != 4 or not all(math.isfinite(value) for value, _ in found):
+        raise ValueError(f"roi is {roi!r}; expected X,Y,W,H such as 100,50,320,240 or 25%,0%,50%,100%")
+    if min(value for value, _ in found) < 0 or min(value for value, _ in found[2:]) <= 0:
+        raise ValueError(f"roi is {roi!r}; X and Y must be 0 or more, W and H above 0")
+    return found

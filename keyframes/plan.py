@@ -24,11 +24,12 @@ FORMAT = 1
 
 _TOP = {"version": int, "revision": int, "banned": list, "chosen": list}
 _CLIP = {"name": str, "fingerprint": str, "width": int, "height": int, "frames": int}
-_SHOT = {"start": int, "stop": int, "begins": str}
+_SHOT = {"start": int, "stop": int, "begins": str, "fade_in": int, "fade_out": int}
 _KEY = {"frame": int, "kind": str, "coverage": float, "reason": str, "note": str}
 _KEY_MORE = {"settings": dict, "take": int}
 _OPTIONS: dict[str, type] = {
-    option.name: float if "float" in str(option.type) else int for option in fields(SelectOptions)
+    option.name: next(kind for kind in (float, str, int) if kind.__name__ in str(option.type))
+    for option in fields(SelectOptions)
 }
 _NAMES = {
     int: "a whole number",
@@ -59,7 +60,7 @@ class Plan:
     clip
         The clip it was made for.
     shots
-        In order, from frame 0 to the last, without gaps.
+        In order, from frame 0 to the last, without gaps; none as long as nobody has looked for cuts.
     keys
         By frame; no two of one frame.
     banned
@@ -171,11 +172,14 @@ class _Reader:
                 )
             if not shot.start < shot.stop <= count:
                 raise self._fault("shot", i, "stop", f"is {shot.stop}; choose {shot.start + 1} to {count}")
+            for name, mixed in (("fade_in", shot.fade_in), ("fade_out", shot.fade_out)):
+                if not 0 <= mixed <= shot.stop - shot.start:
+                    raise self._fault("shot", i, name, f"is {mixed}; choose 0 to {shot.stop - shot.start}")
             shots.append(shot)
         if shots and shots[-1].stop != count:
             last = shots[-1].stop
             raise self._fault("shot", len(shots) - 1, "stop", f"is {last}; the last shot must end at {count}")
-        return tuple(shots) or (Shot(0, count, "start"),)
+        return tuple(shots)
 
     def _keys(
         self, rows: list[Any], count: int, banned: tuple[int, ...], chosen: tuple[int, ...]

@@ -90,7 +90,9 @@ def _top(plan: Plan) -> dict[str, Any]:
 
 
 def _shot_row(shot: Shot) -> dict[str, Any]:
-    return {"start": shot.start, "stop": shot.stop, "begins": shot.begins}
+    row: dict[str, Any] = {"start": shot.start, "stop": shot.stop, "begins": shot.begins}
+    mixed = {"fade_in": shot.fade_in, "fade_out": shot.fade_out}
+    return {**row, **{name: frames for name, frames in mixed.items() if frames}}
 
 
 def _key_row(key: Key) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def select_keyframes(
     cost += rules
     total = measure.total
     goal = (1 - options.coverage) * total
-    most = min(len(fixed) + (options.max_keys or len(allowed)), int(allowed.sum()))
+    most = min(max(options.max_keys or len(allowed), len(fixed)), int(allowed.sum()))
     paths = best_paths(cost, most, enough=goal)
     near = paths
     anykey = AnyKey(measure) if len(analysis.anchors) else None
@@ -122,10 +122,11 @@ def select_keyframes(
         extra, _ = anykey.left(nodes, shares)
         shares = shares + np.interp(np.arange(len(shares)), anykey.anchors, extra)
     frames = np.interp(np.arange(analysis.length), analysis.nodes, np.minimum(shares, 1.0))
-    named = {int(n): int(analysis.nodes[n]) for n in nodes}
-    named.update({_nearest(analysis, frame): frame for frame in sorted(given)})
+    own = {_nearest(analysis, frame) for frame in given}
+    named = [(int(analysis.nodes[n]), int(n)) for n in nodes if n not in own]
+    named += [(frame, _nearest(analysis, frame)) for frame in given]  # two may be at one node of a long shot
     keys = []
-    for node, frame in sorted(named.items()):
+    for frame, node in sorted(named):
         kind = kinds.get(frame + offset, "auto")
         reason = explain(measure, nodes, node, kind, offset)
         if anykey is not None and (again := returns(anykey, nodes, node, offset)):

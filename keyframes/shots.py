@@ -8,14 +8,15 @@ not count either.
 
 from __future__ import annotations
 
-import csv
+import itertools
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from keyframes.changes import COLUMNS, LAGS, WINDOWS, ChangeMeter
+from keyframes.changes import COLUMNS, FAINTEST, LAGS, WINDOWS, ChangeMeter
 from keyframes.options import ShotOptions
 from keyframes.words import Shot
 from propagate.arrays import check_image
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
 
     from propagate.arrays import Image
 
-__all__ = ["Shot", "ShotDetection", "detect_shots", "parse_scene_csv", "shots_from_scores"]
+__all__ = ["Shot", "ShotDetection", "detect_shots", "shots_from_scores"]
 
 F32 = NDArray[np.float32]
 _FADE = 16  # frames that a fade takes on either side of its empty middle
+_MIXED = 0.6  # of the middle's score: frames with less are no longer counted as mixed
+_SUDDEN = 3  # frames: what comes up faster is no fade
+_AS_CLEAR = 0.9  # of the best window's score: narrower ones tell better where a dissolve is
+_RISING = 1.03  # contrast grows by more than this from frame to frame during a fade
 
 
 @dataclass(frozen=True)
@@ -106,80 +111,102 @@ def shots_from_scores(scores: F32, options: ShotOptions | None = None) -> tuple[
     if count == 0:
         raise ValueError("there is no frame; a clip needs at least one")
     support = boundaries(scores)
-    # (how clear, where, what, how far around it nothing else is looked for)
-    found = [(3.0, t, "fade", reach) for t, reach in _fades(scores, options)]
-    found += [(1 + float(support[t]), int(t), "cut", 0) for t in np.flatnonzero(support >= options.cut)]
-    found += [(strength, t, "dissolve", width) for strength, t, width in _dissolves(scores, options)]
-    kept: list[tuple[int, str, int]] = []
-    for _, t, what, reach in sorted(found, key=lambda entry: (-entry[0], entry[1])):
-        clear = all(abs(t - other) > max(reach, far, options.least - 1) for other, _, far in kept)
-        if clear and options.least <= t <= count - options.least:
-            kept.append((t, what, reach))
-    begins = {0: "start", **{t: what for t, what, _ in sorted(kept)}}
-    stops = [*list(begins)[1:], count]
-    return tuple(Shot(start, stop, what) for (start, what), stop in zip(begins.items(), stops, strict=True))
+    cuts = [_Change(1 + float(support[t]), int(t), "cut", 0) for t in np.flatnonzero(support >= options.cut)]
+    fades, edges = _fades(scores, options)
+    kept: list[_Change] = []
+    for change in sorted([*fades, *cuts, *_dissolves(scores, options)], key=lambda c: (-c.clarity, c.at)):
+        clear = all(
+            abs(change.at - other.at) > max(change.reach, other.reach, options.least - 1) for other in kept
+        )
+        if clear and options.least <= change.at <= count - options.least:
+            kept.append(change)
+    return _between(sorted(kept, key=lambda c: c.at), edges, count)
 
 
-def _dissolves(scores: F32, options: ShotOptions) -> list[tuple[float, int, int]]:
-    """Return how clear, where and how wide the places are at which frames are blends of others."""
-    blends = scores[:, LAGS : LAGS + len(WINDOWS)]
+@dataclass(frozen=True)
+class _Change:
+    """A place where one shot becomes another.
+
+    How clear it is; the first frame of the new shot; what it is; how far around it nothing else is looked
+    for; how many frames before and from it on are mixed.
+    """
+
+    clarity: float
+    at: int
+    what: str
+    reach: int
+    before: int = 0
+    after: int = 0
+
+
+def _between(changes: list[_Change], edges: tuple[int, int], count: int) -> tuple[Shot, ...]:
+    """Return the shots between changes; `edges` are the mixed frames at the clip's own ends."""
+    marks = [_Change(0, 0, "start", 0, 0, edges[0]), *changes, _Change(0, count, "", 0, edges[1])]
+    return tuple(
+        Shot(
+            here.at,
+            then.at,
+            here.what,
+            min(here.after, then.at - here.at),
+            min(then.before, then.at - here.at),
+        )
+        for here, then in itertools.pairwise(marks)
+    )
+
+
+def _dissolves(scores: F32, options: ShotOptions) -> list[_Change]:
+    """Return the places at which frames are blends of others."""
+    blends: F32 = scores[:, LAGS : LAGS + len(WINDOWS)]
     best = blends.max(axis=1)
     found = []
     for t in np.flatnonzero(best >= options.dissolve):
-        width = WINDOWS[int(blends[t].argmax())]
+        which = int(np.argmax(blends[t] >= _AS_CLEAR * best[t]))  # the narrowest that sees it
+        width = WINDOWS[which]
         near = best[max(t - width, 0) : t + width + 1]
         if best[t] >= near.max():
             flat = np.flatnonzero(near >= 0.97 * best[t])  # the middle of a plateau
-            found.append((float(best[t]), int(max(t - width, 0) + flat.mean()), width))
+            middle = int(max(t - width, 0) + flat.mean())
+            mixed = blends[:, which] >= _MIXED * best[t]
+            before, after = _run(mixed, int(t), -1, width), _run(mixed, int(t), 1, width)
+            at = middle - int(t)
+            # frames of which one shot has less than FAINTEST score nothing: they are added on both sides
+            faint = math.ceil((before + 1 + after) * FAINTEST / (1 - 2 * FAINTEST))
+            reach = max(before + at + faint, 1), max(after - at + 1 + faint, 1)
+            found.append(_Change(float(best[t]), middle, "dissolve", width, *reach))
     return found
 
 
-def _fades(scores: F32, options: ShotOptions) -> list[tuple[int, int]]:
-    """Return the middles of empty stretches between pictures, and how far a fade reaches around them."""
+def _run(flags: NDArray[np.bool_], start: int, step: int, most: int) -> int:
+    """Return how many flags are set in a row beside `start`, `most` at most."""
+    beside = flags[start + 1 :] if step > 0 else flags[:start][::-1]
+    return int(np.argmin(np.append(beside[:most], False)))
+
+
+def _fades(scores: F32, options: ShotOptions) -> tuple[list[_Change], tuple[int, int]]:
+    """Return the middles of empty stretches between pictures, and how many frames at both ends fade."""
     contrast = scores[:, COLUMNS.index("contrast")]
     empty = contrast < options.black * np.median(contrast)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], empty, [False]]).astype(np.int8)))
-    found = []
+    found, ends = [], [0, 0]
     for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        before, after = _ramp(contrast, int(start), -1), _ramp(contrast, int(stop) - 1, 1)
+        if start == 0:
+            ends[0] = int(stop) + after
+        if stop == len(scores):
+            ends[1] = int(stop - start) + before
         if start == 0 or stop == len(scores):
             continue
         lag = stop - start + 1
-        if lag <= LAGS and scores[stop, 0] > 0 and scores[stop, lag - 1] < options.cut:
+        sudden = before < _SUDDEN and after < _SUDDEN
+        if sudden and lag <= LAGS and scores[stop, 0] > 0 and scores[stop, lag - 1] < options.cut:
             continue  # a flash: what was before is there again
-        found.append((int(start + stop) // 2, int(stop - start) // 2 + _FADE))
-    return found
+        at, half = int(start + stop) // 2, int(stop - start) // 2
+        mixed = at - int(start) + before, int(stop) - at + after
+        found.append(_Change(3.0, at, "fade", half + _FADE, *mixed))
+    return found, (ends[0], ends[1])
 
 
-def parse_scene_csv(text: str) -> list[Shot]:
-    """Read the scene list that PySceneDetect writes (``scenedetect list-scenes``).
-
-    Its frames count from 1 and ends are included; an optional first line holds the timecodes of the cuts.
-
-    Raises
-    ------
-    ValueError
-        Naming the line, if a column is missing, a number is none or the scenes leave a gap or overlap.
-    """
-    shots: list[Shot] = []
-    columns: dict[str, int] = {}
-    for line, row in enumerate(csv.reader(text.lstrip("\ufeff").splitlines()), start=1):
-        cells = [cell.strip() for cell in row]
-        if not columns:
-            if "Start Frame" in cells and "End Frame" in cells:
-                columns = {name: cells.index(name) for name in ("Start Frame", "End Frame")}
-            continue
-        if not any(cells):
-            continue
-        try:
-            start, stop = int(cells[columns["Start Frame"]]) - 1, int(cells[columns["End Frame"]])
-        except (ValueError, IndexError):
-            raise ValueError(f"scene list line {line}: start and end frame must be whole numbers") from None
-        expected = shots[-1].stop if shots else 0
-        if start != expected or stop <= start:
-            raise ValueError(
-                f"scene list line {line}: scene {start + 1}-{stop} should start at frame {expected + 1}"
-            )
-        shots.append(Shot(start, stop, "cut" if shots else "start"))
-    if not shots:
-        raise ValueError("the scene list holds no scenes; expected columns 'Start Frame' and 'End Frame'")
-    return shots
+def _ramp(contrast: F32, start: int, step: int) -> int:
+    """Return for how many frames beyond an empty one the contrast is still coming up."""
+    onward = contrast[start:] if step > 0 else contrast[: start + 1][::-1]
+    return _run(np.append(False, onward[1:] > _RISING * onward[:-1]), 0, 1, 2 * _FADE)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from keyframes.options import parse_region
 from propagate.arrays import F32
 
 if TYPE_CHECKING:
@@ -15,13 +16,14 @@ if TYPE_CHECKING:
 
     from keyframes.coverage import ShotAnalysis
 
-__all__ = ["ALL", "Measure", "Weights", "amount", "weigh"]
+__all__ = ["ALL", "Measure", "Weights", "amount", "region", "weigh"]
 
 Weights: TypeAlias = Callable[[int], F32 | None] | Sequence[F32 | None]
 """For a frame of the shot, a float (H, W) map of any size, 0 (ignored) to 1; None: all of it counts."""
 
 ALL = ~np.uint64(0)
 """Every point of a group."""
+_SHOWN = 256  # long side of a region's map: finer than points are apart
 _PLANES = 4
 _LEVELS = 2**_PLANES - 1
 
@@ -87,6 +89,42 @@ def weigh(analysis: ShotAnalysis, weights: Weights | None) -> Measure:
     planes = [np.packbits(levels >> i & 1, axis=1, bitorder="little") for i in range(_PLANES)]
     stacked = np.ascontiguousarray(np.stack(planes, axis=1)).view(np.uint64)
     return Measure(analysis, stacked, (heft / np.float32(_LEVELS)).astype(np.float32))
+
+
+def region(roi: str, size: tuple[int, int]) -> F32:
+    """Return the map of a region of interest, 1 inside and 0 outside.
+
+    Parameters
+    ----------
+    roi
+        Left, top, width and height, in pixels or in per cent of the frame: ``100,50,320,240`` or
+        ``25%,0%,50%,100%``.
+    size
+        (width, height) of the frame in pixels.
+
+    Returns
+    -------
+    float32 (H, W)
+        Long side 256 at most.
+
+    Raises
+    ------
+    ValueError
+        If the region is spelled in another way, or nothing of it is in the frame.
+    """
+    parts = parse_region(roi)
+    wide, tall = ((v * side / 100 if share else v) for (v, share), side in zip(parts[2:], size, strict=True))
+    left, top = ((v * side / 100 if share else v) for (v, share), side in zip(parts[:2], size, strict=True))
+    right, bottom = min(left + wide, size[0]), min(top + tall, size[1])
+    if left >= size[0] or top >= size[1]:
+        raise ValueError(f"roi {roi} is outside the frame of {size[0]}x{size[1]}; give X,Y,W,H within it")
+    scale = min(_SHOWN / max(size), 1.0)
+    width, height = max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
+    x, y = (np.arange(width) + 0.5) / scale, (np.arange(height) + 0.5) / scale
+    inside = ((x >= left) & (x < right))[None, :] & ((y >= top) & (y < bottom))[:, None]
+    if not inside.any():  # smaller than a pixel of the map
+        inside[min(int(top * scale), height - 1), min(int(left * scale), width - 1)] = True
+    return inside.astype(np.float32)
 
 
 def _levels(weight: F32, points: NDArray[np.uint16], size: tuple[int, int], frame: int) -> NDArray[np.uint8]:

@@ -18,7 +18,7 @@ from stylize.output import check_place, make_writer
 from stylize.progress import OnProgress, Overwrite, Watch, ignore
 from stylize.sampling import CARRYING, Sampler
 from stylize.settings import Settings
-from stylize.shots import by_shot, find_shots
+from stylize.shots import by_shot, cut_to, find_shots, read_scenes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -61,6 +61,7 @@ def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
     end: str | int | None = None,
     confidence: str | Path | None = None,
     error: str | Path | None = None,
+    scenes: str | Path | None = None,
     settings: Settings | None = None,
     overwrite: Overwrite = False,
     on_progress: OnProgress = ignore,
@@ -82,6 +83,8 @@ def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
     confidence, error
         Folders for grey pictures per frame: how sure each pixel is, white for sure (8 bits), and by how many
         8-bit steps of colour the key that explains it differs, times 256 (16 bits).
+    scenes
+        A scene list (.csv) of PySceneDetect for the whole clip, in place of looking for cuts.
 
     Raises
     ------
@@ -99,7 +102,12 @@ def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
         check_keys(files, clip.info)
         mattes = stack.enter_context(open_matte(matte, clip.info, settings.matte, clip)) if matte else None
         with watch.stage("shots") as share:
-            shots = find_shots(clip, settings.shots, share)
+            if scenes:
+                given = read_scenes(Path(scenes), clip.info)
+                shots = cut_to(given, (clip.info.start, clip.info.start + clip.info.count))
+                shots = tuple(shot.moved(-clip.info.start) for shot in shots)
+            else:
+                shots = find_shots(clip, settings.shots, share)
         groups = by_shot(shots, files, clip)
         quality: list[float] = []
         writer = stack.enter_context(make_writer(place, clip.info, settings.output))

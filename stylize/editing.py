@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stylize.atomic import disk_errors
 from stylize.errors import UsageError
-from stylize.job import Job, open_work
+from stylize.job import Job, look, open_work
 from stylize.keyfiles import check_keys, find_keys, read_key
 from stylize.media import write_image
 from stylize.plans import choose_keys, facts_of, read_plan, save_plan
@@ -25,18 +25,12 @@ __all__ = ["auto_keys", "change_plan", "export_keys", "import_keys", "list_keys"
 
 
 def auto_keys(
-    clip: Path,
-    project: Path | None = None,
-    span: tuple[str | None, str | None] = (None, None),
-    settings: Mapping[str, Any] | None = None,
-    on_progress: OnProgress = ignore,
+    job: Job, settings: Mapping[str, Any] | None = None, on_progress: OnProgress = ignore
 ) -> dict[str, Any]:
     """Choose the keys of a clip, keep the plan, and return it as `list_keys` does."""
-    with (
-        open_work(Job(clip, project=project, start=span[0], end=span[1]), settings) as work,
-        work.project.lock(),
-    ):
-        choose_keys(work.project, work.whole, work.span, work.settings, Watch(on_progress), anew=True)
+    with open_work(job, settings) as work, work.project.lock():
+        watch = Watch(on_progress)
+        choose_keys(look(work, watch), watch, anew=True)
         return _listing(work)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from stylize.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["FLAGS", "Flag", "flags_of", "pair_guides"]
+__all__ = ["FLAGS", "Flag", "flags_of", "pair_guides", "settings_of"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Flag:
         What stands for the value in the help.
     least
         The lowest number that is taken; None for any.
+    stands_for
+        Of a plain flag: the value that its setting gets.
     """
 
     group: str
@@ -43,6 +47,7 @@ class Flag:
     setting: str = ""
     metavar: str = ""
     least: int | None = None
+    stands_for: float | None = None
 
     @property
     def name(self) -> str:
@@ -58,6 +63,28 @@ class Flag:
 def flags_of(*groups: str) -> list[Flag]:
     """Return the flags of these groups, in the order of the groups."""
     return [flag for group in groups for flag in FLAGS if flag.group == group]
+
+
+def settings_of(values: Mapping[Flag, Any]) -> dict[str, Any]:
+    """Return what flags say of settings, by full name; those that were not given are None or False.
+
+    Raises
+    ------
+    UsageError
+        If two flags want different values of one setting.
+    """
+    found: dict[str, Any] = {}
+    said: dict[str, str] = {}
+    for flag, value in values.items():
+        if not flag.setting or value is None or (flag.stands_for is not None and not value):
+            continue
+        wanted = value if flag.stands_for is None else flag.stands_for
+        spelled = flag.spelling.split()[0]
+        for name in flag.setting.split():
+            if name in found and found[name] != wanted:
+                raise UsageError(f"{said[name]} and {spelled} contradict each other; leave one of them out")
+            found[name], said[name] = wanted, spelled
+    return found
 
 
 def pair_guides(arguments: Sequence[str]) -> list[str]:
@@ -97,12 +124,16 @@ SETTINGS = (
     Flag("reading", "--missing", str, "For holes in a sequence: error, hold or black.", "clip.missing"),
     Flag("reading", "--allow-truncated", bool, "Use what a broken video has.", "clip.allow_truncated"),
     Flag("reading", "--assume-matrix", str, "Of untagged video: bt601, bt709, bt2020.", "clip.assume_matrix"),
+    Flag("shots", "--scenes", Path, "PySceneDetect's list of scenes, in place of cuts.", metavar="CSV"),
     Flag("shots", "--cut", float, "Share of the picture that is new at a cut; 1 finds no cuts.", "shots.cut"),
     Flag("keys", "--coverage", float, "Share of every shot that keys must explain.", "select.coverage"),
     Flag("keys", "--max-keys", int, "At most so many keys.", "select.max_keys"),
     Flag("keys", "--min-gap", int, "Least distance between keys, in frames.", "select.min_gap"),
     Flag("keys", "--max-gap", int, "Greatest distance between keys, in frames.", "select.max_gap"),
     Flag("keys", "--liveliness", float, "0 calm, few keys, to 1 lively.", "select.liveliness"),
+    Flag("keys", "--calm", bool, "Few keys: --liveliness 0.", "select.liveliness", stands_for=0.0),
+    Flag("keys", "--lively", bool, "Many keys: --liveliness 1.", "select.liveliness", stands_for=1.0),
+    Flag("keys", "--roi", str, "Only this must be explained; px or %.", "select.roi", metavar="X,Y,W,H"),
     Flag("paint", "--style-strength", float, "More: bolder strokes, less detail.", "patch.style_strength"),
     Flag("paint", "--keep-colors", float, "0 the style's colours, 1 the clip's.", "patch.keep_colors"),
     Flag("paint", "--stroke-scale", float, "2 strokes twice as large, 0.5 finer.", "patch.stroke_scale"),

@@ -17,6 +17,7 @@ from stylize.media import open_clip
 from stylize.output import default_place
 from stylize.project import SETTINGS_FILE, Project, project_place
 from stylize.settings import Settings, changed, load_settings
+from stylize.shots import read_scenes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -59,6 +60,8 @@ class Job:
         Where the paint goes, see `stylize.mattes.open_matte`.
     start, end
         The range to work on.
+    scenes
+        A scene list (.csv) of PySceneDetect: its shots are taken, cuts are not looked for.
     """
 
     clip: Path
@@ -70,6 +73,7 @@ class Job:
     matte: str | Path | None = None
     start: str | int | None = None
     end: str | int | None = None
+    scenes: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,8 @@ class Work:
         The layers of a project that lists some, bottom first, each a work of its own; else empty.
     seen
         What the matte shows, once `look` has looked.
+    scenes
+        The shots, where a scene list was given.
     """
 
     job: Job
@@ -96,6 +102,7 @@ class Work:
     layer: LayerSpec = field(default_factory=lambda: LayerSpec("paint"))
     parts: tuple[Work, ...] = ()
     seen: Seen | None = None
+    scenes: tuple[Shot, ...] | None = None
 
     @property
     def span(self) -> tuple[int, int]:
@@ -171,7 +178,7 @@ def open_work(job: Job, settings: Settings | Mapping[str, Any] | None = None) ->
         if ranged:
             clip = stack.enter_context(open_clip(path, start=job.start, end=job.end, **reading))
         place = job.output or default_place(project, clip.info)
-        base = Work(job, whole, clip, project, None, place, options)
+        base = _with_scenes(Work(job, whole, clip, project, None, place, options))
         specs = read_layers(project.settings_path) if owner is None else ()
         if specs:
             base = replace(base, job=replace(job, renderer=_painter(job, project)))
@@ -180,7 +187,8 @@ def open_work(job: Job, settings: Settings | Mapping[str, Any] | None = None) ->
         asked = _with_memory(job, project.about().get("inputs", {}))
         if owner is not None:
             asked = _layer_job(replace(job, renderer=_painter(job, Project.open(owner[0]))), owner[1], root)
-        yield _with_matte(replace(base, job=asked, layer=base.layer if owner is None else owner[1]), stack)
+        base = _with_scenes(replace(base, job=asked, layer=base.layer if owner is None else owner[1]))
+        yield _with_matte(base, stack)
 
 
 def _owner(root: Path) -> tuple[Path, LayerSpec] | None:
@@ -233,6 +241,11 @@ def _painter(job: Job, project: Project) -> str | None:
     return job.renderer or before
 
 
+def _with_scenes(work: Work) -> Work:
+    path = work.job.scenes
+    return work if path is None else replace(work, scenes=read_scenes(path, work.whole.info))
+
+
 def _with_matte(work: Work, stack: ExitStack) -> Work:
     if not work.job.matte:
         return work
@@ -253,12 +266,18 @@ def _with_memory(job: Job, before: dict[str, Any]) -> Job:
     """Without a style or keys of its own, a job is the project's last one again."""
     if job.styles or job.keys is not None:
         return replace(job, renderer=job.renderer or "auto")
+
+    def known(name: str) -> Path | None:
+        return Path(before[name]) if before.get(name) else None
+
+    keys = known("keys")
     return replace(
         job,
         styles=tuple(Path(path) for path in before.get("styles", ())),
-        keys=Path(before["keys"]) if before.get("keys") else None,
+        keys=keys,
         matte=job.matte or before.get("matte"),
         renderer=job.renderer or before.get("renderer") or "auto",
+        scenes=job.scenes or (known("scenes") if keys else None),  # else the plan has the shots
     )
 
 
@@ -270,4 +289,5 @@ def memory_of(job: Job) -> dict[str, Any]:
 
     styles = [str(path.absolute()) for path in job.styles]
     matte = absolute_spec(job.matte) if job.matte else None
-    return {"styles": styles, "keys": place(job.keys), "matte": matte, "renderer": job.renderer}
+    places = {"keys": place(job.keys), "matte": matte, "scenes": place(job.scenes)}
+    return {"styles": styles, **places, "renderer": job.renderer}

@@ -70,6 +70,7 @@ def stylize_clip(  # noqa: PLR0913  the front door takes all its choices by name
     matte: str | Path | None = None,
     start: str | int | None = None,
     end: str | int | None = None,
+    scenes: str | Path | None = None,
     settings: Settings | Mapping[str, Any] | None = None,
     overwrite: Overwrite = False,
     on_progress: OnProgress = ignore,
@@ -94,6 +95,8 @@ def stylize_clip(  # noqa: PLR0913  the front door takes all its choices by name
         Where the paint goes; elsewhere the clip shows. See `stylize.mattes.open_matte`.
     start, end
         Half-open range to work on: frames ``10``, seconds ``"2.5s"`` or timecode.
+    scenes
+        A scene list (.csv) of PySceneDetect, in place of looking for cuts.
     settings
         All settings, or some by full name (``{"select.max_keys": 4}``) over the project's and the user's.
     overwrite
@@ -117,6 +120,7 @@ def stylize_clip(  # noqa: PLR0913  the front door takes all its choices by name
         matte=matte,
         start=start,
         end=end,
+        scenes=_path(scenes),
     )
     return run_job(job, settings, overwrite, on_progress)
 

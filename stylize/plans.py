@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from stylize.analysis import Analyses
 from stylize.atomic import write_text
 from stylize.errors import UsageError
-from stylize.fingerprint import step
 from stylize.own_settings import check_own
 from stylize.progress import portion
-from stylize.shots import find_shots, small_frames
+from stylize.shots import cut_to, measure_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from keyframes import AnalysisOptions, ClipFacts, Plan, Selection, SelectOptions, Shot, ShotAnalysis
-    from stylize.compose.seen import Seen
-    from stylize.media import Clip, ClipInfo
+    from keyframes import ClipFacts, Plan, Selection, SelectOptions, Shot
+    from stylize.job import Work
+    from stylize.media import ClipInfo
     from stylize.progress import Watch
     from stylize.project import Project
-    from stylize.settings import Settings
 
-__all__ = ["Choice", "choose_keys", "cut_to", "facts_of", "known_shots", "read_plan", "save_plan"]
+__all__ = ["Choice", "choose_keys", "facts_of", "known_shots", "read_plan", "save_plan"]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,41 +47,16 @@ class Choice:
     coverage: tuple[float, ...]
 
 
-@step(version=1)
-def analyse_shot(
-    clip: Clip, options: AnalysisOptions, on_progress: Callable[[float], None] | None = None
-) -> ShotAnalysis:
-    """Find out which frames of a shot explain which, looking at small frames."""
-    from keyframes import analyse
-
-    return analyse(small_frames(clip, options.side, on_progress), options)
-
-
-def choose_keys(
-    project: Project,
-    whole: Clip,
-    span: tuple[int, int],
-    settings: Settings,
-    watch: Watch,
-    *,
-    anew: bool = False,
-    seen: Seen | None = None,
-) -> Choice:
+def choose_keys(work: Work, watch: Watch, *, anew: bool = False) -> Choice:
     """Find shots, look at them, choose keys, and write the plan; what a person put into the plan stays.
 
     Parameters
     ----------
-    project
-        Locked.
-    whole
-        The whole clip: plan and shots count from its first frame.
-    span
-        Frames [start, stop) that are worked on; the plan is left alone elsewhere.
+    work
+        Its project locked, its matte looked at. The plan is left alone outside the range that is worked on.
     anew
-        Choose again even where the plan has what was asked for. Otherwise a plan whose options and shots are
-        those of now is taken as it is: what a person added or took out is not made up for.
-    seen
-        The matte: only what it shows has to be explained, and keys are chosen where it shows something.
+        Choose again even where the plan has what was asked for. Otherwise a plan whose options, shots and
+        matte are those of now is taken as it is: what a person added or took out is not made up for.
 
     Raises
     ------
@@ -90,66 +65,58 @@ def choose_keys(
     """
     from keyframes import merge, new_plan
 
-    before = read_plan(project, whole.info)
-    shots = known_shots(project, whole, settings, watch)
-    plan = before or new_plan(facts_of(whole.info), shots)
-    pieces = cut_to(shots, span) if seen is None else seen.with_subject(cut_to(shots, span))
-    analyses = Analyses(project, whole, settings, seen)
+    project, info, options, seen = work.project, work.whole.info, work.settings.select, work.seen
+    before = read_plan(project, info)
+    shots = known_shots(work, watch)
+    if work.scenes is None and not (before and _set_by_hand(project, before)):
+        project.remember(shots=_ends(shots))  # to tell shots that a person changes from these
+    plan = before or new_plan(facts_of(info), shots)
+    pieces = cut_to(shots, work.span) if seen is None else seen.with_subject(cut_to(shots, work.span))
+    painted = work.pieces(pieces)
+    analyses = Analyses(work)
     with watch.stage("analysis") as share:
         for index, piece in enumerate(pieces):
             analyses.of(piece, portion(share, index, 1, len(pieces)))
-    painted = pieces if seen is None else seen.pieces(pieces)
-    kept = before is not None and not anew and _answers(before, shots, painted, settings.select)
+    same = project.about().get("seen_through") == analyses.matte
+    kept = before is not None and not anew and same and _answers(before, shots, painted, options)
     with watch.stage("keys"):
         choose = _measure if kept else _select
-        selections = choose(plan, pieces, analyses, settings.select)
+        selections = choose(plan, pieces, analyses, options)
     chosen = [key for selection in selections for key in selection.keys]
-    elsewhere = [key for key in plan.keys if not span[0] <= key.frame < span[1]]
-    plan = merge(replace(plan, shots=shots), [*chosen, *elsewhere], settings.select)
+    elsewhere = [key for key in plan.keys if not work.span[0] <= key.frame < work.span[1]]
+    plan = merge(replace(plan, shots=shots), [*chosen, *elsewhere], options)
     save_plan(project, plan)
-    coverage = [1.0] * (span[1] - span[0])  # where there is nothing to style, nothing is left unexplained
+    first, stop = work.span
+    coverage = [1.0] * (stop - first)  # where there is nothing to style, nothing is left unexplained
     for piece, selection in zip(pieces, selections, strict=True):
-        coverage[piece.start - span[0] : piece.stop - span[0]] = map(float, selection.coverage)
-    written = [[shot.start, shot.stop] for shot in shots]
-    project.remember(shots=written, coverage=round(sum(coverage) / len(coverage), 4))
+        coverage[piece.start - first : piece.stop - first] = map(float, selection.coverage)
+    project.remember(coverage=round(sum(coverage) / len(coverage), 4), seen_through=analyses.matte)
     return Choice(plan, painted, tuple(coverage))
 
 
-def known_shots(project: Project, whole: Clip, settings: Settings, watch: Watch) -> tuple[Shot, ...]:
-    """Return the shots of the whole clip: those of the plan where a person changed them, else found ones."""
+def known_shots(work: Work, watch: Watch) -> tuple[Shot, ...]:
+    """Return the shots of the whole clip.
+
+    Those of a scene list that is given; else those of the plan where a person changed them or a scene list
+    was given once; else found ones.
+    """
+    from keyframes.shots import shots_from_scores
+
+    project, settings = work.project, work.settings.shots
+    if work.scenes is not None:
+        return work.scenes
+    plan = read_plan(project, work.whole.info)
+    if plan is not None and _set_by_hand(project, plan):
+        if settings != type(settings)():
+            log.warning(
+                "%s: its shots are set by hand, so cuts are not looked for; take its [[shot]] tables out to "
+                "have them found",
+                project.plan_path,
+            )
+        return tuple(plan.shots)
     with watch.stage("shots") as share:
-        found = project.recall("shots", find_shots, whole, settings.shots, on_progress=share)
-    plan = read_plan(project, whole.info)
-    return plan.shots if plan is not None and _edited(project, plan) else found
-
-
-def cut_to(shots: Sequence[Shot], span: tuple[int, int]) -> tuple[Shot, ...]:
-    """Return what of the shots lies in the frames [start, stop)."""
-    first, stop = span
-    return tuple(
-        replace(shot, start=max(shot.start, first), stop=min(shot.stop, stop))
-        for shot in shots
-        if shot.start < stop and shot.stop > first
-    )
-
-
-class Analyses:
-    """What is known of each shot, from the project's cache or made now."""
-
-    def __init__(self, project: Project, whole: Clip, settings: Settings, seen: Seen | None = None) -> None:
-        self._project, self._whole, self._options = project, whole, settings.analysis
-        self.seen = seen
-
-    def place(self, piece: Shot) -> Path:
-        """Return where the analysis of a piece is cached."""
-        return self._project.cached(
-            "analysis", analyse_shot, self._whole[piece.start : piece.stop], self._options
-        )
-
-    def of(self, piece: Shot, on_progress: Callable[[float], None] | None = None) -> ShotAnalysis:
-        """Return the analysis of a piece; kept on the disk, as a long clip would fill the memory."""
-        clip = self._whole[piece.start : piece.stop]
-        return self._project.recall("analysis", analyse_shot, clip, self._options, on_progress=on_progress)
+        scores = project.recall("changes", measure_changes, work.whole, on_progress=share)
+    return shots_from_scores(scores, settings)
 
 
 def read_plan(project: Project, info: ClipInfo) -> Plan | None:
@@ -188,9 +155,13 @@ def save_plan(project: Project, plan: Plan) -> Plan:
     return plan
 
 
-def _edited(project: Project, plan: Plan) -> bool:
-    """Whether the plan's shots are not those that the machine wrote last: then a person changed them."""
-    return [[shot.start, shot.stop] for shot in plan.shots] != project.about().get("shots")
+def _set_by_hand(project: Project, plan: Plan) -> bool:
+    """Whether the plan has shots that are not those which were found last."""
+    return bool(plan.shots) and _ends(plan.shots) != project.about().get("shots")
+
+
+def _ends(shots: Sequence[Shot]) -> list[list[int]]:
+    return [[shot.start, shot.stop] for shot in shots]
 
 
 def _answers(plan: Plan, shots: Sequence[Shot], pieces: Sequence[Shot], options: SelectOptions) -> bool:
@@ -208,27 +179,8 @@ def _measure(
     for piece in pieces:
         keys = {key.frame: key.kind for key in plan.keys if piece.start <= key.frame < piece.stop}
         others = [frame for frame in range(piece.start, piece.stop) if frame not in keys]
-        selections.append(_select_in(piece, analyses, asked, keys, others))
+        selections.append(analyses.select(piece, asked, keys, others))
     return selections
-
-
-def _select_in(
-    piece: Shot, analyses: Analyses, options: SelectOptions, forced: dict[int, str], banned: Sequence[int]
-) -> Selection:
-    from keyframes import select_keyframes
-
-    weights = None
-    if (seen := analyses.seen) is not None:
-        weights = seen.weights(piece)
-        banned = sorted({*banned, *seen.blank(piece)} - set(forced))
-    try:
-        # Fewer keys than are forced cost infinity, which NumPy minds to take a remainder of.
-        with np.errstate(invalid="ignore"):
-            return select_keyframes(
-                analyses.of(piece), options, forced=forced, banned=banned, weights=weights, offset=piece.start
-            )
-    except ValueError as error:
-        raise UsageError(f"frames {piece.start} to {piece.stop - 1}: {error}") from error
 
 
 def _select(
@@ -237,17 +189,26 @@ def _select(
     """Choose the keys of every piece; where `max_keys` forbids some, the least useful ones of all go."""
 
     def select(piece: Shot, most: int | None) -> Selection:
-        asked = replace(options, max_keys=most)
-        return _select_in(piece, analyses, asked, plan.forced(piece), plan.shut(piece))
+        forced = plan.forced(piece)
+        shut = {*plan.shut(piece), *(set(range(piece.start, piece.stop)) - set(piece.clear) - set(forced))}
+        if not forced and len(shut) == piece.stop - piece.start:
+            shut = set(plan.shut(piece))  # mixed frames are better than none
+        return analyses.select(piece, replace(options, max_keys=most), forced, sorted(shut))
 
     free = [select(piece, None) for piece in pieces]
     if options.max_keys is None or sum(len(selection.keys) for selection in free) <= options.max_keys:
         return free
+    if len(pieces) > options.max_keys:
+        raise UsageError(
+            f"--max-keys {options.max_keys} is too few: nothing crosses a cut, and there are {len(pieces)} "
+            "shots; allow as many, or shorten the clip with --start and --end"
+        )
     counts = [max(len(plan.forced(piece)), 1) for piece in pieces]
     if sum(counts) > options.max_keys:
-        raise UsageError(
-            f"--max-keys {options.max_keys} is too few: {len(pieces)} shots and the keys set by hand need "
-            f"{sum(counts)}; allow as many, or shorten the clip with --start and --end"
+        log.warning(
+            "--max-keys %d: the keys set by hand need %d; these are kept, and none is added",
+            options.max_keys,
+            sum(counts),
         )
     while sum(counts) < options.max_keys:
         gains = [
@@ -256,22 +217,14 @@ def _select(
             else -1.0
             for piece, selection, count in zip(pieces, free, counts, strict=True)
         ]
-        best = max(range(len(gains)), key=gains.__getitem__)
+        best = max(range(len(pieces)), key=gains.__getitem__)
         if gains[best] < 0:
             break
         counts[best] += 1
-    limited = []
-    for piece, selection, count in zip(pieces, free, counts, strict=True):
-        forced = plan.forced(piece)
-        if count >= len(selection.keys):
-            limited.append(selection)
-        elif count > len(forced):
-            limited.append(select(piece, count - len(forced)))
-        else:  # the keys set by hand and no other
-            limited += _measure(
-                replace(plan, keys=tuple(map(plan.key_at, forced))), [piece], analyses, options
-            )
-    return limited
+    return [
+        selection if count >= len(selection.keys) else select(piece, count)
+        for piece, selection, count in zip(pieces, free, counts, strict=True)
+    ]
 
 
 def facts_of(info: ClipInfo) -> ClipFacts:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from stylize.analysis import Analyses
 from stylize.job import look, open_work
 from stylize.keyfiles import check_keys, find_keys
 from stylize.layers import layers_of
 from stylize.output import check_place
 from stylize.own_settings import painters_of
 from stylize.paint import key_states
-from stylize.plans import Analyses, cut_to, known_shots, read_plan
+from stylize.plans import known_shots, read_plan
 from stylize.progress import Step, Watch
-from stylize.shots import by_shot, find_shots
+from stylize.shots import by_shot, cut_to, measure_changes
 from stylize.stages import make_painter
 
 if TYPE_CHECKING:
@@ -56,8 +57,13 @@ def _layer_steps(work: Work) -> list[Step]:
     """Return the steps from shots to finished frames of one layer."""
     options, info = work.settings, work.clip.info
     renderer = make_painter(work)
-    shots_known = work.project.cached("shots", find_shots, work.whole, options.shots).exists()
-    steps = [Step("shots", _state(shots_known), "cuts, sought in all frames")]
+    measured = work.project.cached("changes", measure_changes, work.whole).exists()
+    shots_known = measured or work.scenes is not None
+    steps = [
+        Step("shots", "given", f"{len(work.scenes)} from {work.job.scenes}")
+        if work.scenes is not None
+        else Step("shots", _state(shots_known), "cuts, sought in all frames")
+    ]
     files: dict[int, Path] | None = None  # painted keys by frame of the whole clip, once all are known
     if work.job.keys is not None:
         found = find_keys(work.job.keys, info)
@@ -85,7 +91,7 @@ def _painting(
             Step("keys", "to do", "chosen after the analysis"),
             Step("paint", "to do", f"by renderer {renderer.name}, in the style of {names}"),
         ], None
-    analyses = Analyses(work.project, work.whole, settings)
+    analyses = Analyses(work)
     shots = cut_to(plan.shots, work.span)
     pieces, looked = work.pieces(shots), sum(analyses.place(shot).exists() for shot in shots)
     keys = [key.frame for key in plan.keys if any(p.start <= key.frame < p.stop for p in pieces)]
@@ -121,7 +127,7 @@ def _painting(
 
 def _finished(work: Work, settings: Settings, files: Mapping[int, Path]) -> tuple[int, int]:
     """Return how many frames need not be carried again, and of how many."""
-    shots = work.pieces(cut_to(known_shots(work.project, work.whole, settings, Watch()), work.span))
+    shots = work.pieces(cut_to(known_shots(work, Watch()), work.span))
     done = 0
     for shot, group in zip(shots, by_shot(shots, files, work.whole), strict=True):
         layers = layers_of(work.project, work.view(shot), group, settings.propagate)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from stylize.errors import MediaError
+from stylize.errors import MediaError, UsageError
 from stylize.fingerprint import step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from keyframes import Shot, ShotOptions
-    from propagate.arrays import Image
-    from stylize.media import Clip
+    from propagate.arrays import F32, Image
+    from stylize.media import Clip, ClipInfo
 
-__all__ = ["by_shot", "find_shots", "small_frames"]
+__all__ = ["by_shot", "cut_to", "find_shots", "measure_changes", "read_scenes", "small_frames"]
 
 LOOK = 160
 """Long side in pixels of the frames in which cuts are sought."""
@@ -32,13 +33,49 @@ def small_frames(
 
 
 @step(version=1)
+def measure_changes(clip: Clip, on_progress: Callable[[float], None] | None = None) -> F32:
+    """Measure how much each frame differs from those before it: all that the search for cuts has to know."""
+    from keyframes.shots import detect_shots
+
+    return detect_shots(small_frames(clip, LOOK, on_progress)).scores
+
+
 def find_shots(
     clip: Clip, options: ShotOptions, on_progress: Callable[[float], None] | None = None
 ) -> tuple[Shot, ...]:
     """Find the shots of a clip; they cover it without gaps."""
-    from keyframes import detect_shots
+    from keyframes.shots import shots_from_scores
 
-    return tuple(detect_shots(small_frames(clip, LOOK, on_progress), options).shots)
+    return shots_from_scores(measure_changes(clip, on_progress), options)
+
+
+def read_scenes(path: Path, info: ClipInfo) -> tuple[Shot, ...]:
+    """Read the shots of a clip from the scene list that PySceneDetect wrote, in place of looking for them.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be read, is no scene list, or is for a clip of another length.
+    """
+    from keyframes import parse_scene_csv
+
+    try:
+        return tuple(parse_scene_csv(_text_of(path.read_bytes()), info.total))
+    except OSError as error:
+        raise UsageError(f"--scenes {path}: {error.strerror or error}; name a scene list (.csv)") from error
+    except ValueError as error:
+        raise UsageError(f"--scenes {path}: {error}") from error
+
+
+def _text_of(data: bytes) -> str:
+    """Decode a list as programs write them: UTF-8, or UTF-16 with its mark as spreadsheets do."""
+    return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+
+
+def cut_to(shots: Sequence[Shot], span: tuple[int, int]) -> tuple[Shot, ...]:
+    """Return what of the shots lies in the frames [start, stop)."""
+    first, stop = span
+    return tuple(shot.within(first, stop) for shot in shots if shot.start < stop and shot.stop > first)
 
 
 def by_shot(shots: Sequence[Shot], keys: Mapping[int, T], clip: Clip) -> list[dict[int, T]]:

@@ -13,9 +13,9 @@ from stylize.layers import carry_layers, layers_of
 from stylize.output import is_ours, remember_output
 from stylize.own_settings import painters_of
 from stylize.paint import choose_renderer, paint_keys
-from stylize.plans import choose_keys, cut_to, known_shots
+from stylize.plans import choose_keys, known_shots
 from stylize.progress import portion
-from stylize.shots import by_shot
+from stylize.shots import by_shot, cut_to
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +83,7 @@ def given_stage(work: Work, watch: Watch) -> Keyed:
         raise TypeError("the job names no keys")
     found = find_keys(folder, work.clip.info)
     check_keys(found, work.clip.info)
-    shots = work.pieces(cut_to(known_shots(work.project, work.whole, work.settings, watch), work.span))
+    shots = work.pieces(cut_to(known_shots(work, watch), work.span))
     files = by_shot(shots, {first + index: path for index, path in found.items()}, work.whole)
     notes = [
         {
@@ -99,7 +99,7 @@ def given_stage(work: Work, watch: Watch) -> Keyed:
 
 def paint_stage(work: Work, renderer: Renderer, watch: Watch, only: int | None = None) -> Keyed:
     """Choose the keys and have them painted; with `only`, just that frame's and those it must agree with."""
-    choice = choose_keys(work.project, work.whole, work.span, work.settings, watch, seen=work.seen)
+    choice = choose_keys(work, watch)
     keys = {key.frame: key for key in choice.plan.keys if work.span[0] <= key.frame < work.span[1]}
     if only is not None and only not in keys:
         raise UsageError(f"frame {only} is no key; make it one with: stylize keys add {work.job.clip} {only}")

@@ -24,8 +24,8 @@ def propagate(ask: Ask) -> Answer:
 
     result = carry_keys(
         ask.clip, ask.keys, ask.output, matte=ask.matte, start=ask.start, end=ask.end,
-        confidence=ask.confidence, error=ask.error, settings=load_settings(flags=ask.settings),
-        overwrite=ask.overwrite, on_progress=ask.on_progress,
+        confidence=ask.confidence, error=ask.error, scenes=ask.scenes,
+        settings=load_settings(flags=ask.settings), overwrite=ask.overwrite, on_progress=ask.on_progress,
     )  # fmt: skip
     facts = {"output": result.output, "frames": result.frames, "seconds": result.seconds}
     return Answer(facts, [f"{result.output}  ({result.frames} frames)"])

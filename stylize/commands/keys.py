@@ -21,12 +21,14 @@ def show_plan(plan: dict[str, Any]) -> Answer:
     return Answer(plan, [*lines, f"{len(plan['keys'])} keys in {len(plan['shots'])} shots: {plan['plan']}"])
 
 
-@command("keys auto", "clip", "project", "range", "json", "reading", "shots", "keys")
+@command("keys auto", "clip", "project", "matte", "range", "json", "reading", "shots", "keys")
 def keys_auto(ask: Ask) -> Answer:
     """Find shots and choose the frames to paint; keys set by hand stay."""
     from stylize.editing import auto_keys
+    from stylize.job import Job
 
-    return show_plan(auto_keys(ask.clip, ask.project, (ask.start, ask.end), ask.settings, ask.on_progress))
+    job = Job(ask.clip, project=ask.project, matte=ask.matte, start=ask.start, end=ask.end, scenes=ask.scenes)
+    return show_plan(auto_keys(job, ask.settings, ask.on_progress))
 
 
 @command("keys list", "clip", "project", "json")

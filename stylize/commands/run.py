@@ -17,7 +17,7 @@ def run(ask: Ask) -> Answer:
     from stylize.pipeline import run_job
     from stylize.preview import preview
 
-    given = (ask.output, ask.project, ask.renderer, ask.keys, ask.matte, ask.start, ask.end)
+    given = (ask.output, ask.project, ask.renderer, ask.keys, ask.matte, ask.start, ask.end, ask.scenes)
     job = Job(ask.clip, tuple(ask.style or ()), *given)
     if ask.dry_run:
         steps = preview(job, ask.settings)
@@ -29,14 +29,17 @@ def run(ask: Ask) -> Answer:
 
 
 @command(
-    "paint", "clip", "key", "style", "project", "renderer", "json", "reading", "shots", "keys", "agree",
-    "paint", "seed",
+    "paint", "clip", "key", "style", "project", "renderer", "matte", "json", "reading", "shots", "keys",
+    "agree", "paint", "seed",
 )  # fmt: skip
 def paint(ask: Ask) -> Answer:
     """Paint the keys only, to look at them or to change them by hand."""
     from stylize.job import Job
     from stylize.pipeline import paint_job
 
-    job = Job(ask.clip, tuple(ask.style or ()), project=ask.project, renderer=ask.renderer)
+    job = Job(
+        ask.clip, tuple(ask.style or ()), project=ask.project, renderer=ask.renderer, matte=ask.matte,
+        scenes=ask.scenes,
+    )  # fmt: skip
     keys = paint_job(job, ask.settings, ask.key, ask.on_progress)
     return Answer({"keys": list(keys)}, [f"{k['frame']:>6}  {k['file']}  {k['reason']}" for k in keys])

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from stylize.compose.views import Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from keyframes import Shot
-    from propagate.arrays import F32
     from stylize.compose.outline import Outline
     from stylize.mattes import MatteClip
     from stylize.media import Clip
@@ -39,10 +38,6 @@ class Seen:
     def blank(self, shot: Shot) -> list[int]:
         """Return the frames of the clip in which there is nothing to style."""
         return [f for f in range(shot.start, shot.stop) if not self.outline.shown(f - self.first)]
-
-    def weights(self, shot: Shot) -> Callable[[int], F32]:
-        """Return what counts in a frame of the shot."""
-        return lambda index: self.mattes[shot.start - self.first + index]
 
     def view(self, whole: Clip, shot: Shot, project: Project) -> Subject:
         """Return the shot as it is seen through the matte."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -100,6 +101,17 @@ def test_a_painted_file_makes_an_automatic_key_one_by_hand(plan):
     assert again.key_at(12).kind == "override"
 
 
+def test_shots_keep_their_mixed_frames_and_lose_them(plan):
+    mixed = replace(plan, shots=(Shot(0, 40, "start", 0, 5), Shot(40, 100, "dissolve", 4)))
+    text = format_plan(mixed, format_plan(plan))
+    assert parse_plan(text).shots == mixed.shots
+    assert "fade" not in format_plan(plan, text)
+
+
+def test_a_plan_without_shots_has_not_been_looked_at():
+    assert parse_plan(format_plan(new_plan(CLIP, [], [Key(3)]))).shots == ()
+
+
 def test_changes(plan):
     assert frames(add(plan, 20)) == [12, 20, 50, 80]
     assert remove(plan, 50).banned == (50,)
@@ -147,6 +159,7 @@ def test_changes_that_cannot_be(plan, change, what):
         ("frame = 12", "fraem = 12", r"line \d+: key.fraem is unknown; did you mean frame\?"),
         ("frame = 12", "frame = 100", r"line \d+: key.frame is 100; choose 0 to 99"),
         ("frame = 12", "frame = -1", r"key.frame is -1"),
+        ("stop = 40\n", "stop = 40\nfade_out = 41\n", r"line \d+: shot.fade_out is 41; choose 0 to 40"),
         ("frame = 12", 'frame = "12"', r"expected a whole number"),
         ("frame = 12", "frame = true", r"expected a whole number"),
         ("frame = 12", "frame = 50", r"a key already"),

@@ -14,6 +14,7 @@ from keyframes.coverage import ShotAnalysis, analyse
 from keyframes.options import AnalysisOptions, SelectOptions
 from keyframes.select import select_keyframes
 from keyframes.suggestions import suggest
+from keyframes.weights import region
 from tests import synthetic
 from tests.keyframes import slow
 
@@ -142,15 +143,53 @@ def test_forced_keys_stay_and_banned_frames_stay_free():
     free = select_keyframes(analysis, first(3), offset=100)
     banned = [key.frame for key in free.keys]
     asked = select_keyframes(
-        analysis, first(3), offset=100, forced={103: "locked", 121: "user"}, banned=banned
+        analysis, first(5), offset=100, forced={103: "locked", 121: "user"}, banned=banned
     )
     frames = {key.frame: key.kind for key in asked.keys}
     assert frames[103] == "locked"
     assert frames[121] == "user"
     assert not set(frames) & set(banned)
-    assert len(frames) == 5  # three besides the forced ones
+    assert len(frames) == 5
     assert asked.coverage[3] == 1.0
     assert all("by hand" in key.reason for key in asked.keys if key.kind != "auto")
+
+
+def test_forced_keys_count_and_are_kept_when_they_alone_are_too_many():
+    analysis = analyse(synthetic.pan(40, (4.0, 0.0)), QUICK)
+    kept = select_keyframes(analysis, first(2), forced=[3, 20, 30])
+    assert [key.frame for key in kept.keys] == [3, 20, 30]
+    assert len(select_keyframes(analysis, first(4), forced=[3, 20, 30]).keys) == 4
+
+
+def test_forced_keys_that_share_a_node_are_all_kept():
+    analysis = analyse(synthetic.still(60), AnalysisOptions(points=512, nodes=8))
+    kept = select_keyframes(analysis, forced=[30, 31])
+    assert {30, 31} <= {key.frame for key in kept.keys}
+
+
+def test_a_region_of_interest_is_all_that_counts():
+    frames = synthetic.reveal(40, 16)
+    assert len(chosen(frames, weights=[region("0%,0%,30%,100%", (160, 90))] * 40)[0]) == 1
+    assert len(chosen(frames, weights=[region("80,0,80,90", (160, 90))] * 40)[0]) == 2
+
+
+@pytest.mark.parametrize(
+    ("roi", "what"),
+    [("1,2,3", "expected X,Y,W,H"), ("a,b,c,d", "expected"), ("0,0,0,5", "above 0"),
+     ("-1,0,5,5", "0 or more"), ("200,0,10,10", "outside the frame of 160x90"), ("0,100%,10,10", "outside")],
+)  # fmt: skip
+def test_a_bad_region_is_named(roi, what):
+    with pytest.raises(ValueError, match=what):
+        region(roi, (160, 90))
+
+
+def test_a_region_has_its_size_and_place():
+    found = region("40,0,80,45", (160, 90))
+    assert found.shape == (90, 160)
+    assert found.sum() == 80 * 45
+    assert found[0, 40] == found[44, 119] == 1
+    assert region("0,0,1,1", (4000, 2000)).sum() == 1
+    assert region("50%,50%,50%,100%", (200, 100))[75, 150] == 1
 
 
 def test_only_forced_keys_when_all_others_are_banned():

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from keyframes.options import ShotOptions
-from keyframes.shots import detect_shots, parse_scene_csv, shots_from_scores
+from keyframes.scene_list import parse_scene_csv
+from keyframes.shots import detect_shots, shots_from_scores
 from keyframes.words import Shot
 from tests import synthetic
 
@@ -60,6 +61,49 @@ def test_a_fade_through_black_is_one_boundary_in_the_black():
     shots = detect_shots(frames).shots
     assert [shot.begins for shot in shots] == ["start", "fade"]
     assert 38 <= shots[1].start <= 46
+
+
+def test_a_dissolve_names_its_mixed_frames_and_shares_them():
+    frames = synthetic.dissolve(
+        synthetic.pan(40, (0.7, 0.0), seed=1), synthetic.pan(40, (0.4, 0.3), seed=60), 12
+    )
+    before, after = detect_shots(frames).shots
+    assert abs(before.stop - before.fade_out - 28) <= 3
+    assert abs(after.start + after.fade_in - 40) <= 3
+    assert before.clear.stop == before.stop - before.fade_out
+    assert after.clear.start == after.start + after.fade_in
+
+
+def test_long_dissolves_between_still_pictures_are_found():
+    frames = synthetic.dissolve(synthetic.still(70, seed=1), synthetic.still(70, seed=61), 44)
+    assert [shot.begins for shot in detect_shots(frames).shots] == ["start", "dissolve"]
+
+
+@pytest.mark.parametrize("length", [6, 12, 24])
+def test_a_fade_names_its_dark_frames(length):
+    frames = synthetic.fade(synthetic.pan(60, seed=1), synthetic.pan(60, seed=60), length, black=3)
+    before, after = detect_shots(frames).shots
+    assert after.begins == "fade"
+    assert abs(before.stop - before.fade_out - (60 - length)) <= 2
+    assert abs(after.start + after.fade_in - (63 + length)) <= 2
+
+
+def test_a_clip_that_comes_up_from_black_is_one_shot_with_a_fade():
+    frames = [(f * min(t / 10, 1)).astype(np.uint8) for t, f in enumerate(synthetic.pan(40))]
+    (up,) = detect_shots(frames).shots
+    (down,) = detect_shots(frames[::-1]).shots
+    assert 8 <= up.fade_in <= 12
+    assert up.fade_out == 0
+    assert 8 <= down.fade_out <= 12
+
+
+def test_a_part_of_a_shot_keeps_what_of_its_mixed_frames_is_in_it():
+    shot = Shot(10, 50, "dissolve", 8, 6)
+    assert shot.within(12, 100) == Shot(12, 50, "dissolve", 6, 6)
+    assert shot.within(20, 40) == Shot(20, 40, "dissolve", 0, 0)
+    assert shot.within(0, 47) == Shot(10, 47, "dissolve", 8, 3)
+    assert Shot(0, 5, "cut", 3, 3).clear == range(5)
+    assert shot.moved(-10) == Shot(0, 40, "dissolve", 8, 6)
 
 
 def test_scores_are_enough_to_try_other_options():
@@ -117,9 +161,25 @@ def test_a_scene_list_is_read():
     assert parse_scene_csv(SCENES.split("\n", 1)[1]) == [Shot(0, 50, "start"), Shot(50, 90, "cut")]
 
 
+def test_scene_lists_of_other_versions_and_programs_are_read():
+    old = "Scene Number,Start Frame,End Frame\n1,0,50\n2,50,90\n"  # counted from 0, ends left out
+    assert parse_scene_csv(old) == parse_scene_csv(SCENES)
+    for comma in (";", "\t"):
+        assert parse_scene_csv(SCENES.replace(",", comma)) == parse_scene_csv(SCENES)
+    assert parse_scene_csv("\ufeff" + SCENES.replace("\n", "\r\n").lower()) == parse_scene_csv(SCENES)
+    assert parse_scene_csv(SCENES, 91)[-1] == Shot(50, 91, "cut")
+    with pytest.raises(ValueError, match="ends after 90 frames, but the clip has 95"):
+        parse_scene_csv(SCENES, 95)
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
-    [("", "no scenes"), (SCENES.replace("51", "60"), "line 4"), (SCENES.replace(",90,", ",x,"), "line 4")],
+    [
+        ("", "no columns"),
+        (SCENES[: SCENES.index("1,1,")], "holds no scenes"),
+        (SCENES.replace("51", "60"), "line 4"),
+        (SCENES.replace(",90,", ",x,"), "line 4"),
+    ],
 )
 def test_a_bad_scene_list_is_named(text, what):
     with pytest.raises(ValueError, match=what):
