@@ -101,7 +101,7 @@ def add(plan: Plan, frame: int, *, kind: str = "user", note: str = "") -> Plan:
 
 
 def remove(plan: Plan, frame: int) -> Plan:
-    """Take a key out; one that the machine chose is banned too, or it would come back.
+    """Take a key out; what the machine or a painted file would bring back is banned too.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def remove(plan: Plan, frame: int) -> Plan:
     """
     key = _unlocked(plan, frame)
     left = _with_keys(plan, [k for k in plan.keys if k.frame != frame])
-    if key.kind != "auto":
+    if key.kind not in ("auto", "override"):
         return left
     return replace(left, banned=tuple(sorted({*plan.banned, frame})))
 

@@ -40,7 +40,8 @@ def explain(measure: Measure, keys: Sequence[int], node: int, kind: str, offset:
     analysis = measure.analysis
     share = _percent(alone(measure, node))
     if kind != "auto":
-        return f"{'locked' if kind == 'locked' else 'chosen'} by hand: explains {share} of the shot"
+        how = {"locked": "locked", "override": "painted"}.get(kind, "chosen")
+        return f"{how} by hand: explains {share} of the shot"
     order = sorted(keys)
     place = order.index(node)
     if len(order) == 1:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stylize.atomic import disk_errors
 from stylize.errors import UsageError
 from stylize.job import Job, look, open_work
-from stylize.keyfiles import check_keys, find_keys, read_key
+from stylize.keyfiles import check_keys, files_for, find_keys, read_key
 from stylize.media import write_image
 from stylize.plans import choose_keys, facts_of, read_plan, save_plan
 from stylize.progress import OnProgress, Overwrite, Watch, allowed, ignore
@@ -70,7 +70,7 @@ def import_keys(
 
     with open_work(Job(clip, project=project)) as work, work.project.lock():
         info = work.whole.info
-        found = find_keys(folder, info)
+        found = find_keys(folder, info, work.project.root / "cache" / "layers")
         check_keys(found, info)
         place = work.project.root / "overrides"
         for index, path in found.items():
@@ -79,9 +79,8 @@ def import_keys(
                 raise UsageError(f"{target}: exists; pass -y to replace it")
             with disk_errors(target):
                 place.mkdir(parents=True, exist_ok=True)
-                for old in place.glob("*.*"):
-                    if old.stem == info.names[index]:
-                        old.unlink()
+                for old in files_for(place, info.names[index]):
+                    old.unlink()
                 shutil.copyfile(path, target)
         plan = read_plan(work.project, info) or new_plan(facts_of(info), ())
         keys = [Key(index, f"painted by hand: {path.name}", 0.0, "override") for index, path in found.items()]

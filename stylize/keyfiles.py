@@ -4,36 +4,56 @@ from __future__ import annotations
 
 import logging
 import re
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stylize.errors import MediaError
+from stylize.flatten import flatten
 from stylize.media import image_size, read_image
 from stylize.media.images import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from propagate.arrays import Image
     from stylize.media import ClipInfo
 
-__all__ = ["check_keys", "find_keys", "read_key", "read_keys"]
+__all__ = [
+    "KEY_SUFFIXES",
+    "check_keys",
+    "files_for",
+    "find_keys",
+    "key_files",
+    "layer_of",
+    "one_file",
+    "read_key",
+    "read_keys",
+]
 
+KEY_SUFFIXES = (*IMAGE_SUFFIXES, ".psd", ".psb")
+"""What a painted key may be."""
 LOOSE = 0.01
 """Relative difference of aspect that counts as the same picture at another size (rounding of odd sizes)."""
 
 log = logging.getLogger(__name__)
 
 
-def find_keys(folder: Path, info: ClipInfo) -> dict[int, Path]:
+def find_keys(folder: Path, info: ClipInfo, flat: Path | None = None) -> dict[int, Path]:
     """Match the images in `folder` to frames of the clip by name.
 
     A file belongs to the frame whose name equals its stem, else to the frame with the same number: the last
-    digits of both, so that ``10.png`` and ``key_0010.png`` are for frame ``010``.
+    digits of both, so that ``10.png`` and ``key_0010.png`` are for frame ``010``. Several files for one frame
+    may be its layers, see `layer_of`; they are laid over each other.
+
+    Parameters
+    ----------
+    flat
+        Where layers that were laid over each other are kept as one file; None: the system's temporary folder.
 
     Returns
     -------
@@ -50,20 +70,15 @@ def find_keys(folder: Path, info: ClipInfo) -> dict[int, Path]:
         raise MediaError(
             f"{folder}: no such folder of painted keys; name one that holds images such as 000010.png"
         )
-    visible = (p for p in folder.iterdir() if not p.name.startswith("."))
-    files = sorted(p for p in visible if p.suffix.lower() in IMAGE_SUFFIXES)
+    files = key_files(folder)
     if not files:
         raise MediaError(
             f"{folder}: holds no image; put painted keys there, named by frame, such as {info.names[0]}.png"
         )
-    by_name = {name: index for index, name in enumerate(info.names)}
-    by_number = {
-        number: index for index, name in enumerate(info.names) if (number := _number(name)) is not None
-    }
-    found: dict[int, Path] = {}
+    frames = _Names(info)
+    found: dict[int, list[Path]] = {}
     for file in files:
-        number = _number(file.stem)
-        index = by_name.get(file.stem, by_number.get(number) if number is not None else None)
+        index, number = frames.index_of(file.stem)
         if index is None:
             if number is not None and info.is_range and _in_clip(number, info):
                 continue
@@ -71,16 +86,77 @@ def find_keys(folder: Path, info: ClipInfo) -> dict[int, Path]:
             raise MediaError(
                 f"{file}: names no frame of {info.path} ({span}); rename it after the frame it paints"
             )
-        if index in found:
-            raise MediaError(
-                f"{file}: a second file for frame {info.names[index]}, beside {found[index].name}; keep one"
-            )
-        found[index] = file
+        found.setdefault(index, []).append(file)
     if not found:
         raise MediaError(
             f"{folder}: no key is for frames {info.names[0]} to {info.names[-1]}; paint one of these"
         )
-    return dict(sorted(found.items()))
+    return {index: one_file(info.names[index], paths, flat) for index, paths in sorted(found.items())}
+
+
+def key_files(folder: Path) -> list[Path]:
+    """Return the images in a folder that can be keys, by name."""
+    visible = (p for p in folder.iterdir() if not p.name.startswith("."))
+    return sorted(p for p in visible if p.suffix.lower() in KEY_SUFFIXES)
+
+
+def files_for(folder: Path, name: str) -> list[Path]:
+    """Return the images in `folder` that are for the frame called `name`: one, or its layers."""
+    files = key_files(folder) if folder.is_dir() else []
+    exact = [file for file in files if file.stem == name or (layer_of(file.stem) or ("", ""))[0] == name]
+    if exact or (number := _number(name)) is None:
+        return exact
+    return [file for file in files if _number((layer_of(file.stem) or (file.stem, ""))[0]) == number]
+
+
+def one_file(name: str, files: Sequence[Path], flat: Path | None = None) -> Path:
+    """Return the file for a frame: the only one, or its layers made one.
+
+    Raises
+    ------
+    MediaError
+        If there are several and one of them is no layer, or layers differ in size.
+    """
+    if len(files) == 1:
+        return files[0]
+    parts = [layer_of(file.stem) for file in files]
+    if None in parts:
+        raise MediaError(
+            f"{files[1]}: a second file for frame {name}, beside {files[0].name}; keep one, or name layers "
+            f"{name}.1 colour.png, {name}.2 ink.png"
+        )
+    order = sorted(range(len(files)), key=lambda i: parts[i][1])  # type: ignore[index]
+    place = flat or Path(tempfile.gettempdir()) / "stylize-keys"
+    return flatten([files[i] for i in order], place, name)
+
+
+def layer_of(stem: str) -> tuple[str, str] | None:
+    """Return (frame's name, what layers are ordered by, the lowest first) of a layer's file, or None.
+
+    ``000010.1 ink`` is a layer by its second name; layers lie over each other in the order of these names.
+    ``000010_0002_ink`` is one as Photoshop exports them, which counts from the top: 0000 lies over all.
+    """
+    if found := re.fullmatch(r"(.*\d)_(\d{4})_(.+)", stem):
+        return found[1], f"{9999 - int(found[2]):04d}"
+    name, dot, layer = stem.rpartition(".")
+    return (name, layer) if dot and re.search(r"\d$", name) and re.search(r"\D", layer) else None
+
+
+class _Names:
+    """Frames of a clip by what a file may call them."""
+
+    def __init__(self, info: ClipInfo) -> None:
+        self._names = {name: index for index, name in enumerate(info.names)}
+        numbers = ((_number(name), index) for index, name in enumerate(info.names))
+        self._numbers = {number: index for number, index in numbers if number is not None}
+
+    def index_of(self, stem: str) -> tuple[int | None, int | None]:
+        """Return the frame's index, if it is one of the clip, and the number that the name ends in."""
+        if stem in self._names:
+            return self._names[stem], None
+        name = (layer_of(stem) or (stem, ""))[0]
+        number = _number(name)
+        return self._names.get(name, self._numbers.get(number) if number is not None else None), number
 
 
 def check_keys(files: Mapping[int, Path], info: ClipInfo) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from stylize.analysis import Analyses
 from stylize.atomic import write_text
 from stylize.errors import UsageError
+from stylize.keyfiles import find_keys, key_files
 from stylize.own_settings import check_own
 from stylize.progress import portion
 from stylize.shots import cut_to, measure_changes
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from stylize.progress import Watch
     from stylize.project import Project
 
-__all__ = ["Choice", "choose_keys", "facts_of", "known_shots", "read_plan", "save_plan"]
+__all__ = ["Choice", "choose_keys", "facts_of", "known_shots", "read_plan", "save_plan", "with_overrides"]
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ def choose_keys(work: Work, watch: Watch, *, anew: bool = False) -> Choice:
     shots = known_shots(work, watch)
     if work.scenes is None and not (before and _set_by_hand(project, before)):
         project.remember(shots=_ends(shots))  # to tell shots that a person changes from these
-    plan = before or new_plan(facts_of(info), shots)
+    plan = with_overrides(work, before or new_plan(facts_of(info), shots))
     pieces = cut_to(shots, work.span) if seen is None else seen.with_subject(cut_to(shots, work.span))
     painted = work.pieces(pieces)
     analyses = Analyses(work)
@@ -92,6 +93,30 @@ def choose_keys(work: Work, watch: Watch, *, anew: bool = False) -> Choice:
         coverage[piece.start - first : piece.stop - first] = map(float, selection.coverage)
     project.remember(coverage=round(sum(coverage) / len(coverage), 4), seen_through=analyses.matte)
     return Choice(plan, painted, tuple(coverage))
+
+
+def with_overrides(work: Work, plan: Plan) -> Plan:
+    """Make every frame that lies in the project's overrides a key, unless it is banned.
+
+    A key of kind ``override`` whose file has gone is one like any other that a person chose.
+    """
+    from keyframes import edits
+
+    folder, info = work.project.root / "overrides", work.whole.info
+    painted: dict[int, Path] = {}
+    if folder.is_dir() and key_files(folder):
+        painted = find_keys(folder, info, work.project.root / "cache" / "layers")
+    for frame in painted:
+        key = plan.key_at(frame)
+        if frame not in plan.banned and (key is None or key.kind == "auto"):
+            plan = edits.add(plan, frame, kind="override")
+    gone = {
+        key.frame
+        for key in plan.keys
+        if key.kind == "override" and not work.project.hand_painted(info.names[key.frame])
+    }
+    keys = tuple(replace(key, kind="user") if key.frame in gone else key for key in plan.keys)
+    return replace(plan, keys=keys)
 
 
 def known_shots(work: Work, watch: Watch) -> tuple[Shot, ...]:

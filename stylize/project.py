@@ -27,6 +27,7 @@ from stylize import store
 from stylize.atomic import disk_errors, write_bytes, write_text
 from stylize.errors import UsageError
 from stylize.fingerprint import file_hash, fingerprint
+from stylize.keyfiles import files_for, one_file
 from stylize.lock import locked
 from stylize.media import write_image
 from stylize.media.place import placed
@@ -212,13 +213,9 @@ class Project:
     def hand_painted(self, name: str) -> Path | None:
         """Return the artist's own file for the frame, if any: in overrides/, or put or changed in keys/."""
         folder = self.root / "overrides"
-        files = sorted(p for p in folder.glob("*.*") if p.stem == name) if folder.is_dir() else []
-        if len(files) > 1:
-            raise UsageError(
-                f"{files[1]}: a second file for frame {name}, beside {files[0].name}; keep one of them"
-            )
+        files = files_for(folder, name)
         if files:
-            return files[0]
+            return one_file(name, files, self.root / "cache" / "layers")
         path = self.key_path(name)
         if not path.exists():
             return None

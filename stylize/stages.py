@@ -81,7 +81,7 @@ def given_stage(work: Work, watch: Watch) -> Keyed:
     folder, first = work.job.keys, work.span[0]
     if folder is None:
         raise TypeError("the job names no keys")
-    found = find_keys(folder, work.clip.info)
+    found = find_keys(folder, work.clip.info, work.project.root / "cache" / "layers")
     check_keys(found, work.clip.info)
     shots = work.pieces(cut_to(known_shots(work, watch), work.span))
     files = by_shot(shots, {first + index: path for index, path in found.items()}, work.whole)

@@ -13,6 +13,7 @@ import numpy as np
 from stylize.errors import MediaError
 from stylize.media.depth import unit_to_16_bits
 from stylize.media.kinds import what_is
+from stylize.media.psd import is_psd, psd_depth, psd_size, read_psd
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,6 +42,8 @@ def image_size(path: str | Path) -> tuple[int, int]:
         from stylize.media.exr import exr_size
 
         return _bounded(place, *exr_size(place))
+    if is_psd(place):
+        return _bounded(place, *psd_size(place))
     with _opened(place) as image, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         width, height = _bounded(place, *image.size)
@@ -55,6 +58,8 @@ def image_depth(path: str | Path) -> int:
     place = _checked(path)
     if _is_exr(place):
         return 16
+    if is_psd(place):
+        return psd_depth(place)
     with _opened(place) as image:
         return 16 if image.mode.startswith(("I", "F")) or _is_deep(place, image) else 8
 
@@ -62,9 +67,9 @@ def image_depth(path: str | Path) -> int:
 def read_image(path: str | Path, channels: int | None = None) -> Image:
     """Read an image file.
 
-    PNG, JPEG, TIFF, WebP and BMP come as they are stored, EXR (linear light) is encoded as sRGB. EXIF
-    orientation is applied, palettes are expanded, CMYK becomes RGB, floats in [0, 1] become 16 bits. Alpha is
-    straight.
+    PNG, JPEG, TIFF, WebP and BMP come as they are stored, EXR (linear light) is encoded as sRGB, the layers
+    of a Photoshop file are laid over each other. EXIF orientation is applied, palettes are expanded, CMYK
+    becomes RGB, floats in [0, 1] become 16 bits. Alpha is straight.
 
     Parameters
     ----------
@@ -94,6 +99,9 @@ def read_image(path: str | Path, channels: int | None = None) -> Image:
 
         _bounded(place, *image_size(place))
         image = read_exr(place)
+    elif is_psd(place):
+        _bounded(place, *psd_size(place))
+        image = read_psd(place)
     else:
         image = _read(place)
     return image if channels is None else _with_channels(image, channels)

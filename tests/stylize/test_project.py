@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stylize.errors import DeviceError, UsageError
+from stylize.errors import DeviceError, MediaError, UsageError
 from stylize.fingerprint import step
 from stylize.media import probe, write_image
 from stylize.project import SCHEMA, Project, project_place
@@ -171,7 +171,7 @@ def test_an_override_wins_and_two_are_refused(project, rng):
     write_image(override, image)
     assert project.hand_painted("0003") == override
     write_image(override.with_suffix(".png"), image)
-    with pytest.raises(UsageError, match="second file for frame 0003"):
+    with pytest.raises(MediaError, match="second file for frame 0003"):
         project.hand_painted("0003")
 
 
