@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stylize.atomic import disk_errors
 from stylize.errors import UsageError
 from stylize.job import Job, look, open_work
-from stylize.keyfiles import check_keys, files_for, find_keys, read_key
-from stylize.media import write_image
+from stylize.keyfiles import check_keys, files_for, find_keys
 from stylize.plans import choose_keys, facts_of, read_plan, save_plan
 from stylize.progress import OnProgress, Overwrite, Watch, allowed, ignore
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from keyframes import Plan
     from stylize.job import Work
 
-__all__ = ["auto_keys", "change_plan", "export_keys", "import_keys", "list_keys"]
+__all__ = ["auto_keys", "change_plan", "import_keys", "list_keys", "needed_plan"]
 
 
 def auto_keys(
@@ -49,10 +48,10 @@ def change_plan(clip: Path, project: Path | None, change: Callable[[Plan], Plan]
         If there is no plan yet, another run holds the project, or the change is not possible.
     """
     with open_work(Job(clip, project=project)) as work:
-        _needed(work)
+        needed_plan(work)
         with work.project.lock():
             try:
-                save_plan(work.project, change(_needed(work)))
+                save_plan(work.project, change(needed_plan(work)))
             except ValueError as error:
                 raise UsageError(f"{work.project.plan_path}: {error}") from error
             return _listing(work)
@@ -89,25 +88,8 @@ def import_keys(
         return _listing(work)
 
 
-def export_keys(
-    clip: Path, folder: Path, project: Path | None = None, *, overwrite: Overwrite = False
-) -> list[Path]:
-    """Write a PNG per key into `folder`, named by frame: its painting, or the clip's frame to paint over."""
-    with open_work(Job(clip, project=project)) as work:
-        info = work.whole.info
-        written: list[Path] = []
-        for key in _needed(work).keys:
-            target, name = folder / f"{info.names[key.frame]}.png", info.names[key.frame]
-            if target.exists() and not allowed(overwrite, target):
-                raise UsageError(f"{target}: exists; pass -y to replace it")
-            frame = work.whole[key.frame]
-            painted = work.project.hand_painted(name) or work.project.key_path(name)
-            write_image(target, read_key(painted, frame) if painted.exists() else frame)
-            written.append(target)
-    return written
-
-
-def _needed(work: Work) -> Plan:
+def needed_plan(work: Work) -> Plan:
+    """Return the project's plan; raise UsageError when there is none."""
     plan = read_plan(work.project, work.whole.info)
     if plan is None:
         raise UsageError(
@@ -117,11 +99,7 @@ def _needed(work: Work) -> Plan:
 
 
 def _listing(work: Work) -> dict[str, Any]:
-    plan = read_plan(work.project, work.whole.info)
-    if plan is None:
-        raise UsageError(
-            f"{work.project.root}: no plan yet; make one with: stylize keys auto {work.job.clip}"
-        )
+    plan = needed_plan(work)
     fields = ("frame", "reason", "coverage", "kind")
     return {
         "keys": [{name: asdict(key)[name] for name in fields} for key in plan.keys],

@@ -24,6 +24,7 @@ __all__ = ["keep_facts", "suggest_key", "write_report"]
 
 SHOWN_KEYS = 60
 SHOWN_WORST = 6
+SHOWN_ADVICE = 3
 AGREES = (
     "How far a key is from those that it followed is their mean difference of colour on shared surface: "
     "1 is just visible, 5 clearly another colour."
@@ -117,6 +118,24 @@ def _agreement(key: Mapping[str, Any]) -> str:
     return f"{found['difference']:.1f} from {', '.join(parents)} on {100 * found['shared']:.0f} %"
 
 
+def _advice(share: Sequence[float | None], keys: Sequence[int], facts: Mapping[str, Any]) -> list[str]:
+    """Return where more keys would help, and why."""
+    from keyframes.suggestions import suggest
+
+    first, known = facts["first"], [1.0 if value is None else value for value in share]
+    found = [
+        suggestion
+        for start, stop in facts["shots"]
+        for suggestion in suggest(
+            known[start - first : stop - first],
+            keys=[k for k in keys if start <= k < stop],
+            offset=start,
+        )
+    ]
+    rows = [[s.frame, s.reason] for s in sorted(found, key=lambda s: -s.gain)[:SHOWN_ADVICE]]
+    return ["<h2>More keys would help at</h2>", page.table(["frame", "why"], rows)] if rows else []
+
+
 def _page(facts: Mapping[str, Any], thumbs: Mapping[str, str]) -> str:
     keys = [k["frame"] for k in facts["keys"]]
     frames = {f["frame"]: f for f in facts["frames"]}
@@ -155,6 +174,7 @@ def _page(facts: Mapping[str, Any], thumbs: Mapping[str, str]) -> str:
     hint = (
         f"One more key would help most at frame {first + more}." if more is not None else "No key is missing."
     )
+    advice = _advice(quality if any(q is not None for q in quality) else facts["coverage"], keys, facts)
     summary = escape(
         f"{count} frames, {len(spans)} shots, {len(keys)} keys, renderer {facts['renderer']}, "
         f"{seconds.get('total', 0):.1f} s → {facts['output']}"
@@ -173,6 +193,7 @@ def _page(facts: Mapping[str, Any], thumbs: Mapping[str, str]) -> str:
                 count,
             ),
             f"<p>Mean quality {mean:.3f}. {hint}</p>",
+            *advice,
             f"<h2>Keys</h2><p>{len(keys)} of {count} frames are painted.{left_out} {AGREES}</p>",
             page.table(["frame", "kind", "why", "coverage", "agrees", "clip", "painted"], rows),
             "<h2>Worst frames</h2>",

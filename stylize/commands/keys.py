@@ -12,6 +12,8 @@ from stylize.flags import Flag
 FRAMES = Flag("", "FRAMES", list[int], "Frames, counted from 0.", metavar="FRAME...", least=0)
 FROM = Flag("", "FRAME", int, "Where it is.", least=0)
 TO = Flag("", "TO", int, "Where it shall be.", least=0)
+SHEET = Flag("", "--output -o", Path, "The PNG to write; in the project by default.", metavar="PNG")
+OUT = Flag("", "OUT", Path, "A folder; or NAME.ebs, a project of the EbSynth application.")
 FOLDER = Flag("", "DIR", Path, "Images named by frame.")
 
 
@@ -71,6 +73,17 @@ def keys_move(ask: Ask) -> Answer:
     return show_plan(change_plan(ask.clip, ask.project, lambda plan: edits.move(plan, ask.frame, ask.to)))
 
 
+@command("keys sheet", "clip", "project", SHEET, "json", "yes")
+def keys_sheet(ask: Ask) -> Answer:
+    """Draw a contact sheet: the keys, why each is one, how well they explain the clip, what is lacking."""
+    from stylize.key_sheet import write_sheet
+
+    sheet = write_sheet(
+        ask.clip, ask.output, ask.project, overwrite=ask.overwrite, on_progress=ask.on_progress
+    )
+    return Answer({"sheet": sheet}, [str(sheet)])
+
+
 @command("keys import", "clip", FOLDER, "project", "json", "yes")
 def keys_import(ask: Ask) -> Answer:
     """Take in keys painted by hand: images named by frame."""
@@ -79,11 +92,13 @@ def keys_import(ask: Ask) -> Answer:
     return show_plan(import_keys(ask.clip, ask.dir, ask.project, overwrite=ask.overwrite))
 
 
-@command("keys export", "clip", FOLDER, "project", "json", "yes")
+@command("keys export", "clip", OUT, "project", "json", "yes")
 def keys_export(ask: Ask) -> Answer:
-    """Write the keys as images named by frame: painted, or to be painted over."""
-    from stylize.editing import export_keys
+    """Write the keys as images named by frame, painted or to be painted over; OUT.ebs: for EbSynth."""
+    from stylize.key_export import export_keys
 
-    written = export_keys(ask.clip, ask.dir, ask.project, overwrite=ask.overwrite)
+    written = export_keys(
+        ask.clip, ask.out, ask.project, overwrite=ask.overwrite, on_progress=ask.on_progress
+    )
     files = [str(path) for path in written]
     return Answer({"files": files}, files)

@@ -1,0 +1,87 @@
+"""Project files of the EbSynth application, ``.ebs``.
+
+The application is closed and its format is not published. What is written here is what two independent
+programs write and read (s9roll7's ebsynth_utility, ``stage5.py``, and a project editor that documents the
+fields); numbers are little-endian, texts are UTF-8 with their length before them. It has not been tried with
+the application itself.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["ROWS", "EbsRow", "ebs_project", "rows_between"]
+
+ROWS = 20
+"""Keys that the application takes in one project."""
+_KEYS_WEIGHT, _VIDEO_WEIGHT, _MASK_WEIGHT = 1.0, 4.0, 1.0  # the application's own defaults, as all below
+_MAPPING, _DEFLICKER, _DIVERSITY = 10.0, 1.0, 3500.0
+_DETAIL_HIGH, _GPU = 1, True
+_END = 704  # a number that every project ends with; its meaning is not known
+
+
+@dataclass(frozen=True)
+class EbsRow:
+    """A key, the frames from and to which it is carried, and where these go (``out_0010/[####].png``)."""
+
+    key: int
+    first: int
+    last: int
+    output: str
+
+
+def rows_between(keys: Sequence[int], shots: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """Return (key, first, last) for each key: to the keys beside it, or to the ends of its shot.
+
+    Parameters
+    ----------
+    shots
+        [start, stop) of each, as frames.
+    """
+    rows = []
+    for start, stop in shots:
+        inside = sorted(key for key in keys if start <= key < stop)
+        bounds = [start, *inside, stop - 1]
+        rows += [(key, bounds[i], bounds[i + 2]) for i, key in enumerate(inside)]
+    return rows
+
+
+def ebs_project(
+    video: str, keys: str, rows: Sequence[EbsRow], *, mask: str | None = None, rate: float = 30.0
+) -> bytes:
+    """Return the content of a project file.
+
+    Parameters
+    ----------
+    video, keys, mask
+        Where frames, painted keys and mattes are, relative to the project, their number as hashes:
+        ``video/[######].png``.
+    rows
+        `ROWS` at most.
+    rate
+        Frames per second, for its export to After Effects.
+
+    Raises
+    ------
+    ValueError
+        If there are more rows than the application takes.
+    """
+    if len(rows) > ROWS:
+        raise ValueError(f"{len(rows)} keys are more than the {ROWS} of an EbSynth project; write several")
+    head = [b"EBS05\0", _text(video), _text(mask or ""), _text(keys), struct.pack("<?", mask is not None)]
+    weights = (_KEYS_WEIGHT, _VIDEO_WEIGHT, _MASK_WEIGHT, _MAPPING, _DEFLICKER, _DIVERSITY)
+    body = [struct.pack("<6f", *weights), struct.pack("<i", len(rows))]
+    body += [
+        struct.pack("<i??ii", row.key, True, True, row.first, row.last) + _text(row.output) for row in rows
+    ]
+    return b"".join([*head, *body, b"V02\0", struct.pack("<i?fi", _DETAIL_HIGH, _GPU, rate, _END)])
+
+
+def _text(text: str) -> bytes:
+    data = text.encode("utf-8")
+    return struct.pack("<i", len(data)) + data
