@@ -43,7 +43,15 @@ def analyse_shot(
 @step(version=1)
 def look_through(mattes: MatteClip, frames: Sequence[int]) -> NDArray[np.uint8]:
     """Return the mattes of some frames, small: uint8 (frames, H, W), 255 is styled."""
-    return np.stack([mattes.clip.small(frame, VEIL).max(axis=2) for frame in frames])
+    import cv2
+
+    found = []
+    for frame in frames:
+        matte = mattes[frame]
+        scale = min(VEIL / max(matte.shape), 1.0)
+        size = max(round(matte.shape[1] * scale), 1), max(round(matte.shape[0] * scale), 1)
+        found.append(np.rint(cv2.resize(matte, size, interpolation=cv2.INTER_AREA) * 255).astype(np.uint8))
+    return np.stack(found)
 
 
 class Analyses:
