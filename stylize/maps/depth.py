@@ -33,10 +33,14 @@ class DepthModel:
         self.hash = model_hash(path)
         self.device = device
         try:
-            self._processor: Any = transformers.AutoImageProcessor.from_pretrained(path, local_files_only=True)
+            self._processor: Any = transformers.AutoImageProcessor.from_pretrained(
+                path, local_files_only=True
+            )
             net = transformers.AutoModelForDepthEstimation.from_pretrained(path, local_files_only=True)
         except (OSError, ValueError, KeyError) as error:
-            raise ModelError(f"{path}: transformers cannot load it as a depth model ({_short(error)})") from error
+            raise ModelError(
+                f"{path}: transformers cannot load it as a depth model ({_short(error)})"
+            ) from error
         self._net: Any = net.to(device).eval()
         config = net.config
         self._metric = config.model_type in METRIC or getattr(config, "depth_estimation_type", "") == "metric"
@@ -51,10 +55,14 @@ class DepthModel:
             with self._torch.inference_mode():
                 guess = self._net(**pixels).predicted_depth[0]
         except self._torch.OutOfMemoryError as error:
-            raise DeviceError(f"depth: {self.device} is out of memory; use a smaller model or frame") from error
+            raise DeviceError(
+                f"depth: {self.device} is out of memory; use a smaller model or frame"
+            ) from error
         depth = guess.float().cpu().numpy()
         if not np.isfinite(depth).all():
-            raise ModelError("the depth model gives no numbers (NaN) for this frame; check it: stylize models check")
+            raise ModelError(
+                "the depth model gives no numbers (NaN) for this frame; check it: stylize models check"
+            )
         if self._metric:
             depth = 1 / np.maximum(depth, 1e-3)
         height, width = image.shape[:2]

@@ -96,7 +96,9 @@ def draw_scribble(image: Image, *, detail: float = 0.5) -> Image:
     """
     _check(detail)
     if not hasattr(cv2, "ximgproc"):
-        raise DeviceError("map scribble needs OpenCV's contrib part, which is not there; see `stylize doctor`")
+        raise DeviceError(
+            "map scribble needs OpenCV's contrib part, which is not there; see `stylize doctor`"
+        )
     edges = _edge_strength(image, (0.003, 0.006)).astype(np.float32)
     bold = np.asarray(edges > 0.42 - 0.24 * detail, np.uint8) * 255
     thin = cv2.ximgproc.thinning(bold)
@@ -128,7 +130,9 @@ def draw_softedge(image: Image, *, detail: float = 0.5) -> Image:
     """
     _check(detail)
     size = 2 ** (0.5 - detail)
-    edges = _edge_strength(image, (0.0012 * size, 0.0025 * size, 0.005 * size), around=0.9 - 0.7 * detail, faint=FAINT * size**2)
+    edges = _edge_strength(
+        image, (0.0012 * size, 0.0025 * size, 0.005 * size), around=0.9 - 0.7 * detail, faint=FAINT * size**2
+    )
     return np.asarray(np.rint(255 * edges), np.uint8)
 
 
@@ -168,7 +172,10 @@ def _along(values: F32, light: F32, length: float) -> F32:
         px, py, dx, dy = xs.copy(), ys.copy(), way * tx, way * ty
         for step in range(1, steps + 1):
             px, py = px + dx, py + dy
-            nx, ny = (cv2.remap(part, px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for part in (tx, ty))
+            nx, ny = (
+                cv2.remap(part, px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+                for part in (tx, ty)
+            )
             sign = np.where(nx * dx + ny * dy < 0, -1, 1).astype(np.float32)  # a line has no direction
             dx, dy = nx * sign, ny * sign
             weight = float(np.exp(-0.5 * (2 * step / steps) ** 2))

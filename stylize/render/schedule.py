@@ -219,7 +219,9 @@ def _value_from(
             wrong = suspect.match(text[place:])
             if wrong:
                 raise UsageError(
-                    _misspelt(text, place + wrong.start(1), wrong[1], "it is no frame; quote a prompt that holds it")
+                    _misspelt(
+                        text, place + wrong.start(1), wrong[1], "it is no frame; quote a prompt that holds it"
+                    )
                 )
         place += 1
     if opened:
