@@ -117,7 +117,7 @@ def carry_layers(
     known = {layer: layer.facts() for layer in dict.fromkeys(layers)}
     done = {index for index, layer in enumerate(layers) if names[index] in known[layer]}
     if len(done) < len(names):
-        for made in carry_shot(view, view.keys(keys), options, view.mattes, done):
+        for made in carry_shot(view.carried, view.keys(keys), options, view.mattes, done):
             name, layer = names[made.index], layers[made.index]
             sure = np.rint(np.clip(made.confidence, 0, 1) * 255).astype(np.uint8)[..., None]
             write_image(layer.sure(name), view.place(sure, made.index), compression=1, durable=False)

@@ -142,6 +142,8 @@ def run_job(
             locks.enter_context(layer.project.lock())
             note_start(layer)
         stack = [layer_stage(*each, watch) for each in zip(work.layers, painters, strict=True)]
+        if work.parts:
+            project.remember(finished={"span": list(work.span)})
         recipe = make_recipe(work, stack)
         write_stage(work, stack, json.dumps(recipe, ensure_ascii=False, default=str), watch)
         with watch.stage("report"):

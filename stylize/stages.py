@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from stylize.compose.stack import Painted, stack_mark, write_stack
@@ -150,7 +152,22 @@ def layer_stage(work: Work, renderer: Renderer | None, watch: Watch) -> Painted:
     """Take or paint the keys of one layer and carry them over all frames."""
     seen = look(work, watch)
     keyed = given_stage(seen, watch) if renderer is None else paint_stage(seen, renderer, watch)
-    return Painted(seen, keyed, carry_stage(seen, keyed, watch))
+    frames = carry_stage(seen, keyed, watch)
+    note_finished(seen, keyed, frames)
+    return Painted(seen, keyed, frames)
+
+
+def note_finished(work: Work, keyed: Keyed, frames: Sequence[Layer | None]) -> None:
+    """Keep in the layer's project which frames are finished, and where, to open them again."""
+    folders = [None if layer is None else layer.folder.name for layer in frames]
+    work.project.remember(
+        finished={
+            "span": list(work.span),
+            "folders": [[name, len(list(run))] for name, run in groupby(folders)],
+            "keys": json.loads(json.dumps(keyed.notes, default=str)),
+            "renderer": keyed.renderer,
+        }
+    )
 
 
 def carry_stage(work: Work, keyed: Keyed, watch: Watch) -> tuple[Layer | None, ...]:

@@ -12,6 +12,7 @@ import pytest
 import typer
 
 import cli
+from stylize.compose.spec import read_layers
 from stylize.flags import pair_guides
 from stylize.render import protocol
 from stylize.settings import describe, load_settings
@@ -99,12 +100,26 @@ def test_settings_shown_are_settings():
         values = {
             f"{section}.{name}": value
             for section, group in tomllib.loads(block).items()
+            if section != "layers"
             for name, value in group.items()
         }
         assert set(values) <= set(describe())
         load_settings(flags=values, environment={}, user_file=ROOT / "none.toml")
     variables = {f"STYLIZE_{name.replace('.', '_').upper()}" for name in describe()}
     assert set(re.findall(r"STYLIZE_\w+", README)) <= variables
+
+
+def test_layers_shown_are_layers(tmp_path):
+    for block in (block for block in blocks("toml") if "[[layers]]" in block):
+        for name in re.findall(r'(?:style|keys) = "\.\./([\w.]+)"', block):
+            (tmp_path / name).touch()
+        settings = tmp_path / "clip.stylize" / "stylize.toml"
+        settings.parent.mkdir()
+        settings.write_text(block.replace('"hand"', '"room"'))  # a layer that is not shown
+        layers = read_layers(settings)
+        assert len(layers) > 1
+        for layer in layers:
+            load_settings(settings, layer=layer.settings, environment={}, user_file=ROOT / "none.toml")
 
 
 def test_the_python_runs(tmp_path, monkeypatch, rng, capsys):

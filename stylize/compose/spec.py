@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from stylize.errors import UsageError
+from stylize.mattes import absolute_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ class LayerSpec:
     matte
         Where its paint goes; everywhere by default.
     strength
-        0 to 1, how much of it shows.
+        0 to 1, how much of it shows: a number, or a schedule along the clip, ``0: 0, 24: 1``.
     strength_map
         A matte that fades it in space: white shows all of it.
     blend
@@ -55,7 +56,7 @@ class LayerSpec:
     keys: Path | None = None
     renderer: str | None = None
     matte: str | None = None
-    strength: float = 1.0
+    strength: str = "1"
     strength_map: str | None = None
     blend: str = "over"
     holdout: tuple[str, ...] = ()
@@ -120,16 +121,13 @@ def _layer(entry: Mapping[str, Any], index: int, path: Path) -> LayerSpec:
     keys = _paths(entry.get("keys", ()), path.parent, f"{where}: keys")
     if not styles and not keys:
         raise UsageError(f'{where}: has no style; name a picture with style = "REF", or keys = "DIR"')
-    strength = entry.get("strength", 1.0)
-    if isinstance(strength, (bool, str)) or not isinstance(strength, (int, float)) or not 0 <= strength <= 1:
-        raise UsageError(f"{where}: strength is {strength!r}; expected 0 to 1")
     return LayerSpec(
         name=name,
         styles=styles,
         keys=keys[0] if keys else None,
         renderer=_text(entry, "renderer", where),
         matte=_placed(matte, path.parent),
-        strength=float(strength),
+        strength=_strength(entry.get("strength", 1), where),
         strength_map=_placed(_text(entry, "strength_map", where), path.parent),
         blend=blend,
         holdout=_names(entry.get("holdout", ()), where),
@@ -153,6 +151,20 @@ def _matte(entry: Mapping[str, Any], where: str) -> tuple[str | None, dict[str, 
     if operations and matte is None:
         raise UsageError(f'{where}: there is no matte to change; name one with matte = "M"')
     return matte, operations
+
+
+def _strength(value: Any, where: str) -> str:
+    from stylize.render.schedule import parse_schedule
+
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise UsageError(f"{where}: strength is {value!r}; give a number from 0 to 1, or a schedule")
+    if not isinstance(value, str) and not 0 <= value <= 1:
+        raise UsageError(f"{where}: strength is {value!r}; expected 0 to 1")
+    try:
+        parse_schedule(str(value), "number")
+    except UsageError as error:
+        raise UsageError(f"{where}: strength: {error}") from error
+    return str(value)
 
 
 def _check_names(specs: Sequence[LayerSpec], path: Path) -> None:
@@ -204,8 +216,6 @@ def _paths(value: Any, folder: Path, where: str) -> tuple[Path, ...]:
 
 def _placed(spec: str | None, folder: Path) -> str | None:
     """Let the files of a matte count from `folder`, whatever it says besides (``file.exr:layer - B.mov``)."""
-    from stylize.mattes import absolute_spec
-
     return None if spec is None else absolute_spec(spec, folder)
 
 

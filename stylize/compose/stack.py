@@ -15,6 +15,7 @@ from stylize.layers import what_matters
 from stylize.mattes import open_matte
 from stylize.media import read_image
 from stylize.output import make_writer
+from stylize.render.schedule import parse_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,12 +51,13 @@ class Stack:
     def __init__(self, clip: Clip, layers: Sequence[Painted], *, linear: bool = False) -> None:
         self.clip, self.layers, self.linear = clip, tuple(layers), linear
         self._open = ExitStack()
+        self._strengths = [parse_schedule(layer.work.layer.strength, "number") for layer in layers]
         self._maps = [self._fade(layer) for layer in layers]
 
-    def frame(self, index: int) -> Image:
-        """Return frame `index` with all layers, (H, W, 3)."""
-        plate = self.clip[index]
-        return compose(plate, [s for s in self.sheets(index) if s is not None], linear=self.linear)
+    def frame(self, index: int, sheets: Sequence[Sheet | None] | None = None) -> Image:
+        """Return frame `index` with all layers, (H, W, 3); `sheets` are those of the frame, if at hand."""
+        brought = self.sheets(index) if sheets is None else sheets
+        return compose(self.clip[index], [s for s in brought if s is not None], linear=self.linear)
 
     def sheets(self, index: int) -> list[Sheet | None]:
         """Return what each layer brings to frame `index`; None for one that shows nothing there."""
@@ -85,14 +87,22 @@ class Stack:
         colour: Any = image[..., :3]
         if image.shape[2] == 4:
             alpha = alpha * (image[..., 3] / np.iinfo(image.dtype).max).astype(np.float32)
-        if spec.strength != 1:
-            alpha = alpha * np.float32(spec.strength)
+        if (strength := self._strength(number, index)) != 1:
+            alpha = alpha * np.float32(strength)
         if (fade := self._maps[number]) is not None:
             alpha = alpha * fade[index]
         for other, one in enumerate(self.layers):
             if one.name in spec.holdout:
                 alpha = alpha * (1 - self.matte(other, index))
         return colour, np.asarray(alpha, np.float32)
+
+    def _strength(self, number: int, index: int) -> float:
+        """Return how much of a layer shows in a frame; what a schedule says beyond 0 to 1 is cut off."""
+        work = self.layers[number].work
+        whole = work.whole.info
+        frame = self.clip.info.start + index
+        found = self._strengths[number].at(frame, float(whole.time(frame)), whole.count - 1)
+        return float(min(max(found, 0.0), 1.0))
 
     def _fade(self, layer: Painted) -> MatteClip | None:
         place = layer.work.layer.strength_map

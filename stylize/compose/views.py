@@ -14,12 +14,12 @@ from stylize.keyfiles import read_key, read_keys
 from stylize.mattes import foreground
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from propagate.arrays import F32, Image
+    from propagate.arrays import Image
     from stylize.compose.outline import Outline
     from stylize.mattes import MatteClip
     from stylize.media import Clip
@@ -29,6 +29,8 @@ __all__ = ["Subject", "View", "Whole"]
 
 SUBJECT_VERSION = 1
 """Raise when the same frames and mattes are cut out or freed otherwise."""
+FADE = 3.0
+"""Pixels beyond the matte over which a subject fades to plain grey, where it is carried."""
 KEPT = 64 << 20
 """Bytes of freed frames that are kept at hand: carrying reads a frame several times, forwards and back."""
 
@@ -40,6 +42,7 @@ class Whole(Sequence["Image"]):
 
     def __init__(self, clip: Clip) -> None:
         self.clip, self.info = clip, clip.info
+        self.carried = clip
 
     def __len__(self) -> int:
         return len(self.clip)
@@ -68,8 +71,15 @@ class Subject(Sequence["Image"]):
     """A shot through a matte: frames and keys in a window that follows it, freed of the background.
 
     Inside the matte a frame's colours are the subject's own, at its soft edge too, and beyond the edge they
-    run on: so neither flow nor patches nor a painter see where the background begins, and no colour of it
-    gets into the paint.
+    run on: so no painter sees where the background begins, and no colour of it gets into the paint.
+
+    Attributes
+    ----------
+    carried
+        The frames along which paint is carried. Beyond the edge they fade to plain grey: what surface runs on
+        there is made up anew in every frame, and flow would try to explain it.
+    mattes
+        Cut to the windows too.
     """
 
     def __init__(self, clip: Clip, mattes: MatteClip, outline: Outline, first: int, project: Project) -> None:
@@ -82,8 +92,8 @@ class Subject(Sequence["Image"]):
         size = (clip.info.width, clip.info.height)
         self.windows = place_windows(outline.boxes[first:stop], size)
         self._marks = outline.marks[first:stop]
-        self._whole = mattes
-        self.mattes = _Cut(self)
+        self.mattes = _Each(len(clip), lambda at: self.cut(mattes[at], at))
+        self.carried = _Each(len(clip), lambda at: self._faded(self[at], at))
         self._kept: OrderedDict[int, Image] = OrderedDict()
 
     def __len__(self) -> int:
@@ -107,14 +117,10 @@ class Subject(Sequence["Image"]):
         wide, tall = self.windows.size
         return np.ascontiguousarray(image[top : top + tall, left : left + wide])
 
-    def whole_matte(self, index: int) -> F32:
-        """Return the matte of frame `index`, of the whole frame."""
-        return self._whole[index]
-
     def keys(self, files: Mapping[int, Path]) -> dict[int, Image]:
         """Read painted keys as they are carried: cut to their windows, freed where painted by hand."""
         whole = read_keys(files, self.clip[0])
-        return {index: self._key(whole[index], files[index], index) for index in files}
+        return {i: self._faded(self._key(whole[i], files[i], i), i) for i in files}
 
     def key(self, path: Path, index: int) -> Image:
         """Read the painted key of frame `index`, cut to its window."""
@@ -137,29 +143,42 @@ class Subject(Sequence["Image"]):
         name = self.info.names[index]
         machine = path == self.project.key_path(name) and self.project.key_recipe(name) is not None
         part: Image = self.cut(image, index)
-        return part if machine or image.shape[2] != 3 else self._free(part, index)
+        return part if machine or image.shape[2] != 3 else self._free(part, index, fine=True)
+
+    def _faded(self, part: Image, index: int) -> Image:
+        import cv2
+
+        outside = self.mattes[index] <= 0
+        if not outside.any() or outside.all():
+            return part
+        away = cv2.distanceTransform(outside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        share = np.minimum(away[outside] / FADE, 1)[:, None]
+        grey = np.float32(np.iinfo(part.dtype).max // 2 + 1)
+        faded = part.copy()
+        faded[outside] = np.rint(part[outside] + share * (grey - part[outside])).astype(part.dtype)
+        return faded
 
     def _freed(self, frame: Image, index: int) -> Image:
         return self._free(self.cut(frame, index), index)
 
-    def _free(self, part: Image, index: int) -> Image:
+    def _free(self, part: Image, index: int, *, fine: bool = False) -> Image:
         matte = self.mattes[index]
-        return foreground(part, matte) if matte.any() else part
+        return foreground(part, matte, fine=fine) if matte.any() else part
 
 
-class _Cut(Sequence["F32"]):
-    """The mattes of a subject, cut to its windows."""
+class _Each(Sequence[Any]):
+    """What a function makes of each number below `length`."""
 
-    def __init__(self, subject: Subject) -> None:
-        self._subject = subject
+    def __init__(self, length: int, make: Callable[[int], Any]) -> None:
+        self._length, self._make = length, make
 
     def __len__(self) -> int:
-        return len(self._subject)
+        return self._length
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        return self._subject.cut(self._subject.whole_matte(index), index)
+        return self._make(range(self._length)[index])
 
 
 View: TypeAlias = Whole | Subject

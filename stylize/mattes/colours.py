@@ -16,10 +16,12 @@ __all__ = ["foreground"]
 
 _ROOM = 16
 """Pixels around the matte that the estimate sees, so that it knows the background's colours too."""
+_CLOSE = 1e-3
+"""When the closed form counts as solved: the colours change by less than a code from here on."""
 _ONE_AT_A_TIME = threading.Lock()  # two callers at once bring Numba's plainest threads down
 
 
-def foreground(image: Image, matte: F32) -> Image:
+def foreground(image: Image, matte: F32, *, fine: bool = False) -> Image:
     """Return the colours of what a matte cuts out, as if the background had never been there.
 
     In the soft band of the edge a pixel is a mix of subject and background; over a new background the old
@@ -31,6 +33,9 @@ def foreground(image: Image, matte: F32) -> Image:
         uint8 or uint16.
     matte : float32 (H, W)
         1 is the subject, 0 the background.
+    fine
+        Solve for the band's colours in closed form (Levin et al. 2008): half the error where paint has strong
+        strokes, at thirty times the cost. For the few pictures from which all others take their colours.
 
     Returns
     -------
@@ -51,7 +56,8 @@ def foreground(image: Image, matte: F32) -> Image:
         return image.copy()
     window = _window(matte)
     top = float(np.iinfo(image.dtype).max)
-    part = _estimate(image[window].astype(np.float32) / np.float32(top), matte[window])
+    estimate = _solve if fine else _estimate
+    part = estimate(image[window].astype(np.float32) / np.float32(top), matte[window])
     inside = np.rint(np.clip(part, 0, 1) * top).astype(image.dtype)
     found = np.pad(inside, _margins(window, matte.shape), "edge")
     return np.where(solid[..., None], image, found)
@@ -76,4 +82,12 @@ def _estimate(image: NDArray[np.float32], matte: F32) -> NDArray[np.float32]:
 
     with _ONE_AT_A_TIME:
         found: Any = estimate_foreground_ml(image, np.ascontiguousarray(matte, np.float32))
+    return np.asarray(found, np.float32)
+
+
+def _solve(image: NDArray[np.float32], matte: F32) -> NDArray[np.float32]:
+    from pymatting.foreground.estimate_foreground_cf import estimate_foreground_cf
+
+    with _ONE_AT_A_TIME:
+        found: Any = estimate_foreground_cf(image.astype(np.float64), matte.astype(np.float64), rtol=_CLOSE)
     return np.asarray(found, np.float32)

@@ -89,7 +89,7 @@ class VideoWriter(Writer):
         self._nut = av.open(self.ffmpeg_input, "w", format="nut")
         stream = self._nut.add_stream("rawvideo", rate=self.info.rate)
         stream.width, stream.height = width, height
-        stream.pix_fmt = "rgb48le" if self._deep else "rgb24"
+        stream.pix_fmt = "rgba64le" if self.channels == 4 else "rgb48le" if self._deep else "rgb24"
         # The muxer may take a finer unit for itself once it has begun: the frames keep ours.
         stream.codec_context.time_base = stream.time_base = self._tick
         self._stream = stream
@@ -105,7 +105,7 @@ class VideoWriter(Writer):
         right, bottom = self.padding
         pixels: NDArray[Any] = to_8_bits(frame) if not self._deep else to_16_bits(frame)
         if self._levels is not None:
-            pixels = self._levels[pixels]
+            pixels = np.concatenate([self._levels[pixels[..., :3]], pixels[..., 3:]], axis=2)
         if right or bottom:
             pixels = np.pad(pixels, ((0, bottom), (0, right), (0, 0)), mode="edge")
         try:

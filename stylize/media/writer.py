@@ -33,7 +33,11 @@ class Writer(abc.ABC):
     ----------
     notices
         What differs from the clip, one line each.
+    channels
+        Of a frame: 3, or 4 where a writer takes alpha.
     """
+
+    channels = 3
 
     def __init__(self, out: Path, info: ClipInfo, notices: tuple[str, ...]) -> None:
         self.out, self.info, self.notices = out, info, notices
@@ -41,7 +45,7 @@ class Writer(abc.ABC):
         self._open = True
 
     def write(self, frame: Image) -> None:
-        """Take the next frame, (H, W, 3), uint8 or uint16, of the clip's size.
+        """Take the next frame, (H, W, `channels`), uint8 or uint16, of the clip's size.
 
         Raises
         ------
@@ -53,10 +57,10 @@ class Writer(abc.ABC):
         info = self.info
         if not self._open:
             raise ValueError(f"{self.out} is closed already; open a new writer")
-        if frame.shape != (info.height, info.width, 3) or frame.dtype not in (np.uint8, np.uint16):
+        shape = (info.height, info.width, self.channels)
+        if frame.shape != shape or frame.dtype not in (np.uint8, np.uint16):
             raise ValueError(
-                f"frame {self.written} is {frame.dtype} {frame.shape}; "
-                f"expected uint8 or uint16 {(info.height, info.width, 3)}"
+                f"frame {self.written} is {frame.dtype} {frame.shape}; expected uint8 or uint16 {shape}"
             )
         if self.written >= info.count:
             raise ValueError(f"{self.out} has its {info.count} frames already; write no more")

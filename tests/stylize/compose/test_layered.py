@@ -228,3 +228,19 @@ def test_outside_the_matte_deep_frames_stay_bit_for_bit(world):
             outside[8:40, 20:50] = False
             np.testing.assert_array_equal(made[outside], frame[outside])
             assert (made[~outside] != frame[~outside]).any()
+
+
+def test_strength_runs_along_the_clip(world, project):
+    (project / "stylize.toml").write_text(
+        LAYERS.replace('"../left"\n', '"../left"\nstrength = "0: 0, 8: 1"\n')
+    )
+    run(world)
+    (project / "stylize.toml").write_text(LAYERS)
+    run(world, output=world.root / "full")
+    for index in (0, 4, 8, 9):
+        made, full, plate = (
+            read_image(folder / f"{index:04d}.png")[8:40, :20].astype(int)
+            for folder in (world.root / "out", world.root / "full", world.frames)
+        )
+        share = min(index / 8, 1)
+        np.testing.assert_allclose(made, plate + share * (full - plate), atol=0.51)

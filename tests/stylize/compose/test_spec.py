@@ -36,7 +36,7 @@ def test_a_layer_with_everything(listed, tmp_path):
         matte = "hero.mov"
         invert = true
         blend = "screen"
-        strength = 1
+        strength = "0: 0, 24: 1"
         strength_map = "fade.png"
         holdout = "back"
         exclusive = true
@@ -44,11 +44,11 @@ def test_a_layer_with_everything(listed, tmp_path):
         """
     )
     back, hero = read_layers(path)
-    assert (back.name, back.strength, back.matte, back.blend) == ("back", 0.5, None, "over")
+    assert (back.name, back.strength, back.matte, back.blend) == ("back", "0.5", None, "over")
     assert back.styles == (tmp_path / "a.png",) * 2
     assert (hero.keys, hero.styles, hero.holdout) == (tmp_path / "keys", (), ("back",))
     assert (hero.matte, hero.strength_map) == (str(tmp_path / "hero.mov"), str(tmp_path / "fade.png"))
-    assert (hero.blend, hero.strength, hero.exclusive) == ("screen", 1.0, True)
+    assert (hero.blend, hero.strength, hero.exclusive) == ("screen", "0: 0, 24: 1", True)
     assert hero.settings == {"patch.style_strength": 0.25, "matte.invert": True}
     assert load_settings(path).select.max_keys == 3
     assert load_settings(path, layer={"patch.style_strength": 0.25}).patch.style_strength == 0.25
@@ -79,6 +79,7 @@ def test_no_layers(listed, tmp_path):
         ('name = "a"\nstyle = "a.png"\nblend = "scren"', "unknown blend 'scren'; did you mean 'screen'"),
         ('name = "a"\nstyle = "a.png"\nbland = 1', "unknown option bland; did you mean 'blend'"),
         ('name = "a"\nstyle = "a.png"\nstrength = 2', "strength is 2; expected 0 to 1"),
+        ('name = "a"\nstyle = "a.png"\nstrength = "0: x, 3"', "'a': strength: "),
         ('name = "a"\nstyle = "a.png"\nholdout = "b"', "unknown layer 'b'"),
         ('name = "a"\nstyle = "a.png"\nholdout = "a"', "holdouts go in a circle"),
         ('name = "a"\nstyle = "a.png"\ninvert = true', "no matte to change"),

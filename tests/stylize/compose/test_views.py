@@ -62,13 +62,20 @@ def test_what_is_painted_goes_back_to_its_place(made):
 
 
 def test_a_key_painted_by_hand_is_freed_and_one_of_the_machine_is_taken_as_it_is(made, tmp_path):
-    project, clip, _disc, _ = made
+    project, clip, disc, _ = made
     seen = subject(made)
     mine = tmp_path / "0001.png"
     write_image(mine, clip[1])
     hand = seen.keys({1: mine})[1]
-    np.testing.assert_array_equal(hand, seen[1])  # as the frame itself is freed
-    np.testing.assert_array_equal(seen.key(mine, 1), hand)
+    band = (seen.mattes[1] > 0.1) & (seen.mattes[1] < 0.9)
+    truth = seen.cut(disc, 1).astype(int)
+    apart, before = (np.abs(i.astype(int) - truth)[band].mean() for i in (hand, seen.cut(clip[1], 1)))
+    assert apart < 0.5 * before
+    assert apart <= np.abs(seen[1].astype(int) - truth)[band].mean()  # more care than for a frame
+    inside = seen.mattes[1] > 0
+    np.testing.assert_array_equal(seen.key(mine, 1)[inside], hand[inside])
+    assert (seen.carried[1][inside] == seen[1][inside]).all()
+    assert (seen.carried[1][0, 0] == 128).all()  # far from the subject there is nothing to follow
     kept = project.keep_key("0001", clip[1], {})
     np.testing.assert_array_equal(seen.key(kept, 1), seen.cut(clip[1], 1))
     write_image(kept, clip[1][::-1].copy())  # painted over
