@@ -38,6 +38,8 @@ PACKAGES = (
     "rich",
     "tomlkit",
 )
+LEARNED = ("torch", "diffusers", "transformers", "accelerate", "peft")
+"""Packages of the extra `diffusion`."""
 NEEDED_BYTES = 2 * 1024**3
 """Free space below which a run of a short 720p clip may not fit."""
 
@@ -80,6 +82,7 @@ def examine(place: Path | None = None) -> list[Check]:
         _threads,
         _kernel_cache,
         _gpu,
+        _learned,
         _weights,
         lambda: _disk(place),
     )
@@ -227,8 +230,33 @@ def _gpu() -> Check:
     return Check("gpu", "ok", name.decode() if isinstance(name, bytes) else str(name))
 
 
+def _learned() -> Check:
+    """Look at the packages of learned painters, which a torchvision for another torch would break."""
+    there = {name: find_spec(name) is not None for name in LEARNED}
+    if not all(there.values()):
+        missing = ", ".join(name for name, here in there.items() if not here)
+        mend = f"{_pip()} install 'keystylize[diffusion]'"
+        return Check("learned", "absent", f"renderer patch needs none; missing: {missing}", mend)
+    found = ", ".join(f"{name} {version(name)}" for name in LEARNED)
+    if find_spec("torchvision") is not None:
+        try:
+            importlib.import_module("torchvision")
+        except Exception as error:  # noqa: BLE001  whatever a library of another build raises
+            mend = f"{_pip()} install --force-reinstall torch torchvision"
+            what = f"{found}; torchvision does not fit torch and is left out ({error})"
+            return Check("learned", "absent", what, mend)
+    return Check("learned", "ok", found)
+
+
 def _weights() -> Check:
-    return Check("weights", "ok", "renderer patch needs none")
+    from stylize.models import ModelOptions, presets
+    from stylize.models.places import cache_folder, locate
+
+    here = [name for name in presets() if locate(name, ModelOptions()) is not None]
+    if not here:
+        found = f"renderer patch needs none; no known model in {cache_folder()}"
+        return Check("weights", "absent", found, "stylize models list, stylize models fetch NAME")
+    return Check("weights", "ok", f"renderer patch needs none; here: {', '.join(here)}")
 
 
 def _disk(place: Path) -> Check:

@@ -21,6 +21,7 @@ def test_this_machine_is_fit():
         "ffmpeg",
         "threads",
         "gpu",
+        "learned",
         "weights",
         "disk",
     } <= set(checks)
@@ -97,3 +98,39 @@ def test_a_library_that_opencv_lacks_is_named(monkeypatch):
     check = next(c for c in examine() if c.name == "cv2")
     assert check.state == "bad"
     assert "libgl1" in check.mend
+
+
+def test_learned_packages_that_are_missing_are_no_fault(monkeypatch):
+    real = doctor.find_spec
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None if name == "peft" else real(name))
+    check = next(c for c in examine() if c.name == "learned")
+    assert check.state == "absent"
+    assert "peft" in check.found
+    assert "keystylize[diffusion]" in check.mend
+
+
+def test_a_torchvision_of_another_build_is_named(monkeypatch, tmp_path):
+    (tmp_path / "torchvision.py").write_text("raise RuntimeError('operator nms does not exist')", "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "torchvision", raising=False)
+    monkeypatch.setattr(doctor, "version", lambda _: "1")
+    for name in doctor.LEARNED:
+        (tmp_path / f"{name}.py").touch()
+    check = doctor._learned()
+    assert check.state == "absent"
+    assert "nms does not exist" in check.found
+    assert "torch torchvision" in check.mend
+
+
+def test_models_that_are_here_are_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    check = doctor._weights()
+    assert check.state == "absent"
+    assert str(tmp_path) in check.found
+    place = tmp_path / "hub" / "models--latent-consistency--lcm-lora-sdxl"
+    (place / "refs").mkdir(parents=True)
+    (place / "refs" / "main").write_text("abc", encoding="utf-8")
+    (place / "snapshots" / "abc").mkdir(parents=True)
+    (place / "snapshots" / "abc" / "pytorch_lora_weights.safetensors").touch()
+    assert "here: lcm-sdxl" in doctor._weights().found
