@@ -8,20 +8,25 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from propagate.fetch import channel_mean, detail_energy, split
+from propagate import _blend as kernels
+from propagate.fetch import detail_energy, split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from propagate.arrays import F32
+    from propagate.backend import Crew
 
 __all__ = ["Joined", "Witness", "join", "premultiplied", "straight"]
 
 _SOFTNESS = 4.0
 _BASE = 4.0
 _HARDEST = 8.0
-_FLOOR, _MOST_GAIN = 0.5, 2.0
+_SEEN, _GAIN, _MOST_GAIN = 8.0, np.float32(0.54), 2.0
+"""Detail under a mean square of `_SEEN` is nobody's stroke. A little more than the root of the energy that
+was lost makes up for the finest detail, which goes first."""
 _UNSHARED = 0.02
+_EVEN, _LEAST, _WIDE = 0.3, 1e-4, 4.0
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,7 @@ def join(
     colour_match: bool,
     before: Mapping[int, F32] | None,
     steadiness: float | F32,
+    crew: Crew,
 ) -> Joined:
     """Weigh witnesses pixel by pixel by what is left between frame and key, and by nearness.
 
@@ -86,54 +92,84 @@ def join(
     steadiness
         0 to 1, everywhere or float32 (H, W): the part of `before` that is kept; more is steadier and follows
         a change of view later.
+    crew : Crew
     """
     if len(witnesses) == 1:
         only = witnesses[0]
-        return Joined(_crisp(only.picture, only.energy), {only.key: np.ones_like(only.left)})
-    least = np.minimum.reduce([w.left for w in witnesses])
-    near = np.array([w.nearness for w in witnesses], np.float32)
-    shares = np.dstack([np.exp((least - w.left) / _SOFTNESS) for w in witnesses]) * np.maximum(near, 1e-4)
-    shares /= channel_mean(shares)[..., None] * len(witnesses)
+        picture = _crisp(only.picture.copy(), only.energy, crew)
+        return Joined(picture, {only.key: np.ones_like(only.left)})
+    h, w = witnesses[0].left.shape
+    shares = _shares(witnesses, before, steadiness, crew)
+    pictures = _matched(witnesses) if colour_match else np.array([w.picture for w in witnesses])
+    energies = np.array([w.energy for w in witnesses])
+    near = np.array([np.maximum(w.nearness, _LEAST) for w in witnesses], np.float32)[:, None, None]
+    # keys that agree count nearly alike, however near: each cancels what another has lost
+    even = shares * near ** np.float32(_EVEN - 1)
+    crew.run(kernels.normalise, h, even)
+    apart = np.empty((h, w), np.float32)
+    crew.run(kernels.apart, h, pictures, even, apart)
+    power = np.clip(1 + np.square(cv2.GaussianBlur(2 * apart, (0, 0), 3.0) / choice), 1, _HARDEST)
+    even *= np.power(near, (1 - _EVEN) * _unlike(2 * apart / choice))
+    crew.run(kernels.normalise, h, even)
+    hard = np.power(even, power)
+    crew.run(kernels.normalise, h, hard)
+    slow = pictures[:0]
+    if power.max() > 1.5:
+        # band by band: slow colour by the soft weights, strokes by the hard ones
+        slow = np.array([_slow(picture) for picture in pictures])
+    joined, energy = np.empty_like(pictures[0]), np.empty((h, w), np.float32)
+    crew.run(kernels.mix, h, pictures, slow, energies, even, hard, joined, energy)
+    return Joined(_crisp(joined, energy, crew), {w.key: shares[i] for i, w in enumerate(witnesses)})
+
+
+def _unlike(apart: F32) -> F32:
+    """Say where pictures differ at large, 0 to 1; where only edges do not meet they are still alike."""
+    h, w = apart.shape
+    small = _soft(_smaller(apart, (max(1, w // 8), max(1, h // 8))), _WIDE)
+    return np.asarray(np.square(np.minimum(cv2.resize(small, (w, h)), 1)), np.float32)
+
+
+def _shares(
+    witnesses: Sequence[Witness], before: Mapping[int, F32] | None, steadiness: float | F32, crew: Crew
+) -> F32:
+    """Return each witness's share of every pixel, float32 (N, H, W)."""
+    lefts = np.array([w.left for w in witnesses])
+    least, h = lefts.min(0), lefts.shape[1]
+    near = np.array([w.nearness for w in witnesses], np.float32)[:, None, None]
+    shares: F32 = np.exp((least - lefts) / _SOFTNESS) * np.maximum(near, _LEAST)
+    crew.run(kernels.normalise, h, shares)
     if before is not None:
         # never more than nearness allows: a key fades out before the next key's own frame
         none = np.zeros_like(least)
-        past = np.dstack([before.get(w.key, none) for w in witnesses])
+        past = np.array([before.get(w.key, none) for w in witnesses])
         # and a little of the present always counts, or nobody would be left where all of the past has gone
-        kept = np.broadcast_to(np.asarray(steadiness, np.float32), least.shape)[..., None]
-        shares = np.maximum(1 - kept, 1e-4) * shares + kept * np.minimum(past, 2 * near)
-        shares /= channel_mean(shares)[..., None] * len(witnesses)
-    pictures = [w.picture for w in witnesses]
-    if colour_match:
-        pictures = _matched(witnesses)
-    mean = sum(p * shares[..., i : i + 1] for i, p in enumerate(pictures))
-    apart = sum(channel_mean(np.abs(p - mean)) * shares[..., i] for i, p in enumerate(pictures))
-    power = np.clip(1 + np.square(cv2.GaussianBlur(2 * apart, (0, 0), 3.0) / choice), 1, _HARDEST)
-    hard = np.power(shares, power[..., None])
-    hard /= channel_mean(hard)[..., None] * len(witnesses)
-    joined = sum(p * hard[..., i : i + 1] for i, p in enumerate(pictures))
-    if power.max() > 1.5:
-        # band by band: slow colour by the soft weights, strokes by the hard ones
-        slow = [cv2.GaussianBlur(p, (0, 0), _BASE).reshape(p.shape) for p in pictures]
-        joined = joined + sum(s * (shares - hard)[..., i : i + 1] for i, s in enumerate(slow))
-    energy = sum(w.energy * hard[..., i] for i, w in enumerate(witnesses))
-    return Joined(
-        _crisp(np.ascontiguousarray(joined, np.float32), energy),
-        {w.key: np.ascontiguousarray(shares[..., i]) for i, w in enumerate(witnesses)},
-    )
+        kept = np.asarray(steadiness, np.float32)
+        past = kept * np.minimum(past, 2 * near)
+        shares = np.maximum(1 - kept, np.float32(1e-4)) * shares + past
+        crew.run(kernels.normalise, h, shares)
+    return shares
 
 
-def _crisp(picture: F32, energy: F32) -> F32:
-    """Return the picture with as much fine detail as the paint had before means and votes took some.
+def _slow(picture: F32) -> F32:
+    """Return the slow colours of a picture, which at half the size cost a third."""
+    h, w = picture.shape[:2]
+    small: F32 = _soft(_smaller(picture, (max(1, w // 2), max(1, h // 2))), _BASE / 2)
+    return np.asarray(cv2.resize(small, (w, h)), np.float32).reshape(picture.shape)
+
+
+def _crisp(picture: F32, energy: F32, crew: Crew) -> F32:
+    """Give the picture as much fine detail as the paint had before means and votes took some, in place.
 
     Histogram-preserving blending of Heitz and Neyret (2018, sec. 3) with a local variance for the histogram.
     """
     slow, detail = split(picture)
-    gain = np.sqrt((energy + _FLOOR) / (detail_energy(detail) + _FLOOR))
-    return np.asarray(slow + detail * np.clip(gain, 1, _MOST_GAIN)[..., None], np.float32)
+    lost = (energy + _SEEN) / (detail_energy(detail) + _SEEN)
+    crew.run(kernels.crispen, len(picture), slow, np.clip(lost**_GAIN, 1, _MOST_GAIN), picture)
+    return picture
 
 
-def _matched(witnesses: Sequence[Witness]) -> list[F32]:
-    """Return the pictures with their slow colours drawn to the mean of all by nearness.
+def _matched(witnesses: Sequence[Witness]) -> F32:
+    """Return the pictures, float32 (N, H, W, C), their slow colours drawn to the mean of all by nearness.
 
     Only keys that explain a place have a say in its mean, and a key is only drawn where another explains the
     place as well: another view's tones are not these.
@@ -145,12 +181,12 @@ def _matched(witnesses: Sequence[Witness]) -> list[F32]:
     sure = [np.exp(-_smaller(witness.left, size) / _SOFTNESS) for witness in witnesses]
     say = [s * max(witness.nearness, 1e-4) + 1e-9 for s, witness in zip(sure, witnesses, strict=True)]
     goal = sum(part * own for part, own in zip(say, small, strict=True)) / sum(say)
-    out = []
+    out = np.empty((len(witnesses), *witnesses[0].picture.shape), np.float32)
     for i, witness in enumerate(witnesses):
         shared = sure[i] * np.maximum.reduce([s for j, s in enumerate(sure) if j != i])
         slow = _soft((goal - small[i]) * shared, sigma) / (_soft(shared, sigma) + _UNSHARED)
         drift = cv2.resize(slow, (w, h), interpolation=cv2.INTER_LINEAR).reshape(witness.picture.shape)
-        out.append(witness.picture + drift)
+        np.add(witness.picture, drift, out=out[i])
     return out
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from propagate import _register as kernels
+from propagate import _neighbours as kernels
+from propagate.flow import calm
 from propagate.warp import warp
 
 if TYPE_CHECKING:
@@ -42,14 +43,17 @@ def fetch(picture: F32, flow: Flow, left: F32, crew: Crew) -> tuple[F32, F32]:
     energy : float32 (H, W)
         How much fine detail the paint has there, see `detail_energy`; a vote has less.
     """
-    calm = np.dstack([cv2.medianBlur(np.ascontiguousarray(flow[..., i]), 5) for i in range(2)])
-    jump = np.abs(flow - calm)
-    torn = (np.maximum(jump[..., 0], jump[..., 1]) > _TORN).astype(np.uint8)
-    torn = cv2.dilate(torn, np.ones((3, 3), np.uint8)) > 0
-    made: F32 = np.asarray(warp(picture, np.where(torn[..., None], calm, flow)), np.float32)
+    even = calm(flow)
+    torn = np.empty(left.shape, np.uint8)
+    crew.run(kernels.find_torn, len(flow), flow, even, _TORN, torn)
+    cv2.dilate(torn, np.ones((3, 3), np.uint8), dst=torn)
+    smooth = flow.copy()
+    crew.run(kernels.take_over, len(flow), torn, even, smooth)
+    made: F32 = np.asarray(warp(picture, smooth), np.float32)
     energy = detail_energy(split(made)[1])
     if torn.any():
-        crew.run(kernels.vote, flow.shape[0], picture, flow, left, torn, made)
+        trust = np.exp(left * np.float32(-0.25))
+        crew.run(kernels.vote, len(flow), picture, flow, trust, torn, made)
     return made, energy
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from propagate.arrays import Image
 
-__all__ = ["relit"]
+__all__ = ["light_between", "relit"]
 
 _SAMPLES = 4096
 _SAME, _GAIN = 10.0, 3.0
@@ -20,28 +20,37 @@ _BETTER, _ROUNDS = 0.05, 8
 
 
 def relit(warped: Image, frame: Image) -> Image:
-    """Give `warped` the light of `frame`: exposure, a flash, a lamp that goes on.
+    """Give `warped` the light of `frame`, see `light_between`; the same picture if the light is the same."""
+    table = light_between(warped, frame)
+    return warped if table is None else np.asarray(cv2.LUT(warped, table), np.uint8)
+
+
+def light_between(warped: Image, frame: Image) -> Image | None:
+    """Find what light has changed over the whole picture: exposure, a flash, a lamp that goes on.
 
     One gain and one offset per channel, fitted to most pixels (reweighted least squares, Geman and McClure),
-    and used only if they explain clearly more of the picture than none: a clip of even light stays as it is.
+    and told only if they explain clearly more of the picture than none: a clip of even light stays as it is.
 
     Parameters
     ----------
     warped, frame : uint8 (H, W, 3)
         A key's frame in the geometry of `frame`, and `frame`.
+
+    Returns
+    -------
+    uint8 (1, 256, 3), a table for `cv2.LUT` that takes the light of `warped` to that of `frame`, or None.
     """
     step = max(1, round((frame.shape[0] * frame.shape[1] / _SAMPLES) ** 0.5))
     a = warped[::step, ::step].reshape(-1, 3).astype(np.float32)
     b = frame[::step, ::step].reshape(-1, 3).astype(np.float32)
     plain = _explained(a, b)
     if plain > 1 - _BETTER:
-        return warped
+        return None
     gain, offset = _fitted(a, b)
     if _explained(np.clip(a * gain + offset, 0, 255), b) < plain + _BETTER:
-        return warped
+        return None
     levels = np.arange(256, dtype=np.float32)[:, None] * gain + offset
-    table = np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
-    return np.asarray(cv2.LUT(warped, table[None]), np.uint8)
+    return np.asarray(np.rint(np.clip(levels, 0, 255)), np.uint8)[None]
 
 
 def _explained(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from propagate.flow import chain, estimate_flow
-from propagate.register import follow, residual
+from propagate.register import Tracker, residual
 from propagate.shot import thumbnail
 from propagate.warp import warp
 
@@ -32,7 +32,8 @@ class OtherKeys:
     """
 
     def __init__(self, frames: Frames, keys: Sequence[int], most: int, crew: Crew, quality: str) -> None:
-        self._frames, self._most, self._crew, self._quality = frames, most, crew, quality
+        self._frames, self._most, self._crew = frames, most, crew
+        self._quality, self._trackers = quality, dict[int, Tracker]()
         self._keys = tuple(keys) if most else ()
         self._flows: dict[int, Flow] = {}
 
@@ -72,7 +73,9 @@ class OtherKeys:
             else:
                 larger = np.asarray(cv2.resize(flow, (frame.shape[1], frame.shape[0])), np.float32)
                 guess = larger * np.array([frame.shape[1] / w, frame.shape[0] / h], np.float32)
-            found[key] = follow(frame, self._frames[key], guess, self._crew, quality=self._quality)[0]
+            if key not in self._trackers:
+                self._trackers = {key: Tracker(self._frames[key], self._crew, self._quality)}
+            found[key] = self._trackers[key].find(frame, guess)[0]
         self._flows = found
         return found
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from propagate.ahead import ahead
 from propagate.backend import Crew
 from propagate.blend import Joined, Witness, join, premultiplied, straight
 from propagate.fetch import fetch
-from propagate.flow import eight_bit, estimate_flow
+from propagate.flow import FlowSearch, eight_bit, inside
 from propagate.light import relit
 from propagate.options import CarriedFrame, PropagateOptions
 from propagate.others import OtherKeys
@@ -21,12 +23,15 @@ from propagate.walk import walk_both, walk_one
 from propagate.warp import warp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 
     from propagate.arrays import F32, Bool, Flow, Image
 
+    _Flows = Generator[tuple[int, dict[int, Flow]], None, None]
+
 __all__ = ["CarriedFrame", "PropagateOptions", "propagate_keyframes"]
 
+_OUTSIDE = 20.0
 _WALKING = 0.7
 """Share of a span's time that its walks take before the first frame comes out."""
 
@@ -45,7 +50,7 @@ def propagate_keyframes(
     Parameters
     ----------
     frames
-        The shot's frames, uint8 or uint16 (H, W, 3) RGB; read on demand, forwards and backwards, by two
+        The shot's frames, uint8 or uint16 (H, W, 3) RGB; read on demand, forwards and backwards, by several
         threads at once.
     painted
         Frame number to painted key, uint8 or uint16 (H, W, C), C of 1 to 4, all of one type and of the
@@ -115,14 +120,33 @@ class Span:
         if not any(t in wanted for t in self.inner):
             return
         before: tuple[Image, Joined, Image] | None = None
+        for seen in ahead(self._seen(on_progress), threads=self.crew.threads):
+            made, joined = self._frame(seen, before)
+            before = (seen.frame, joined, made.image)
+            if seen.t in wanted:
+                yield made
+            on_progress(self._share(seen.t))
+
+    def _seen(self, on_progress: Callable[[float], None]) -> Generator[_Seen, None, None]:
+        """Yield all that can be said of a frame before the frame before it is made, in order."""
+        before: Image | None = None
+        search = FlowSearch("fast")
         for t, flows in self._flows(on_progress):
             frame = eight_bit(self.frames[t])
-            back = None if before is None else estimate_flow(frame, before[0], quality="fast")
-            made, joined = self._frame(t, frame, flows, before, back)
-            before = (frame, joined, made.image)
-            if t in wanted:
-                yield made
-            on_progress(self._share(t))
+            back = None if before is None else search.find(frame, before)
+            lefts = {k: self._left(frame, k, flow) for k, flow in flows.items()}
+            extra = self._others.find(frame, np.minimum.reduce(list(lefts.values())), back)
+            lefts |= {k: self._left(frame, k, flow) for k, flow in extra.items()}
+            both = flows | extra
+            witnesses = [
+                Witness(k, *fetch(self._paint(k), flow, lefts[k], self.crew), lefts[k], self._nearness(t, k))
+                for k, flow in both.items()
+            ]
+            shown = None
+            if before is not None and back is not None:
+                shown = self._shown_before(frame, before, back)
+            yield _Seen(t, frame, both, witnesses, back, shown)
+            before = frame
 
     def _share(self, t: int) -> float:
         """Return the share of the shot's work that is done when frame `t` is."""
@@ -135,7 +159,7 @@ class Span:
         size = image.shape[:2]
         return CarriedFrame(key, image.copy(), np.ones(size, np.float32), np.zeros(size, np.float32), 1.0)
 
-    def _flows(self, on_progress: Callable[[float], None]) -> Iterator[tuple[int, dict[int, Flow]]]:
+    def _flows(self, on_progress: Callable[[float], None]) -> _Flows:
         """Yield (frame number, {neighbouring key: flow from the frame to it}) in order."""
         if self.a is not None and self.b is None:
             return walk_one(self.frames, self.a, self.inner, self.crew, self.options.quality)
@@ -159,66 +183,47 @@ class Span:
         ends = [abs(t - k) for k in (self.a, self.b) if k is not None]
         return min(passed, 1 - passed, 0.1 * min(ends))
 
-    def _frame(
-        self,
-        t: int,
-        frame: Image,
-        flows: dict[int, Flow],
-        before: tuple[Image, Joined, Image] | None,
-        back: Flow | None,
-    ) -> tuple[CarriedFrame, Joined]:
-        lefts = {k: self._left(frame, k, flow) for k, flow in flows.items()}
-        extra = self._others.find(frame, np.minimum.reduce(list(lefts.values())), back)
-        lefts |= {k: self._left(frame, k, flow) for k, flow in extra.items()}
-        flows = flows | extra
-        witnesses = [
-            Witness(k, *fetch(self._paint(k), flow, lefts[k], self.crew), lefts[k], self._nearness(t, k))
-            for k, flow in flows.items()
-        ]
+    def _frame(self, seen: _Seen, before: tuple[Image, Joined, Image] | None) -> tuple[CarriedFrame, Joined]:
         moved, steadiness = None, np.zeros((), np.float32)
-        if before is not None and back is not None:
+        if before is not None and seen.back is not None and seen.shown is not None:
             # the choice of the frame before holds for the surface that it showed
-            steadiness = self.options.steadiness * self._shown_before(frame, before[0], back)
+            steadiness = self.options.steadiness * seen.shown
             moved = {
-                key: warp(share, back, interpolation="linear") for key, share in before[1].shares.items()
+                key: warp(share, seen.back, interpolation="linear") for key, share in before[1].shares.items()
             }
         joined = join(
-            witnesses,
+            seen.witnesses,
             choice=self.options.choice,
             colour_match=self.options.colour_match,
             before=moved,
             steadiness=steadiness,
+            crew=self.crew,
         )
-        confidence = np.maximum.reduce([confidence_of(lefts[k], flow) for k, flow in flows.items()])
+        sure = [confidence_of(w.left, seen.flows[w.key]) for w in seen.witnesses]
+        confidence = np.maximum.reduce(sure)
         image = _rounded(straight(joined.picture), deep=self.deep)
-        matte = None if self.mattes is None else self.mattes[t]
+        matte = None if self.mattes is None else self.mattes[seen.t]
         where = unseen(confidence, self.options.new_surface, matte)
         if where.any():
-            image = self._invented(frame, image, where, flows, lefts, before, back)
-        error = np.minimum.reduce(list(lefts.values()))
-        return CarriedFrame(t, image, confidence, error, float(confidence.mean())), joined
+            image = self._invented(seen, image, where, before)
+        error = np.minimum.reduce([w.left for w in seen.witnesses])
+        return CarriedFrame(seen.t, image, confidence, error, float(confidence.mean())), joined
 
     def _invented(
-        self,
-        frame: Image,
-        image: Image,
-        where: Bool,
-        flows: dict[int, Flow],
-        lefts: dict[int, F32],
-        before: tuple[Image, Joined, Image] | None,
-        back: Flow | None,
+        self, seen: _Seen, image: Image, where: Bool, before: tuple[Image, Joined, Image] | None
     ) -> Image:
-        keys = sorted(flows, key=lambda k: (float(lefts[k][where].mean()), k))
+        by_fit = sorted(seen.witnesses, key=lambda w: (float(w.left[where].mean()), w.key))
+        keys = [w.key for w in by_fit]
         usable = None if self.mattes is None else [self.mattes[k] > 0.5 for k in keys]
         past = None
-        if before is not None and back is not None:
-            past = (warp(before[2], back), self._shown_before(frame, before[0], back))
+        if before is not None and seen.back is not None and seen.shown is not None:
+            past = (warp(before[2], seen.back), seen.shown)
         return invent(
-            frame,
+            seen.frame,
             image,
             where,
             [(eight_bit(self.frames[k]), self.painted[k]) for k in keys],
-            [flows[k] for k in keys],
+            [seen.flows[k] for k in keys],
             before=past,
             usable=usable,
             seed=self.options.seed,
@@ -230,7 +235,10 @@ class Span:
         return np.asarray(np.exp(-residual(frame, warp(before, back)) / 4), np.float32)
 
     def _left(self, frame: Image, key: int, flow: Flow) -> F32:
-        return residual(frame, relit(warp(self.frames[key], flow), frame), sigma=3.0)
+        left = residual(frame, relit(warp(self.frames[key], flow), frame), sigma=3.0)
+        # what a key does not reach it does not show, whatever its border looks like
+        left[~inside(flow, 0.5)] += _OUTSIDE
+        return left
 
     def _paint(self, key: int) -> F32:
         """Return the key's picture as float32 in 8-bit steps, colour times alpha."""
@@ -238,6 +246,18 @@ class Span:
             scale = np.float32(1 / 257 if self.deep else 1)
             self._paints[key] = premultiplied(self.painted[key].astype(np.float32) * scale)
         return self._paints[key]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the keys say of frame `t`, and the way back to the frame before and how surely that shows it."""
+
+    t: int
+    frame: Image
+    flows: dict[int, Flow]
+    witnesses: list[Witness]
+    back: Flow | None
+    shown: F32 | None
 
 
 def _ignore(_share: float) -> None:

@@ -9,15 +9,16 @@ import numpy as np
 
 from propagate.guides import Guide
 from propagate.synthesis import SynthesisOptions, synthesize
+from propagate.warp import identity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from propagate.arrays import F32, Bool, Flow, Image
+    from propagate.arrays import F32, I32, Bool, Flow, Image
 
 __all__ = ["invent", "unseen"]
 
-_LEAST_SIDE, _PATCH = 3, 5
+_LEAST_SIDE, _PATCH, _ROOM = 3, 5, 64
 _COLOUR, _EDGE, _BEFORE = 6.0, 0.5, 2.0
 
 
@@ -63,22 +64,23 @@ def invent(  # noqa: PLR0913  a frame, its keys, and where to start
     seed, threads
         See `SynthesisOptions`.
     """
-    h, w = frame.shape[:2]
+    here = _around([where])
+    there = _around([_pointed_at(where, flow) for flow in flows])
+    masks = [np.ones(where.shape, bool) if usable is None else usable[i] for i in range(len(sources))]
+    if not any(mask[there].any() for mask in masks):
+        there = (slice(None), slice(None))
     # the keys stand below each other with an unusable row between, one source for the search
-    gap = np.zeros((1, w), bool)
-    masks = [np.ones((h, w), bool) if usable is None else usable[i] for i in range(len(sources))]
-    valid = np.concatenate([part for mask in masks for part in (mask, gap)])
-    patch = min(_PATCH, (min(h, w) - 1) // 2 * 2 + 1)
+    gap = np.zeros((1, where[there].shape[1]), bool)
+    valid = np.concatenate([part for mask in masks for part in (mask[there], gap)])
+    patch = min(_PATCH, (min(*where[here].shape, *where[there].shape) - 1) // 2 * 2 + 1)
     if patch < _LEAST_SIDE or not valid.any():
         return canvas
-    frames_ = _stacked([s[0] for s in sources])
-    style = _stacked([s[1] for s in sources])
-    y, x = np.mgrid[0:h, 0:w]
-    start = np.stack([x + np.rint(flows[0][..., 0]), y + np.rint(flows[0][..., 1])], axis=-1).astype(np.int32)
-    start = np.clip(start, 0, (w - 1, h - 1)).astype(np.int32)
-    guides = [Guide(frames_, frame, _COLOUR), Guide(_edges(frames_), _edges(frame), _EDGE)]
+    frames_ = _stacked([s[0][there] for s in sources])
+    style = _stacked([s[1][there] for s in sources])
+    look, known = (_stacked([image[here]])[:-1] for image in (frame, canvas))
+    guides = [Guide(frames_, look, _COLOUR), Guide(_edges(frames_), _edges(look), _EDGE)]
     if before is not None:
-        guides.append(Guide(style, before[0], _BEFORE, before[1]))
+        guides.append(Guide(style, _stacked([before[0][here]])[:-1], _BEFORE, before[1][here].copy()))
     options = SynthesisOptions(
         patch_size=patch,
         pyramid_levels=4,
@@ -89,9 +91,50 @@ def invent(  # noqa: PLR0913  a frame, its keys, and where to start
         backend="cpu",
     )
     made = synthesize(
-        style, guides, options, source_valid=valid, target_valid=where, initial=canvas, initial_matches=start
+        style,
+        guides,
+        options,
+        source_valid=valid,
+        target_valid=where[here].copy(),
+        initial=known,
+        initial_matches=_start(flows[0], here, there),
     )
-    return made.image
+    whole = canvas.copy()
+    whole[here] = made.image
+    return whole
+
+
+Box = tuple[slice, slice]
+
+
+def _around(masks: Sequence[Bool]) -> Box:
+    """Return the box of all that is marked, with room around it in which to look."""
+    marked = np.logical_or.reduce(list(masks))
+    rows, columns = np.flatnonzero(marked.any(axis=1)), np.flatnonzero(marked.any(axis=0))
+    return (
+        slice(max(int(rows[0]) - _ROOM, 0), int(rows[-1]) + 1 + _ROOM),
+        slice(max(int(columns[0]) - _ROOM, 0), int(columns[-1]) + 1 + _ROOM),
+    )
+
+
+def _pointed_at(where: Bool, flow: Flow) -> Bool:
+    """Return the pixels of the key that the pixels of `where` point at, those outside moved to the border."""
+    h, w = where.shape
+    y, x = np.nonzero(where)
+    there = np.zeros_like(where)
+    to = np.rint(flow[y, x])
+    there[np.clip(y + to[:, 1], 0, h - 1).astype(int), np.clip(x + to[:, 0], 0, w - 1).astype(int)] = True
+    return there
+
+
+def _start(flow: Flow, here: Box, there: Box) -> I32:
+    """Return the match field of the box `here` into the box `there` of the key that `flow` leads to."""
+    h, w = flow.shape[:2]
+    top, bottom, _ = there[0].indices(h)
+    left, right, _ = there[1].indices(w)
+    places = identity(h, w)[here] + np.rint(flow[here])
+    held = np.clip(places - (left, top), 0, (right - left - 1, bottom - top - 1))
+    return np.asarray(held, np.int32)
 
 
 def _stacked(pictures: Sequence[Image]) -> Image:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from propagate.flow import chain, eight_bit, estimate_flow
-from propagate.register import follow
+from propagate.ahead import ahead
+from propagate.flow import FlowSearch, chain, eight_bit
+from propagate.register import Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from propagate.arrays import Flow, Image
     from propagate.backend import Crew
@@ -27,27 +28,36 @@ _UNITS = 32.0
 
 
 def walk(
-    frames: Sequence[Image], key: int, order: range, crew: Crew, *, quality: str
+    frames: Sequence[Image], key: int, order: range, crew: Crew, *, quality: str, threads: int = 1
 ) -> Iterator[tuple[int, Flow]]:
     """Yield (frame number, flow from that frame to `key`) for the frames of `order`, away from `key`.
 
     The flow is chained from frame to frame and refined straight against the key at every step, so that
-    errors do not add up.
+    errors do not add up.  On two `threads` the next frame's flow is found meanwhile.
     """
     there = eight_bit(frames[key])
-    before, flow = there, np.zeros((*there.shape[:2], 2), np.float32)
+    flow, tracker = np.zeros((*there.shape[:2], 2), np.float32), Tracker(there, crew, quality)
+    for t, here, step in ahead(_neighbours(frames, there, order), threads=threads):
+        flow, _ = tracker.find(here, chain(step, flow))
+        yield t, flow
+
+
+def _neighbours(
+    frames: Sequence[Image], before: Image, order: range
+) -> Generator[tuple[int, Image, Flow], None, None]:
+    """Yield (frame number, frame, flow to the frame before it in `order`, which begins with `before`)."""
+    search = FlowSearch("medium", quick=True)
     for t in order:
         here = eight_bit(frames[t])
-        flow = follow(here, there, chain(estimate_flow(here, before), flow), crew, quality=quality)[0]
+        yield t, here, search.find(here, before)
         before = here
-        yield t, flow
 
 
 def walk_one(
     frames: Sequence[Image], key: int, inner: range, crew: Crew, quality: str
-) -> Iterator[tuple[int, dict[int, Flow]]]:
+) -> Generator[tuple[int, dict[int, Flow]], None, None]:
     """Yield (frame number, {key: flow to it}) for frames that only have a key behind them."""
-    for t, flow in walk(frames, key, inner, crew, quality=quality):
+    for t, flow in walk(frames, key, inner, crew, quality=quality, threads=crew.threads):
         yield t, {key: flow}
 
 
@@ -58,16 +68,16 @@ def walk_both(
     crew: Crew,
     quality: str,
     on_progress: Callable[[float], None],
-) -> Iterator[tuple[int, dict[int, Flow]]]:
+) -> Generator[tuple[int, dict[int, Flow]], None, None]:
     """Yield (frame number, {key: flow to it}) in order; the two keys are followed at the same time."""
     size = frames[inner[0]].shape[:2]
     known = {key: Fields(inner[0], len(inner), size) for key in keys if key is not None}
     halt = threading.Event()
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(min(2, crew.threads)) as pool:
         runs = []
         for key, order in zip(keys, (inner, inner[::-1]), strict=True):
             if key is not None:
-                steps = walk(frames, key, order, crew, quality=quality)
+                steps = walk(frames, key, order, crew, quality=quality, threads=crew.threads // 2)
                 runs.append(pool.submit(known[key].fill, steps, halt))
         try:
             # a short wait, so that an interrupt is heard on every platform

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CARRYING", "Sampler"]
 
-CARRYING = {
+CARRYING: dict[str, str | None] = {
     "stylize.media": "io",
+    "propagate.ahead": None,
     "propagate.blend": "join",
     "propagate.fetch": "join",
     "propagate.span": "join",
@@ -22,7 +23,8 @@ CARRYING = {
     "propagate.synthesis": "synthesis",
     "propagate": "flow",
 }
-"""Rooms that carry paint and the parts that they belong to; what is not named falls to its package."""
+"""Rooms that carry paint and the parts that they belong to; what is not named falls to its package,
+and what has no part only waits."""
 
 
 class Sampler:
@@ -38,8 +40,8 @@ class Sampler:
         By part; what belongs to none is left out.
     """
 
-    def __init__(self, rooms: Mapping[str, str], entry: str, every: float = 0.01) -> None:
-        self.seconds = dict.fromkeys(rooms.values(), 0.0)
+    def __init__(self, rooms: Mapping[str, str | None], entry: str, every: float = 0.01) -> None:
+        self.seconds = dict.fromkeys((part for part in rooms.values() if part is not None), 0.0)
         self._rooms, self._entry, self._every = rooms, entry, every
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)

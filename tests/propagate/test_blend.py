@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from propagate.backend import Crew
 from propagate.blend import Witness, join, premultiplied, straight
 from propagate.fetch import detail_energy, split
 from tests import synthetic
@@ -23,7 +24,9 @@ def witness(key, picture, left=1.0, nearness=0.5):
 
 
 def joined(*witnesses, choice=12.0, colour_match=False, before=None, steadiness=0.0):
-    return join(witnesses, choice=choice, colour_match=colour_match, before=before, steadiness=steadiness)
+    more = {"colour_match": colour_match, "before": before, "steadiness": steadiness}
+    with Crew(1) as crew:
+        return join(witnesses, choice=choice, crew=crew, **more)
 
 
 def detail(picture):

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from propagate import _register as kernels
+from propagate import _neighbours as kernels
 from propagate.backend import Crew
 from propagate.fetch import detail_energy, fetch, split
 from propagate.warp import warp
@@ -61,7 +61,7 @@ def test_vote(rng):
     where = rng.random((9, 11)) < 0.7
     out = np.full_like(picture, -1)
     for first in (0, 5):
-        kernels.vote(first, min(first + 5, 9), picture, flow, left, where, out)
+        kernels.vote(first, min(first + 5, 9), picture, flow, np.exp(left / -4), where, out)
     expected = reference.flow_vote(picture, flow, left, where)
     np.testing.assert_allclose(out[where], expected[where], rtol=1e-4, atol=1e-2)
     assert (out[~where] == -1).all()

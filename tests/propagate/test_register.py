@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from propagate.backend import Crew
 from propagate.flow import estimate_flow
-from propagate.register import confidence_of, follow, register, residual
+from propagate.register import Tracker, confidence_of, register, residual
 from propagate.warp import warp
 from tests import synthetic
 from tests.propagate import moves
@@ -36,7 +36,7 @@ def test_refinement_never_makes_it_worse():
     frame, key, _ = moves.wave(4.0)
     guess = estimate_flow(frame, key, quality="fast")
     with Crew(1) as crew:
-        _, left = follow(frame, key, guess, crew)
+        _, left = Tracker(key, crew, "fine").find(frame, guess)
     assert (left <= residual(frame, warp(key, guess))).all()
     assert left.mean() < residual(frame, warp(key, guess)).mean()
 
@@ -67,6 +67,16 @@ def test_another_light_is_not_another_place():
     assert np.median(moves.miss(register(lit, key).flow, flow)) < 0.1
 
 
+@pytest.mark.parametrize("gain", [0.7, 1.6])
+def test_light_that_changes_everywhere_moves_nothing(gain):
+    frame, key, flow = moves.pan()
+    frame = frame // 2 + 20
+    lit = np.clip(frame * gain, 0, 255).astype(np.uint8)
+    found = register(lit, key // 2 + 20)
+    assert np.median(moves.miss(found.flow, flow)) < 0.1
+    assert np.percentile(moves.miss(found.flow, flow), 90) < 0.4
+
+
 def test_another_picture_is_not_found():
     found = register(synthetic.texture(1, moves.SIZE), synthetic.texture(2, moves.SIZE))
     assert found.confidence.mean() < 0.3
@@ -86,10 +96,22 @@ def test_threads_change_nothing():
     made = []
     for threads in (1, 2, 3):
         with Crew(threads) as crew:
-            made.append(follow(frame, key, guess, crew))
+            made.append(Tracker(key, crew, "fine").find(frame, guess))
     for flow, left in made[1:]:
         np.testing.assert_array_equal(flow, made[0][0])
         np.testing.assert_array_equal(left, made[0][1])
+
+
+def test_a_tracker_keeps_nothing_of_the_frame_before():
+    frame, key, _ = moves.wave(3.0)
+    other = moves.pan()[0]
+    guess = estimate_flow(frame, key)
+    with Crew(1) as crew:
+        fresh, used = Tracker(key, crew, "fine"), Tracker(key, crew, "fine")
+        used.find(other, estimate_flow(other, key))
+        (flow, left), (again, rest) = fresh.find(frame, guess), used.find(frame, guess)
+    np.testing.assert_array_equal(flow, again)
+    np.testing.assert_array_equal(left, rest)
 
 
 def test_input_is_left_alone():

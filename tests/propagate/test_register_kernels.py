@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from propagate import _register as kernels
+from propagate._neighbours import find_torn, take_over, try_neighbours
 from propagate.backend import Crew
+from propagate.register import _FINE, _LIKE, _WIDE
 from tests import reference
 
 H, W = 17, 23
@@ -32,23 +35,82 @@ def in_parts(kernel, items, *arguments):
         kernel(first, min(first + 5, items), *arguments)
 
 
+def gradients(frame, key):
+    both = frame.astype(np.int16) + key
+    return [
+        np.array(
+            [cv2.Sobel(both[..., i], cv2.CV_16S, *way, borderType=cv2.BORDER_REPLICATE) for i in range(3)]
+        )
+        for way in ((1, 0), (0, 1))
+    ]
+
+
+def test_mean_difference(frame, key):
+    out = np.full((H, W), np.nan, np.float32)
+    in_parts(kernels.mean_difference, H, frame, key, out)
+    np.testing.assert_allclose(out, np.abs(frame.astype(float) - key).mean(-1), rtol=1e-5)
+
+
+def test_compare(rng, frame, key):
+    shift = rng.normal(0, 3, (H, W, 3)).astype(np.float32)
+    both, d = np.zeros((3, H, W), np.int16), np.full((3, H, W), np.nan, np.float32)
+    in_parts(kernels.compare, H, frame, key, shift, both, d)
+    np.testing.assert_array_equal(both.transpose(1, 2, 0), frame.astype(int) + key)
+    np.testing.assert_allclose(d.transpose(1, 2, 0), key.astype(float) - frame + shift, rtol=1e-5, atol=1e-4)
+
+
 def test_normal_equations(rng, frame, key):
     shift = rng.normal(0, 3, (H, W, 3)).astype(np.float32)
-    sums = np.full((H, W, 6), np.nan, np.float32)
-    in_parts(kernels.normal_equations, H, frame, key, shift, 12.0, sums)
-    np.testing.assert_allclose(
-        sums, reference.normal_equations(frame, key, shift, 12.0), rtol=1e-3, atol=1e-2
-    )
+    d = np.ascontiguousarray((key.astype(np.float32) + shift - frame).transpose(2, 0, 1))
+    sums = np.full((H, W, kernels.LANES), np.nan, np.float32)
+    in_parts(kernels.normal_equations, H, *gradients(frame, key), d, 12.0, sums)
+    expected = reference.normal_equations(frame, key, shift, 12.0)
+    np.testing.assert_allclose(sums[..., :6], expected, rtol=1e-3, atol=1e-2)
+
+
+def test_flow_is_weighed_and_divided_again(rng, flow):
+    d = rng.normal(0, 20, (3, H, W)).astype(np.float32)
+    data = np.zeros((H, W, kernels.LANES), np.float32)
+    in_parts(kernels.weigh_flow, H, d, 12.0, flow, data)
+    weight = 1 / (1 + (np.abs(d).max(0) / 12) ** 2) + 1e-3
+    np.testing.assert_allclose(data[..., :3], np.dstack([flow * weight[..., None], weight]), rtol=1e-4)
+    back = np.full_like(flow, np.nan)
+    in_parts(kernels.divide, H, data, back)
+    np.testing.assert_allclose(back, flow, rtol=1e-4, atol=1e-6)
+
+
+def test_keep_better(rng, frame, key, flow):
+    found, remains, left = np.zeros_like(flow), *rng.uniform(0, 9, (2, H, W)).astype(np.float32)
+    mine = (flow.copy(), key.copy(), left.copy())
+    in_parts(kernels.keep_better, H, found, frame, remains, *mine)
+    better = remains < left
+    for now, old, new in zip(mine, (flow, key, left), (found, frame, remains), strict=True):
+        np.testing.assert_array_equal(now[better], new[better])
+        np.testing.assert_array_equal(now[~better], old[~better])
 
 
 def test_motion_edges(flow):
+    table = np.exp(-np.arange(4000) / 100).astype(np.float32)
     across, down = np.full((H, W), np.nan, np.float32), np.full((H, W), np.nan, np.float32)
-    in_parts(kernels.motion_edges, H, flow, 10.0, 3.0, across, down)
-    np.testing.assert_allclose([across, down], reference.motion_edges(flow, 10.0, 3.0), rtol=1e-4)
+    planar = np.ascontiguousarray(flow.transpose(2, 0, 1))
+    in_parts(kernels.motion_edges, H, planar, table, 100.0, across, down)
+    # exp(-difference in pixels), read from steps of a hundredth
+    expected = reference.motion_edges(flow, 1e9, 2**0.5)
+    np.testing.assert_allclose([across, down], expected, rtol=6e-3)
+
+
+def test_torn_places_are_found_and_mended(rng, flow):
+    even = rng.normal(0, 2, (2, H, W)).astype(np.float32)
+    torn, mended = np.full((H, W), 9, np.uint8), flow.copy()
+    in_parts(find_torn, H, flow, even, 1.0, torn)
+    planes = even.transpose(1, 2, 0)
+    np.testing.assert_array_equal(torn, (np.abs(flow - planes) > 1).any(-1))
+    in_parts(take_over, H, torn, even, mended)
+    np.testing.assert_array_equal(mended, np.where(torn[..., None] > 0, planes, flow))
 
 
 def test_filter(rng, flow):
-    data = rng.normal(0, 50, (H, W, 3)).astype(np.float32)
+    data = rng.normal(0, 50, (H, W, kernels.LANES)).astype(np.float32)
     across, down = (a.astype(np.float32) for a in reference.motion_edges(flow / 9, 10.0, 3.0))
     rows, columns = data.copy(), data.copy()
     in_parts(kernels.filter_rows, H, rows, across)
@@ -59,11 +121,11 @@ def test_filter(rng, flow):
 
 
 def test_filter_spreads_evenly_and_stops_at_motion_edges():
-    flow = np.zeros((H, W, 2), np.float32)
-    flow[:, 11:] = 60
+    flow = np.zeros((2, H, W), np.float32)
+    flow[:, :, 11:] = 60
     across, down = np.empty((H, W), np.float32), np.empty((H, W), np.float32)
-    kernels.motion_edges(0, H, flow, 10.0, 3.0, across, down)
-    data = np.ones((H, W, 1), np.float32)
+    kernels.motion_edges(0, H, flow, _WIDE, _FINE, across, down)
+    data = np.ones((H, W, kernels.LANES), np.float32)
     data[:, 11:] = 100
     kernels.filter_rows(0, H, data, across)
     np.testing.assert_allclose(data[:, :11], 1, atol=1e-4)
@@ -84,7 +146,7 @@ def test_solve(rng):
 
 def test_nothing_to_see_moves_nothing():
     flow = np.full((H, W, 2), 3, np.float32)
-    kernels.solve(0, H, np.zeros((H, W, 6), np.float32), 2.0, 1.0, flow)
+    kernels.solve(0, H, np.zeros((H, W, kernels.LANES), np.float32), 2.0, 1.0, flow)
     np.testing.assert_array_equal(flow, 3)
 
 
@@ -92,9 +154,9 @@ def test_try_neighbours(rng, frame, flow):
     key = np.roll(frame, (2, 1), (0, 1))
     flow[5, 5] = flow[12, 9] = (1, 2)
     where = rng.random((H, W)) < 0.7
-    steps = np.array([3, 7], np.float32)
+    steps = np.array([3, 7], np.int32)
     found = np.full_like(flow, np.nan)
-    in_parts(kernels.try_neighbours, H, frame, key, flow, where, steps, 1.0, found)
+    in_parts(try_neighbours, H, frame, key, flow, where, steps, 1.0, _LIKE, found)
     np.testing.assert_array_equal(found, reference.try_neighbours(frame, key, flow, where, steps, 1.0))
     assert (found != flow).any()
     np.testing.assert_array_equal(found[~where], flow[~where])
@@ -102,17 +164,19 @@ def test_try_neighbours(rng, frame, flow):
 
 @pytest.mark.parametrize("threads", [2, 3])
 def test_threads_change_nothing(rng, frame, key, flow, threads):
-    shift = np.zeros((H, W, 3), np.float32)
+    d = rng.normal(0, 9, (3, H, W)).astype(np.float32)
+    slopes, even = gradients(frame, key), np.ascontiguousarray(flow.transpose(2, 0, 1))
+    steps, table = np.array([3], np.int32), np.linspace(1, 0, 99, dtype=np.float32)
     made = []
     for count in (1, threads):
         across, down = np.empty((H, W), np.float32), np.empty((H, W), np.float32)
-        sums, found = np.empty((H, W, 6), np.float32), np.empty_like(flow)
+        sums, found = np.zeros((H, W, kernels.LANES), np.float32), np.empty_like(flow)
         with Crew(count) as crew:
-            crew.run(kernels.normal_equations, H, frame, key, shift, 12.0, sums)
-            crew.run(kernels.motion_edges, H, flow, 10.0, 3.0, across, down)
+            crew.run(kernels.normal_equations, H, *slopes, d, 12.0, sums)
+            crew.run(kernels.motion_edges, H, even, table, 9.0, across, down)
             crew.run(kernels.filter_rows, H, sums, across)
             crew.run(kernels.filter_columns, W, sums, down)
-            crew.run(kernels.try_neighbours, H, frame, key, flow, across > 0, across[0, :3] + 3, 1.0, found)
+            crew.run(try_neighbours, H, frame, key, flow, across > 0, steps, 1.0, _LIKE, found)
             crew.run(kernels.solve, H, sums, 2.0, 1.0, found)
         made.append((sums, found))
     for one, other in zip(*made, strict=True):

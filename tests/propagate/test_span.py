@@ -121,14 +121,15 @@ def test_weather_does_not_move_the_paint(pan, paint, how):
 
 def test_a_flash_is_no_new_surface(pan, paint):
     made = carry(synthetic.flash(pan, [3], 0.4), keys_of(paint, 0, 6))
-    assert min(psnr(f.image[INNER], p[INNER]) for f, p in zip(made, paint, strict=True)) > 24
+    assert min(psnr(f.image[INNER], p[INNER]) for f, p in zip(made, paint, strict=True)) > 40
     assert min(f.quality for f in made) > 0.6
 
 
 def test_a_fast_pan_is_carried_as_if_painted():
+    """Each key shows a part that the other does not reach; nothing of that other's border is mixed in."""
     frames, truth = (synthetic.pan(5, (9.0, 0.0), seed=s, size=(64, 120)) for s in (1, 77))
     made = carry(frames, keys_of(truth, 0, 4))
-    assert min(psnr(f.image[INNER], p[INNER]) for f, p in zip(made, truth, strict=True)) > 40
+    assert min(psnr(f.image[INNER], p[INNER]) for f, p in zip(made, truth, strict=True)) > 50
 
 
 def test_deep_frames_are_carried_alike(pan, paint, carried):

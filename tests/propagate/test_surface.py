@@ -142,3 +142,20 @@ def test_frames_smaller_than_a_patch(size):
     made, _ = paint(frame, np.ones(size, bool), [(frame, frame)])
     assert made.shape == frame.shape
     assert made.dtype == frame.dtype
+
+
+def test_a_small_hole_in_a_large_frame_is_painted_from_where_it_points():
+    """Far off in the key lies what the frame shows: the flow leads there, across most of the frame."""
+    size = (60, 400)
+    wide = synthetic.texture(1, (60, 800))
+    key, frame = wide[:, :400], wide[:, 300:700]
+    style = 255 - key
+    where = np.zeros(size, bool)
+    where[20:32, 40:56] = True
+    canvas = np.zeros_like(style)
+    flow = np.zeros((*size, 2), np.float32)
+    flow[..., 0] = 300
+    more = {"before": None, "usable": None, "seed": 0, "threads": 1}
+    made = invent(frame, canvas, where, [(key, style)], [flow], **more)
+    assert np.abs(made.astype(int) - (255 - frame))[where].mean() < 12
+    np.testing.assert_array_equal(made[~where], canvas[~where])
