@@ -1,7 +1,7 @@
 """Speed and steadiness of the control maps that need no weights, as JSON.
 
-``python -m tests.bench.bench_maps [CLIP] [--frames 12]`` takes frames of a clip (by default the sample) at their own
-size. For each map: processor seconds a frame, the mean of the map (0 to 255), and its flicker, the mean
+``python -m tests.bench.bench_maps [CLIP] [--frames 12]`` takes frames of a clip at their own size, the sample
+by default. For each map: processor seconds a frame, the mean of the map (0 to 255), and its flicker: the mean
 change from a frame to the next, which motion is a part of.
 """
 
