@@ -153,15 +153,16 @@ def painters_of(
     renderer
         Made from the run's settings.
     name, styles, settings
-        What it was made from, as `stylize.paint.choose_renderer` takes them.
+        What it was made from, as `stylize.painters.choose_renderer` takes them.
     """
-    from stylize.paint import choose_renderer
+    from stylize.painters import choose_renderer
 
     own: dict[int, Renderer] = {}
+    chosen = renderer.name if name == "auto" else name
     for key in keys:
         if key.settings:
             mine = changed(settings, key.settings, f"key {key.frame}")
             alike = mine.synthesis.seed != settings.synthesis.seed and set(key.settings) == {SEED}
-            painter = renderer if alike else choose_renderer(name, styles, mine)
+            painter = renderer if alike else choose_renderer(chosen, styles, mine)
             own[key.frame] = Settled(painter, mine.synthesis.seed, key.settings)
     return OwnPainter(renderer, own) if own else renderer

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from stylize.errors import MediaError, ModelError, UsageError
 from stylize.fingerprint import file_hash, fingerprint
-from stylize.media import read_image
-from stylize.render import make_renderer, renderer_names
 from stylize.render.consistency import paint_shot
 from stylize.render.overlap import AgreementOptions
 from stylize.takes import chosen_take, fitting_take, stand
@@ -21,47 +17,11 @@ if TYPE_CHECKING:
     from stylize.compose.views import View
     from stylize.project import Project
     from stylize.render import Renderer
-    from stylize.settings import Settings
 
-__all__ = ["choose_renderer", "key_states", "paint_keys"]
+__all__ = ["key_states", "paint_keys"]
 
-DIFFUSION = ("sd",)
-"""Renderers that need downloaded weights."""
 _USUAL = AgreementOptions()
 log = logging.getLogger(__name__)
-
-
-def choose_renderer(name: str, styles: Sequence[Path], settings: Settings) -> Renderer:
-    """Make the renderer called `name`; ``auto`` takes the best one that needs nothing more than is here.
-
-    Raises
-    ------
-    UsageError
-        If there is no style, or the name is unknown.
-    MediaError
-        If a style is missing or cannot be painted from.
-    ModelError
-        If the renderer needs weights that are not here.
-    """
-    if not styles:
-        raise UsageError(
-            "no style to paint in; name a picture with --style REF, or your own keys with --keys DIR"
-        )
-    if name in DIFFUSION and name not in renderer_names():
-        raise ModelError(
-            f"renderer {name} needs a diffusion model, and none is installed; use --renderer patch"
-        )
-    if name == "files":
-        raise UsageError("renderer files carries keys that you painted; name their folder with --keys DIR")
-    chosen = "patch" if name == "auto" else name
-    options = asdict(settings.patch) if chosen == "patch" else {}
-    images = []
-    for path in styles:
-        try:
-            images.append(read_image(path))
-        except MediaError as error:
-            raise MediaError(f"--style {error}") from error
-    return make_renderer(chosen, images, options)
 
 
 def key_states(

@@ -14,6 +14,7 @@ from stylize.facts import gather_facts
 from stylize.job import Job, look, memory_of, open_work
 from stylize.output import check_place
 from stylize.progress import OnProgress, Overwrite, Watch, ignore
+from stylize.repaint import repaint_region
 from stylize.report import keep_facts, write_report
 from stylize.stages import (
     layer_stage,
@@ -161,6 +162,7 @@ def paint_job(
     settings: Settings | Mapping[str, Any] | None = None,
     only: int | None = None,
     on_progress: OnProgress = ignore,
+    region: Path | None = None,
 ) -> tuple[dict[str, Any], ...]:
     """Paint the keys of a project and stop; return each key's frame, reason, kind and file.
 
@@ -168,6 +170,8 @@ def paint_job(
     ----------
     only
         Frame of the one key to paint; with it are painted those that it must agree with.
+    region
+        Paint only the part of that key that is white in this picture.
 
     Raises
     ------
@@ -184,8 +188,12 @@ def paint_job(
             raise UsageError(
                 f"{work.project.root}: its keys are given as files; name a style to paint with: --style REF"
             )
+        if region is not None and only is None:
+            raise UsageError("--region is a part of one key; name it with --key N")
         with work.project.lock():
             note_start(work)
+            if region is not None and only is not None:
+                return repaint_region(work, renderer, only, region, watch)
             return paint_stage(look(work, watch), renderer, watch, only).notes
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stylize.mattes.options import MatteOptions
     from stylize.media.options import ClipOptions, OutputOptions
     from stylize.models.options import ModelOptions
+    from stylize.render.diffusion.options import DiffusionOptions
     from stylize.render.overlap import AgreementOptions
     from stylize.render.patch import PatchOptions
 
@@ -47,6 +48,7 @@ SECTIONS: Final = {
     "select": "keyframes:SelectOptions",
     "agreement": "stylize.render.overlap:AgreementOptions",
     "patch": "stylize.render.patch:PatchOptions",
+    "diffusion": "stylize.render.diffusion.options:DiffusionOptions",
     "propagate": "propagate:PropagateOptions",
     "synthesis": "propagate:SynthesisOptions",
     "compose": "stylize.compose.options:ComposeOptions",
@@ -72,6 +74,7 @@ class Settings:
     select: SelectOptions = field(default_factory=partial(_defaults, "select"))
     agreement: AgreementOptions = field(default_factory=partial(_defaults, "agreement"))
     patch: PatchOptions = field(default_factory=partial(_defaults, "patch"))
+    diffusion: DiffusionOptions = field(default_factory=partial(_defaults, "diffusion"))
     propagate: PropagateOptions = field(default_factory=partial(_defaults, "propagate"))
     synthesis: SynthesisOptions = field(default_factory=partial(_defaults, "synthesis"))
     compose: ComposeOptions = field(default_factory=partial(_defaults, "compose"))

@@ -14,7 +14,8 @@ from stylize.keyfiles import check_keys, find_keys
 from stylize.layers import carry_layers, layers_of
 from stylize.output import is_ours, remember_output
 from stylize.own_settings import painters_of
-from stylize.paint import choose_renderer, paint_keys
+from stylize.paint import paint_keys
+from stylize.painters import choose_renderer
 from stylize.plans import choose_keys, known_shots
 from stylize.progress import portion
 from stylize.shots import by_shot, cut_to

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 from stylize.commands import Answer, Ask, command
+from stylize.flags import Flag
 
 
 @command(
     "run", "clip", "style", "output", "project", "renderer", "handmade", "matte", "range", "dry", "json",
-    "yes", "reading", "shots", "keys", "agree", "paint", "seed", "write",
+    "yes", "reading", "shots", "keys", "agree", "paint", "diffusion", "models", "seed", "write",
 )  # fmt: skip
 def run(ask: Ask) -> Answer:
     """Stylize a clip: choose keys, paint them, carry the paint to all frames, write with its sound."""
@@ -28,9 +30,14 @@ def run(ask: Ask) -> Answer:
     return Answer(asdict(result), [words])
 
 
+REGION = Flag(
+    "", "--region", Path, "Paint only a part of that key anew: white in this picture.", metavar="MASK"
+)
+
+
 @command(
-    "paint", "clip", "key", "style", "project", "renderer", "matte", "json", "reading", "shots", "keys",
-    "agree", "paint", "seed",
+    "paint", "clip", "key", REGION, "style", "project", "renderer", "matte", "json", "reading", "shots",
+    "keys", "agree", "paint", "diffusion", "models", "seed",
 )  # fmt: skip
 def paint(ask: Ask) -> Answer:
     """Paint the keys only, to look at them or to change them by hand."""
@@ -41,5 +48,5 @@ def paint(ask: Ask) -> Answer:
         ask.clip, tuple(ask.style or ()), project=ask.project, renderer=ask.renderer, matte=ask.matte,
         scenes=ask.scenes,
     )  # fmt: skip
-    keys = paint_job(job, ask.settings, ask.key, ask.on_progress)
+    keys = paint_job(job, ask.settings, ask.key, ask.on_progress, ask.region)
     return Answer({"keys": list(keys)}, [f"{k['frame']:>6}  {k['file']}  {k['reason']}" for k in keys])

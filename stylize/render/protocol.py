@@ -96,7 +96,10 @@ class Renderer(Protocol):
         """Paint `frame`, uint8 or uint16 (H, W, 3) RGB; agree with `anchors` where they are sure."""
 
 
-_FACTORIES: dict[str, str | Factory] = {"patch": "stylize.render.patch:make_patch_renderer"}
+_FACTORIES: dict[str, str | Factory] = {
+    "patch": "stylize.render.patch:make_patch_renderer",
+    "sd": "stylize.render.diffusion:make_diffusion_renderer",
+}
 
 
 def renderer_names() -> tuple[str, ...]:

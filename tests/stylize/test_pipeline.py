@@ -309,7 +309,7 @@ def test_painting_only_one_key(world):
 
 
 def test_sd_without_models_and_unknown_renderers(world):
-    with pytest.raises(ModelError, match="use --renderer patch"):
+    with pytest.raises(ModelError, match=r"stylize models fetch sd15.*--renderer patch"):
         run(world, renderer="sd")
     with pytest.raises(UsageError, match="did you mean 'patch'"):
         run(world, renderer="pach")

@@ -76,6 +76,7 @@ class World:
 def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> World:
     """A clip of ten frames with a cut before frame 6; paint is faked and counted."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "models"))  # whatever the machine has
     monkeypatch.setitem(vars(propagate), "propagate_keyframes", fakes.fake_propagate)
     monkeypatch.setitem(protocol._FACTORIES, "fake", fakes.FakeRenderer)
     monkeypatch.setattr(consistency, "anchors_for", lambda *_: [])

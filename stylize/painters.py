@@ -1,0 +1,91 @@
+"""Who paints: the renderer that was asked for, or the best that is here."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from stylize.errors import MediaError, StylizeError, UsageError
+from stylize.media import read_image
+from stylize.render import make_renderer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from stylize.render import Renderer
+    from stylize.settings import Settings
+
+__all__ = ["choose_renderer"]
+
+log = logging.getLogger(__name__)
+
+
+def choose_renderer(name: str, styles: Sequence[Path], settings: Settings) -> Renderer:
+    """Make the renderer called `name`; ``auto`` takes diffusion when its models and a device are here.
+
+    What ``auto`` takes, and why, is said before any work.
+
+    Raises
+    ------
+    UsageError
+        If there is no style and the renderer needs one, or the name is unknown.
+    MediaError
+        If a style is missing or cannot be painted from.
+    ModelError
+        If the renderer needs weights that are not here.
+    """
+    if name == "files":
+        raise UsageError("renderer files carries keys that you painted; name their folder with --keys DIR")
+    worded = bool(settings.diffusion.prompt) and name in ("auto", "sd")
+    if not styles and not worded:
+        raise UsageError(
+            "no style to paint in; name a picture with --style REF, or your own keys with --keys DIR"
+        )
+    chosen = name
+    if name == "auto":
+        lacking = _lacking(settings, styled=bool(styles))
+        chosen = "patch" if lacking else "sd"
+        log.warning("painting with renderer %s: %s", chosen, lacking or "its models and a device are here")
+        if lacking and not styles:
+            raise UsageError(
+                f"a prompt alone needs renderer sd, and {lacking}; or name a picture with --style REF"
+            )
+    images = []
+    for path in styles:
+        try:
+            images.append(read_image(path))
+        except MediaError as error:
+            raise MediaError(f"--style {error}") from error
+    return make_renderer(chosen, images, _options(chosen, settings))
+
+
+def _options(name: str, settings: Settings) -> dict[str, Any]:
+    """Return what a renderer of ours is told; those that others bring read their own settings."""
+    if name == "sd":
+        return {**asdict(settings.diffusion), "models": settings.models}
+    return asdict(settings.patch) if name == "patch" else {}
+
+
+def _lacking(settings: Settings, *, styled: bool) -> str:
+    """Say what diffusion lacks here; empty when nothing does. Torch is imported only if all else is here."""
+    from stylize.render.diffusion.parts import check_packages, gather_parts
+
+    try:
+        check_packages()
+        gather_parts(settings.diffusion, settings.models, styled=styled)
+    except UsageError:
+        raise
+    except StylizeError as error:
+        return str(error).partition(", or paint without")[0]
+    if settings.diffusion.device == "auto":
+        from stylize.render.diffusion.loading import prepare_imports
+        from stylize.render.diffusion.memory import choose_device
+
+        prepare_imports()
+        if choose_device("auto") == "cpu":
+            return (
+                "no GPU is here, and on a processor a key takes minutes (--device cpu takes it all the same)"
+            )
+    return ""
