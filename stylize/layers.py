@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from dataclasses import asdict, dataclass, is_dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -117,6 +118,7 @@ def carry_layers(
     known = {layer: layer.facts() for layer in dict.fromkeys(layers)}
     done = {index for index, layer in enumerate(layers) if names[index] in known[layer]}
     if len(done) < len(names):
+        began = time.perf_counter()
         for made in carry_shot(view.carried, view.keys(keys), options, view.mattes, done):
             name, layer = names[made.index], layers[made.index]
             sure = np.rint(np.clip(made.confidence, 0, 1) * 255).astype(np.uint8)[..., None]
@@ -127,6 +129,8 @@ def carry_layers(
                 quality=round(float(made.quality), 4),
                 confidence=round(float(made.confidence.mean()), 4),
                 error=round(float(made.error.mean()), 3),
+                seconds=round(time.perf_counter() - began, 3),
             )
+            began = time.perf_counter()
             on_progress((made.index + 1) / len(names))
     on_progress(1.0)

@@ -17,9 +17,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["alive", "locked"]
+__all__ = ["HeldError", "alive", "holder", "locked"]
 
 _HELD: set[str] = set()  # locks of this very process: its own pid in a file proves nothing after a restart
+
+
+class HeldError(UsageError):
+    """Somebody else works on the project."""
+
+
+def holder(path: Path) -> dict[str, Any]:
+    """Return who holds the lock file `path`: ``pid``, ``host``, ``since``; empty for nobody."""
+    try:
+        found = _parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    pid = found.get("pid")
+    here = found.get("host") == socket.gethostname()
+    return {} if not isinstance(pid, int) or (here and not alive(pid)) else found
 
 
 def alive(pid: int) -> bool:
@@ -50,7 +65,7 @@ def locked(path: Path) -> Iterator[None]:
 
     Raises
     ------
-    UsageError
+    HeldError
         If a living process (or one on another machine, which cannot be asked) holds it.
     """
     name = str(path.resolve())
@@ -91,12 +106,12 @@ def _clear_stale(path: Path, name: str) -> None:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return
-    holder = _parse(text)
-    pid, host = holder.get("pid"), holder.get("host")
+    found = _parse(text)
+    pid, host = found.get("pid"), found.get("host")
     ours = pid == os.getpid() and name not in _HELD
     if not isinstance(pid, int) or host != socket.gethostname() or (alive(pid) and not ours):
-        where = f"process {pid} on {host}" if holder else "a process that left no name"
-        raise UsageError(
+        where = f"process {pid} on {host}" if found else "a process that left no name"
+        raise HeldError(
             f"{path.parent}: {where} is working on this project; wait for it, or delete {path} if it is gone"
         )
     moved = path.with_name(f"{path.name}.stale.{os.getpid()}")
@@ -112,7 +127,7 @@ def _clear_stale(path: Path, name: str) -> None:
 
 def _parse(text: str) -> dict[str, Any]:
     try:
-        holder = json.loads(text)
+        found = json.loads(text)
     except ValueError:
         return {}
-    return holder if isinstance(holder, dict) else {}
+    return found if isinstance(found, dict) else {}

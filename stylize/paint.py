@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from stylize.fingerprint import file_hash, fingerprint
@@ -93,6 +94,7 @@ def paint_keys(  # noqa: PLR0913  everything that a painting depends on, and who
         names = view.info.names
         finished = {key: view.key(path, key)[..., :3] for key, path in there.items()}
         marks = {key: _mark(project, view, key, renderer, seed, agreement) for key in keys}
+        began = time.perf_counter()
         for key, made in paint_shot(
             view,
             keys,
@@ -107,11 +109,13 @@ def paint_keys(  # noqa: PLR0913  everything that a painting depends on, and who
             for notice in made.recipe.get("notices", ()):
                 log.warning("key %s: %s", names[key], notice)
             parents = {names[parent]: file_hash(there[parent]) for parent in made.recipe["parents"]}
-            facts = {"frame": names[key], "fingerprint": marks[key], "parents": parents}
+            seconds = round(time.perf_counter() - began, 3)
+            facts = {"frame": names[key], "fingerprint": marks[key], "parents": parents, "seconds": seconds}
             image = view.place(made.image, key, onto=view.clip[key])
             there[key] = project.keep_key(names[key], image, {**made.recipe, **facts})
             if key == last:
                 break
+            began = time.perf_counter()
     on_progress(1.0)
     return dict(sorted(there.items()))
 

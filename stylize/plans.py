@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from stylize.progress import Watch
     from stylize.project import Project
 
-__all__ = ["Choice", "choose_keys", "facts_of", "known_shots", "read_plan", "save_plan", "with_overrides"]
+__all__ = [
+    "Choice",
+    "choose_keys",
+    "facts_of",
+    "known_shots",
+    "measure_keys",
+    "read_plan",
+    "save_plan",
+    "with_overrides",
+]
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +90,7 @@ def choose_keys(work: Work, watch: Watch, *, anew: bool = False) -> Choice:
     same = project.about().get("seen_through") == analyses.matte
     kept = before is not None and not anew and same and _answers(before, shots, painted, options)
     with watch.stage("keys"):
-        choose = _measure if kept else _select
+        choose = measure_keys if kept else _select
         selections = choose(plan, pieces, analyses, options)
     chosen = [key for selection in selections for key in selection.keys]
     elsewhere = [key for key in plan.keys if not work.span[0] <= key.frame < work.span[1]]
@@ -195,7 +204,7 @@ def _answers(plan: Plan, shots: Sequence[Shot], pieces: Sequence[Shot], options:
     return held and plan.options == options and tuple(plan.shots) == tuple(shots)
 
 
-def _measure(
+def measure_keys(
     plan: Plan, pieces: Sequence[Shot], analyses: Analyses, options: SelectOptions
 ) -> list[Selection]:
     """Take the plan's keys and find out what they explain: all other frames are banned for the while."""

@@ -1,6 +1,7 @@
 """Takes: every painting of a key that ever stood, kept by number, so that any of them can stand again.
 
     takes/NAME/001.png    a painting of the frame called NAME, with 001.json: how it was made
+    takes/NAME/002/       the files that take 2 was laid together from, if a person gave several
 
 A take is never changed and never deleted. The plan names the take that stands (`keyframes.Key.take`); where
 it names none, the one stands that the key's settings ask for.
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from stylize.atomic import disk_errors, write_text
 from stylize.errors import UsageError
 from stylize.fingerprint import file_hash
+from stylize.keyfiles import files_for
 from stylize.media.place import placed
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ __all__ = [
     "chosen_take",
     "fitting_take",
     "follow_plan",
+    "keep_hand",
     "keep_take",
     "set_aside",
     "stand",
@@ -67,7 +70,8 @@ def takes_of(project: Project, name: str) -> list[Take]:
     folder = _folder(project, name)
     if not folder.is_dir():
         return []
-    files = {path for path in folder.iterdir() if path.suffix != ".json" and path.stem.isdecimal()}
+    found = (path for path in folder.iterdir() if path.suffix not in ("", ".json"))
+    files = {path for path in found if path.stem.isdecimal()}
     return [Take(int(path.stem), path, _recipe(path)) for path in sorted(files, key=lambda p: int(p.stem))]
 
 
@@ -122,26 +126,46 @@ def stand(project: Project, name: str, take: Take) -> Path:
     set_aside(project, name)
     if take.by_hand:
         target = project.root / "overrides" / f"{name}{take.path.suffix}"
+        layers = take.path.with_suffix("")
+        if layers.is_dir():
+            for layer in sorted(layers.iterdir()):
+                _copy(layer, target.with_name(layer.name))
+            return project.hand_painted(name) or target
         _copy(take.path, target)
         return target
     target = project.key_path(name)
     current = file_hash(target) if target.exists() else None
     if current == take.recipe.get("file") and project.key_recipe(name) is not None:
         return target
-    note = {**take.recipe, "file": file_hash(take.path), "before": current}
+    note = {**take.recipe, "take": take.number, "file": file_hash(take.path), "before": current}
     write_text(target.with_suffix(".json"), json.dumps(note, indent=2, ensure_ascii=False) + "\n")
     _copy(take.path, target)
     return target
 
 
-def set_aside(project: Project, name: str) -> Take | None:
-    """Keep a frame's painting by hand as a take and clear its place, so that another painting can stand."""
+def keep_hand(project: Project, name: str) -> Take | None:
+    """Keep the painting by hand that stands for a frame as a take, if there is one; it goes on standing."""
     path = project.hand_painted(name)
     if path is None:
         return None
-    take = keep_take(project, name, path, {"by": "hand", "from": path.name})
-    with disk_errors(path):
-        path.unlink()
+    layers = files_for(project.root / "overrides", name)
+    recipe = {"by": "hand", "from": ", ".join(file.name for file in layers) or path.name}
+    take = keep_take(project, name, path, recipe)
+    if len(layers) > 1:
+        for layer in layers:
+            _copy(layer, take.path.with_suffix("") / layer.name)
+    return take
+
+
+def set_aside(project: Project, name: str) -> Take | None:
+    """Keep a frame's painting by hand as a take and clear its place, so that another painting can stand."""
+    take = keep_hand(project, name)
+    if take is None:
+        return None
+    path = project.key_path(name)
+    for file in files_for(project.root / "overrides", name) or [path]:
+        with disk_errors(file):
+            file.unlink()
     return take
 
 

@@ -29,27 +29,38 @@ _EXIF_ORIENTATION = 0x0112
 _LIMIT = threading.Lock()  # Pillow's limit is a global
 
 
-def image_size(path: str | Path) -> tuple[int, int]:
-    """Return an image's (width, height) as `read_image` would deliver it, from its header alone.
+def image_size(path: str | Path, most: int | None = None) -> tuple[int, int]:
+    """Return an image's (width, height) as `read_image` would deliver it, from its header.
+
+    Parameters
+    ----------
+    most
+        Pixels that it may have, `MAX_PIXELS` by default; nothing of a larger one is unpacked.
 
     Raises
     ------
     MediaError
-        If the file is missing, no image, or larger than `MAX_PIXELS`.
+        If the file is missing, no image, or larger than `most`.
     """
     place = _checked(path)
     if _is_exr(place):
         from stylize.media.exr import exr_size
 
-        return _bounded(place, *exr_size(place))
+        wide, tall = exr_size(place)
+        return _bounded(place, wide, tall, most)
     if is_psd(place):
-        return _bounded(place, *psd_size(place))
+        wide, tall = psd_size(place)
+        return _bounded(place, wide, tall, most)
     with _opened(place) as image, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        width, height = _bounded(place, *image.size)
+        width, height = image.size
+        _bounded(place, width, height, most)
         if image.format == "TIFF":  # of which Pillow turns the size already, in some versions
             width, height = image.tag_v2[256], image.tag_v2[257]
-        turned = image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+        try:  # of a PNG it may stand behind the pixels, which may break off
+            turned = image.getexif().get(_EXIF_ORIENTATION, 1) in (5, 6, 7, 8)
+        except (OSError, SyntaxError, ValueError) as error:
+            raise MediaError(f"{place} is damaged: {str(error).split(chr(10))[0]}; save it again") from error
         return (height, width) if turned else (width, height)
 
 
@@ -123,10 +134,11 @@ def _is_exr(path: Path) -> bool:
         return file.read(4) == b"\x76\x2f\x31\x01"
 
 
-def _bounded(path: Path, width: int, height: int) -> tuple[int, int]:
-    if width * height > MAX_PIXELS:
+def _bounded(path: Path, width: int, height: int, most: int | None = None) -> tuple[int, int]:
+    most = MAX_PIXELS if most is None else most
+    if width * height > most:
         raise MediaError(
-            f"{path} is {width}x{height}, more than {MAX_PIXELS // 1_000_000} million pixels; make it smaller"
+            f"{path} is {width}x{height}, more than {most / 1e6:.3g} million pixels; make it smaller"
         )
     return width, height
 

@@ -1,0 +1,64 @@
+"""What is new in each frame, and how much of it the keys explain: the two curves over the timeline."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from stylize.analysis import Analyses
+from stylize.plans import measure_keys
+from stylize.shots import cut_to
+
+if TYPE_CHECKING:
+    from keyframes import Plan, Shot
+    from stylize.job import Work
+
+__all__ = ["Curves"]
+
+
+class Curves:
+    """Works the curves out from the analyses in the project's cache; remembers what does not change."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self._turn = threading.Lock()
+        self._novelty: dict[tuple[int, int], list[float]] = {}
+        self._coverage: dict[Any, list[float]] = {}
+
+    def of(self, plan: Plan) -> dict[str, list[float | None]]:
+        """Return ``novelty`` and ``coverage`` of each frame of the range, 0 to 1.
+
+        None where nobody has looked yet.
+        """
+        first, stop = self.work.span
+        novelty: list[float | None] = [None] * (stop - first)
+        coverage: list[float | None] = [None] * (stop - first)
+        pieces = cut_to(plan.shots, self.work.span)
+        if self.work.seen is not None:
+            pieces = self.work.seen.with_subject(pieces)
+        with self._turn:
+            analyses = Analyses(self.work)
+            for piece in pieces:
+                if not analyses.place(piece).exists():
+                    continue
+                begin, end = piece.start - first, piece.stop - first
+                novelty[begin:end] = self._new(analyses, piece)
+                coverage[begin:end] = self._explained(plan, analyses, piece)
+        return {"novelty": novelty, "coverage": coverage}
+
+    def _new(self, analyses: Analyses, piece: Shot) -> list[float]:
+        mark = (piece.start, piece.stop)
+        if mark not in self._novelty:
+            self._novelty[mark] = [round(float(value), 4) for value in analyses.of(piece).novelty]
+        return self._novelty[mark]
+
+    def _explained(self, plan: Plan, analyses: Analyses, piece: Shot) -> list[float]:
+        keys = tuple(key.frame for key in plan.keys if piece.start <= key.frame < piece.stop)
+        mark = (piece.start, piece.stop, keys)
+        if mark not in self._coverage:
+            if len(self._coverage) > 64:
+                self._coverage.clear()
+            none = [0.0] * (piece.stop - piece.start)
+            found = measure_keys(plan, [piece], analyses, self.work.settings.select)[0] if keys else None
+            self._coverage[mark] = none if found is None else [round(float(v), 4) for v in found.coverage]
+        return self._coverage[mark]

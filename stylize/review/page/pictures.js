@@ -1,0 +1,64 @@
+// Decoded pictures, the most recent ones kept; those next in line are fetched before they are asked for.
+
+import { detailOf, nearestPainted, store } from "/store.js";
+
+const MOST = 180;
+const held = new Map();
+
+// Where a view of a frame is to be had; null where there is nothing to show.
+export function address(view, frame) {
+  const { clip, details, take } = store;
+  if (view === "source") return { url: `/api/frame/source/${frame}?v=${clip.version}` };
+  if (view === "matte") return store.matte ? { url: `/api/frame/matte/${frame}?v=${clip.version}` } : null;
+  if (view === "painted" && take) return { url: `/api/take/${take.frame}/${take.number}?v=${take.stamp}`, note: `take ${take.number}` };
+  if (view === "painted") {
+    const key = nearestPainted(frame);
+    if (!key) return null;
+    const note = key.frame === frame ? "" : `key ${key.frame}`;
+    return { url: `/api/frame/painted/${key.frame}?v=${detailOf(key.frame).file}`, note };
+  }
+  const now = details.results[frame];
+  const stamp = now || details.stale[frame];
+  return stamp ? { url: `/api/frame/${view}/${frame}?v=${stamp}`, old: !now } : null;
+}
+
+// Returns {bitmap, failed, ready}: bitmap is null until `ready` has resolved.
+export function picture(url) {
+  let entry = held.get(url);
+  if (entry) {
+    held.delete(url);
+    held.set(url, entry);
+    return entry;
+  }
+  entry = { bitmap: null, failed: false, ready: null };
+  entry.ready = fetch(url, { credentials: "same-origin" })
+    .then((response) => (response.ok ? response.blob() : Promise.reject(new Error(String(response.status)))))
+    .then((blob) => createImageBitmap(blob))
+    .then((bitmap) => (entry.bitmap = bitmap))
+    .catch(() => {
+      entry.failed = true;
+      held.delete(url);
+      return null;
+    });
+  held.set(url, entry);
+  while (held.size > MOST) {
+    const [oldest, gone] = held.entries().next().value;
+    held.delete(oldest);
+    gone.ready.then(() => gone.bitmap?.close());
+  }
+  return entry;
+}
+
+// Fetches what the next steps will show, a few frames on and fewer back.
+export function prefetch(views, frame, towards, count) {
+  const { first, stop } = store.clip;
+  for (let ahead = 1; ahead <= count; ahead++) {
+    for (const at of [frame + ahead * towards, ahead <= count / 3 ? frame - ahead * towards : -1]) {
+      if (at < first || at >= stop) continue;
+      for (const view of views) {
+        const place = address(view, at);
+        if (place) picture(place.url);
+      }
+    }
+  }
+}

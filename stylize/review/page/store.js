@@ -1,0 +1,146 @@
+// What the page knows, and the only functions that change it. Whoever shows something subscribes.
+
+import { get, post, Refused } from "/api.js";
+import { say } from "/dom.js";
+
+export const store = {
+  clip: null, keys: [], shots: [], banned: [], options: [], revision: "", generation: 0,
+  can: { undo: null, redo: null }, planned: false, problem: "", busy: "", given: false, matte: false, run: null,
+  details: { novelty: [], coverage: [], keys: {}, spans: [], confidence: [], results: {}, stale: {}, cost: null, problem: "" },
+  frame: 0, view: "source", mode: "plain", against: "source", wipe: 0.5, take: null, playing: false, lost: false,
+};
+
+const listeners = new Set();
+let queued = false;
+
+export function subscribe(listener) {
+  listeners.add(listener);
+}
+
+export function change(values) {
+  Object.assign(store, values);
+  if (queued) return;
+  queued = true;
+  requestAnimationFrame(() => {
+    queued = false;
+    for (const listener of listeners) listener(store);
+  });
+}
+
+export const keyAt = (frame) => store.keys.find((key) => key.frame === frame);
+export const detailOf = (frame) => store.details.keys[frame];
+export const keyBefore = (frame) => store.keys.filter((key) => key.frame < frame).at(-1);
+export const keyAfter = (frame) => store.keys.find((key) => key.frame > frame);
+export const locked = () => Boolean(store.busy || (store.run && ["running", "cancelling"].includes(store.run.state)));
+
+// What a marker shows: a key that fails is that before it is anything else.
+export function kindOf(key) {
+  const detail = detailOf(key.frame);
+  if (detail?.state === "failed") return "failed";
+  if (key.kind === "locked") return "locked";
+  return detail?.state === "hand" ? "override" : key.kind;
+}
+
+export function nearestPainted(frame) {
+  const painted = store.keys.filter((key) => detailOf(key.frame)?.file);
+  return painted.reduce((best, key) => (!best || Math.abs(key.frame - frame) < Math.abs(best.frame - frame) ? key : best), null);
+}
+
+export function go(frame) {
+  const { first, stop } = store.clip;
+  const to = Math.min(Math.max(Math.round(frame), first), stop - 1);
+  if (to !== store.frame || store.take) change({ frame: to, take: null });
+}
+
+let wanted = 0;
+export async function load() {
+  take(await get("/api/state"));
+  await loadDetails();
+}
+
+export async function loadDetails() {
+  const mine = ++wanted;
+  const details = await get("/api/details");
+  if (mine === wanted) change({ details });
+}
+
+function take(state) {
+  const first = store.clip === null;
+  change(state);
+  if (first) change({ frame: state.clip.first });
+}
+
+const WORDS = {
+  add: (body) => `Frame ${body.frame} is a key now`,
+  remove: (body) => `Key ${body.frame} is taken out`,
+  move: (body) => `Key ${body.frame} is at ${body.to} now`,
+  lock: (body) => `Key ${body.frame} is locked`,
+  unlock: (body) => `Key ${body.frame} is unlocked`,
+  settings: (body) => `Key ${body.frame} has settings of its own`,
+  take: (body) => `Take ${body.take} of key ${body.frame} stands`,
+  revert: (body) => `Key ${body.frame} is painted by its settings again`,
+};
+
+// Every write goes through here: it names the revision it was made on, and tells how it ended.
+let writing = Promise.resolve();
+export const settled = () => writing;
+
+function write(path, body, done) {
+  writing = writeNow(path, body, done);
+  return writing;
+}
+
+async function writeNow(path, body, done) {
+  try {
+    take(await post(path, { revision: store.revision, ...body }));
+    if (done) say(`${done}. Ctrl+Z takes it back.`);
+    loadDetails().catch(fault);
+    return true;
+  } catch (error) {
+    await fault(error);
+    return false;
+  }
+}
+
+export async function fault(error) {
+  if (!(error instanceof Refused)) throw error;
+  say(error.message, true);
+  if (error.status === 409) await load();
+}
+
+export const edit = (action, body) => write("/api/edit", { action, ...body }, WORDS[action](body));
+
+export async function undo() {
+  const words = store.can.undo;
+  if (words && (await write("/api/undo", {}))) say(`Taken back: ${words}`);
+}
+
+export async function redo() {
+  const words = store.can.redo;
+  if (words && (await write("/api/redo", {}))) say(`Done again: ${words}`);
+}
+
+export async function upload(frame, file) {
+  if (file.size > 64 * 2 ** 20) return say(`${file.name} is larger than 64 MiB; save it smaller`, true);
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 32768) text += String.fromCharCode(...bytes.subarray(at, at + 32768));
+  return write("/api/upload", { frame, name: file.name, data: btoa(text) }, `Your painting stands for frame ${frame}`);
+}
+
+export async function start(what, frame) {
+  try {
+    take(await post("/api/run", frame === undefined ? { what } : { what, frame }));
+  } catch (error) {
+    await fault(error);
+  }
+}
+
+export async function cancel() {
+  try {
+    take(await post("/api/cancel"));
+    say("Cancelling: finished work is kept.");
+  } catch (error) {
+    await fault(error);
+  }
+}

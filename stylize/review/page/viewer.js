@@ -1,0 +1,200 @@
+// The picture: one view of the frame, or two compared.
+
+import { $, h, key as kbd } from "/dom.js";
+import { address, picture, prefetch } from "/pictures.js";
+import { change, keyAfter, keyBefore, store } from "/store.js";
+
+export const VIEWS = [
+  ["source", "Source"], ["painted", "Painted"], ["result", "Result"], ["matte", "Matte"], ["confidence", "Confidence"],
+];
+export const MODES = [["wipe", "Wipe", "W"], ["side", "Side by side", "S"], ["difference", "Difference", "D"], ["onion", "Onion skin", "O"]];
+const MISSING = {
+  painted: "No key is painted yet. Run, or paint one key.",
+  result: "This frame is not carried yet. Run to see it.",
+  confidence: "This frame is not carried yet. Run to see how sure it is.",
+  matte: "This project has no matte.",
+};
+
+const canvas = $("picture");
+const pen = canvas.getContext("2d");
+const drawn = { a: null, b: null, box: null };
+let before = { frame: -1 };
+let sharpening = 0;
+
+export function build() {
+  VIEWS.forEach(([view, label], index) => {
+    $("views").append(
+      h("button", { role: "radio", "data-view": view, title: `${label} (${index + 1})`, onclick: () => change({ view }) },
+        h("kbd", {}, String(index + 1)), label),
+    );
+    $("against").append(h("option", { value: view }, label));
+  });
+  for (const [mode, label, letter] of MODES) {
+    $("modes").append(
+      h("button", { "data-mode": mode, "aria-pressed": "false", title: `${label} (${letter})`, onclick: () => toggle(mode) },
+        h("kbd", {}, letter), label),
+    );
+  }
+  $("against").addEventListener("change", (event) => change({ against: event.target.value }));
+  $("wipe").addEventListener("input", (event) => change({ wipe: event.target.value / 100 }));
+  const drag = (event) => {
+    if (store.mode !== "wipe" || !event.buttons || !drawn.box) return;
+    const x = (event.offsetX * devicePixelRatio - drawn.box.x) / drawn.box.w;
+    change({ wipe: Math.min(Math.max(x, 0), 1) });
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    drag(event);
+  });
+  canvas.addEventListener("pointermove", drag);
+  new ResizeObserver(() => draw(store)).observe($("stage"));
+}
+
+export function toggle(mode) {
+  const on = store.mode !== mode;
+  const against = on && store.against === store.view ? (store.view === "source" ? "result" : "source") : store.against;
+  change({ mode: on ? mode : "plain", against });
+}
+
+// Draws at once what is there and again when the rest has come.
+export function draw(state) {
+  if (!state.clip) return;
+  showControls(state);
+  const compared = ["wipe", "side", "difference"].includes(state.mode);
+  const wide = Math.round($("stage").clientWidth * devicePixelRatio);
+  const tall = Math.round($("stage").clientHeight * devicePixelRatio);
+  if (canvas.width !== wide || canvas.height !== tall) Object.assign(canvas, { width: wide, height: tall });
+  const a = fetched(state.view, state.frame, state);
+  const b = compared ? fetched(state.against, state.frame, state) : null;
+  drawn.a = a.bitmap || (a.place && before.view === state.view ? drawn.a : a.bitmap);
+  drawn.b = b && (b.bitmap || (b.place ? drawn.b : null));
+  $("tag-a").textContent = label(state.view, state, a.place);
+  $("tag-a").classList.toggle("old", Boolean(a.place?.old));
+  $("tag-b").hidden = !compared;
+  $("tag-b").textContent = compared ? label(state.against, state, b.place) : "";
+  $("tag-b").classList.toggle("old", Boolean(b?.place?.old));
+  const lacking = !a.place ? state.view : compared && !b.place ? state.against : null;
+  $("missing").hidden = !lacking;
+  $("missing").textContent = lacking ? MISSING[lacking] : "";
+  paint(state);
+  canvas.dataset.ready = String(Boolean(drawn.a));
+  const views = compared ? [state.view, state.against] : [state.view];
+  prefetch(views, state.frame, Math.sign(state.frame - before.frame) || 1, state.playing ? 24 : 9);
+  before = { frame: state.frame, view: state.view };
+  clearTimeout(sharpening);
+  if (!state.playing && (drawn.box?.w || 0) > 660) sharpening = setTimeout(() => sharpen(state, views), 200);
+}
+
+function fetched(view, frame, state) {
+  const place = address(view, frame);
+  if (!place) return { place: null, bitmap: null };
+  const full = sharp.get(place.url);
+  const entry = full?.bitmap ? full : picture(place.url);
+  if (!entry.bitmap && !entry.failed) entry.ready.then(() => state.frame === store.frame && change({}));
+  return { place, bitmap: entry.bitmap };
+}
+
+// Once a frame is looked at for a moment, it is fetched at its full size.
+const sharp = new Map();
+function sharpen(state, views) {
+  const wanted = views.map((view) => address(view, state.frame)).filter(Boolean);
+  for (const [url] of sharp) if (!wanted.some((place) => place.url === url)) sharp.delete(url);
+  for (const { url } of wanted) {
+    if (sharp.has(url)) continue;
+    const entry = picture(`${url}&full=1`);
+    sharp.set(url, entry);
+    if (!entry.bitmap) entry.ready.then(() => change({}));
+  }
+}
+
+function label(view, state, place) {
+  const name = VIEWS.find(([id]) => id === view)[1];
+  return place?.note ? `${name} · ${place.note}` : name;
+}
+
+function paint(state) {
+  pen.clearRect(0, 0, canvas.width, canvas.height);
+  const { clip } = state;
+  const pair = state.mode === "side";
+  const gap = pair ? Math.round(10 * devicePixelRatio) : 0;
+  const box = fit(pair ? { x: 0, y: 0, w: (canvas.width - gap) / 2, h: canvas.height } : { x: 0, y: 0, w: canvas.width, h: canvas.height }, clip);
+  drawn.box = box;
+  pen.imageSmoothingQuality = "high";
+  if (!drawn.a) {
+    const source = picture(address("source", state.frame).url);
+    if (source.bitmap) {
+      pen.globalAlpha = 0.35;
+      pen.drawImage(source.bitmap, box.x, box.y, box.w, box.h);
+      pen.globalAlpha = 1;
+    } else source.ready.then(() => change({}));
+  } else pen.drawImage(drawn.a, box.x, box.y, box.w, box.h);
+  if (state.mode === "onion") onion(state, box);
+  if (!drawn.b) return;
+  if (pair) {
+    const right = fit({ x: (canvas.width + gap) / 2, y: 0, w: (canvas.width - gap) / 2, h: canvas.height }, clip);
+    pen.drawImage(drawn.b, right.x, right.y, right.w, right.h);
+  } else if (state.mode === "difference") difference(box);
+  else if (state.mode === "wipe") wipe(state, box);
+}
+
+function fit(room, clip) {
+  const scale = Math.min(room.w / clip.width, room.h / clip.height);
+  const [w, h] = [Math.round(clip.width * scale), Math.round(clip.height * scale)];
+  return { x: Math.round(room.x + (room.w - w) / 2), y: Math.round(room.y + (room.h - h) / 2), w, h };
+}
+
+function wipe(state, box) {
+  const at = Math.round(box.x + box.w * state.wipe);
+  pen.save();
+  pen.beginPath();
+  pen.rect(at, box.y, box.x + box.w - at, box.h);
+  pen.clip();
+  pen.drawImage(drawn.b, box.x, box.y, box.w, box.h);
+  pen.restore();
+  pen.fillStyle = "rgb(0 0 0 / 55%)";
+  pen.fillRect(at - 2 * devicePixelRatio, box.y, 4 * devicePixelRatio, box.h);
+  pen.fillStyle = "#fff";
+  pen.fillRect(at - devicePixelRatio, box.y, 2 * devicePixelRatio, box.h);
+}
+
+// Three times as bright as it is: what differs by little has to be seen too.
+function difference(box) {
+  pen.save();
+  pen.globalCompositeOperation = "difference";
+  pen.drawImage(drawn.b, box.x, box.y, box.w, box.h);
+  pen.globalCompositeOperation = "lighter";
+  pen.drawImage(canvas, box.x, box.y, box.w, box.h, box.x, box.y, box.w, box.h);
+  pen.globalAlpha = 0.5;
+  pen.drawImage(canvas, box.x, box.y, box.w, box.h, box.x, box.y, box.w, box.h);
+  pen.restore();
+}
+
+// The keys on both sides shine through, each a third.
+function onion(state, box) {
+  for (const key of [keyBefore(state.frame), keyAfter(state.frame)]) {
+    const painted = key && state.details.keys[key.frame]?.file;
+    if (!painted) continue;
+    const entry = picture(`/api/frame/painted/${key.frame}?v=${painted}`);
+    if (entry.bitmap) {
+      pen.globalAlpha = 0.33;
+      pen.drawImage(entry.bitmap, box.x, box.y, box.w, box.h);
+      pen.globalAlpha = 1;
+    } else if (!entry.failed) entry.ready.then(() => change({}));
+  }
+}
+
+function showControls(state) {
+  for (const button of $("views").children) {
+    button.setAttribute("aria-checked", String(button.dataset.view === state.view));
+    button.tabIndex = button.dataset.view === state.view ? 0 : -1;
+    button.disabled = button.dataset.view === "matte" && !state.matte;
+  }
+  for (const button of $("modes").children) button.setAttribute("aria-pressed", String(button.dataset.mode === state.mode));
+  const compared = ["wipe", "side", "difference"].includes(state.mode);
+  $("against-label").hidden = !compared;
+  $("against").value = state.against;
+  $("wipe").hidden = state.mode !== "wipe";
+  $("wipe").value = String(state.wipe * 100);
+  const view = VIEWS.find(([id]) => id === state.view)[1];
+  canvas.setAttribute("aria-label", `${view} of frame ${state.frame}`);
+}

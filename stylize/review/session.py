@@ -1,0 +1,204 @@
+"""Everything that a page looks at, opened once: the clip, the desk, pictures, runs, and who listens."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import threading
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stylize.errors import StylizeError, UsageError
+from stylize.job import look
+from stylize.keyfiles import find_keys
+from stylize.lock import holder
+from stylize.output import is_ours
+from stylize.progress import Watch
+from stylize.review.curves import Curves
+from stylize.review.desk import Desk
+from stylize.review.outlook import KeyState, Outlook, look_ahead
+from stylize.review.pictures import Pictures
+from stylize.review.running import Run, Runner
+from stylize.stages import make_painter
+
+if TYPE_CHECKING:
+    from keyframes import Plan
+    from stylize.job import Work
+    from stylize.render import Renderer
+
+__all__ = ["Session"]
+
+_LOOK = 0.4
+"""Seconds between two looks at the plan's file and the lock."""
+_REFRESH = 0.8
+"""Least seconds between two looks at what a run has finished."""
+
+
+class Session:
+    """The state of one review: what the routes of `stylize.review.app` read and change.
+
+    Attributes
+    ----------
+    generation
+        Counts what may have changed pictures or states; the page asks again when it rises.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.desk = Desk(work)
+        self.pictures = Pictures(work, self._proxies_made)
+        self.runner = Runner(self._run_changed)
+        self.curves = Curves(work)
+        self.generation = 1
+        self.proxies = (0, work.span[1] - work.span[0])
+        self.failed: dict[int, str] = {}
+        self._turn = threading.Lock()
+        self._outlook: tuple[Any, Outlook] | None = None
+        self._renderer: Renderer | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listeners: set[asyncio.Queue[str]] = set()
+        self._refreshed = 0.0
+
+    @property
+    def seen(self) -> Work:
+        """The work with its matte looked at."""
+        if self.work.mattes is not None and self.work.seen is None:
+            self.work = replace(look(self.work, Watch(), keep=True))
+            self.curves.work = self.work
+        return self.work
+
+    def plan(self) -> tuple[Plan | None, str]:
+        """Return the plan, or what is wrong with its file."""
+        try:
+            return self.desk.plan(), ""
+        except StylizeError as error:
+            return None, str(error)
+
+    def busy(self) -> str:
+        """Say who else works on the project; empty if nobody does."""
+        found = holder(self.work.project.root / ".lock")
+        run = self.runner.run
+        if not found or found.get("pid") == _own_pid() or (run is not None and run.live):
+            return ""
+        return f"process {found['pid']} on {found.get('host')} is working on this project"
+
+    def outlook(self) -> Outlook:
+        """Return what the plan means as it stands; worked out once for each change."""
+        plan, problem = self.plan()
+        mark = (self.desk.revision, self.generation)
+        with self._turn:
+            if self._outlook is None or self._outlook[0] != mark:
+                self._outlook = (mark, self._look(plan, problem))
+            return self._outlook[1]
+
+    def listen(self) -> asyncio.Queue[str]:
+        """Return a queue of events, each ready to be sent."""
+        self._loop = asyncio.get_running_loop()
+        queue: asyncio.Queue[str] = asyncio.Queue()
+        self._listeners.add(queue)
+        return queue
+
+    def leave(self, queue: asyncio.Queue[str]) -> None:
+        """Stop listening."""
+        self._listeners.discard(queue)
+
+    def tell(self, kind: str, facts: Any) -> None:
+        """Send an event to every page, from any thread."""
+        line = f"event: {kind}\ndata: {json.dumps(facts, default=str)}\n\n"
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # the server is closing
+                loop.call_soon_threadsafe(self._deliver, line)
+
+    async def watch(self) -> None:
+        """Look at the plan's file and the lock from time to time, and tell what somebody else changed."""
+        before = (self.desk.revision, self.busy())
+        while True:
+            await asyncio.sleep(_LOOK)
+            with contextlib.suppress(StylizeError):
+                now = (
+                    await asyncio.to_thread(lambda: self.desk.revision),
+                    await asyncio.to_thread(self.busy),
+                )
+                if now != before:
+                    if before[1] and not now[1]:  # somebody finished: there may be new pictures
+                        self.generation += 1
+                    before = now
+                    self.tell("plan", {"revision": now[0], "busy": now[1], "generation": self.generation})
+
+    def order(self, what: str, key: int | None) -> dict[str, Any]:
+        """Return what a worker is told to do."""
+        work = self.work
+        whole = work.span == (0, len(work.whole))
+        written = work.project.about().get("outputs", {})
+        there = [place for place, made in written.items() if is_ours(work.project, Path(place), made["mark"])]
+        return {
+            "what": what,
+            "key": key,
+            "clip": str(work.whole.info.path),
+            "project": str(work.project.root),
+            "span": [None, None] if whole else [str(work.span[0]), str(work.span[1])],
+            "styles": [str(style) for style in work.job.styles],
+            "renderer": work.job.renderer,
+            "output": there[-1] if there else None,
+        }
+
+    def close(self) -> None:
+        """End what runs in the background."""
+        self.runner.close()
+        self.pictures.close()
+
+    def _look(self, plan: Plan | None, problem: str) -> Outlook:
+        try:
+            work = self.seen
+            if work.job.keys is not None:
+                return _given(work)
+            if plan is None:
+                return Outlook(problem=problem)
+            if self._renderer is None:
+                self._renderer = make_painter(work)
+            if self._renderer is None:
+                return Outlook(problem="nobody paints here")
+            return look_ahead(work, plan, self._renderer)
+        except StylizeError as error:
+            return Outlook(problem=str(error))
+
+    def _proxies_made(self, done: int, total: int) -> None:
+        self.proxies = (done, total)
+        self.tell("proxies", {"done": done, "total": total})
+
+    def _run_changed(self, run: Run) -> None:
+        import time
+
+        now = time.monotonic()
+        if not run.live:
+            if run.key is not None:
+                self.failed.pop(run.key, None)
+                if run.state == "failed":
+                    self.failed[run.key] = run.error
+            self.generation += 1
+        elif now - self._refreshed > _REFRESH:
+            self._refreshed = now
+            self.generation += 1
+        self.tell("run", {**asdict(run), "generation": self.generation})
+
+    def _deliver(self, line: str) -> None:
+        for queue in self._listeners:
+            queue.put_nowait(line)
+
+
+def _given(work: Work) -> Outlook:
+    """Return the keys of a project that carries a folder of files; its plan is not asked."""
+    if work.job.keys is None:
+        raise UsageError("no folder of keys")
+    found = find_keys(work.job.keys, work.clip.info, work.project.root / "cache" / "layers")
+    keys = tuple(KeyState(work.span[0] + index, "hand", path) for index, path in found.items())
+    return Outlook(keys, problem=f"keys come from {work.job.keys}; the plan is not asked")
+
+
+def _own_pid() -> int:
+    import os
+
+    return os.getpid()

@@ -1,0 +1,37 @@
+"""A painted project of the small world, opened as the page opens it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from stylize import stylize_clip
+from stylize.job import Job
+from stylize.media import write_image
+from tests.stylize.review.visit import OpenVisit
+from tests.stylize.world import make_frames
+
+
+@pytest.fixture
+def visit(world):
+    place = world.root / "frames.stylize" / "stylize.toml"
+    place.parent.mkdir()
+    place.write_text("[select]\nmax_keys = 2\n[propagate]\nother_keys = 0\n", "utf-8")
+    stylize_clip(world.frames, world.style, world.root / "out", renderer="fake")
+    with OpenVisit(world, Job(world.frames)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A planned project that has not been run, opened once: for requests that must change nothing."""
+    root = tmp_path_factory.mktemp("shared")
+    frames, style = make_frames(root / "frames", 10, cut=6), root / "style.png"
+    write_image(style, np.full((32, 40, 3), 90, np.uint8))
+    world = SimpleNamespace(root=root, frames=frames, style=style)
+    with OpenVisit(world, Job(frames, (style,), renderer="patch")) as opened:
+        assert opened.edit("add", 0).status_code == 200
+        assert opened.edit("add", 7).status_code == 200
+        yield opened

@@ -1,0 +1,229 @@
+"""The page in a real browser, end to end, on a project that is really painted and carried."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keyframes import parse_plan
+from stylize.media import write_image
+from tests.stylize.world import make_frames
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[3]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+LONG = 300_000
+"""Milliseconds for what is painted and carried, kernels compiled on the way."""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None and not os.environ.get("CI"):
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is on the path")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Sixteen small frames, a style, and a project in which a changed key concerns its two spans only."""
+    make_frames(tmp_path / "frames", 16, size=(64, 96))
+    style = tmp_path / "style.png"
+    rng = np.random.default_rng(3)
+    write_image(style, np.kron(rng.integers(0, 256, (12, 12, 3), np.uint8), np.ones((8, 8, 1), np.uint8)))
+    place = tmp_path / "frames.stylize"
+    place.mkdir()
+    (place / "stylize.toml").write_text("[propagate]\nother_keys = 0\n", "utf-8")
+    return place
+
+
+@pytest.fixture
+def link(project):
+    """The address that the command prints."""
+    frames = project.with_name("frames")
+    command = [
+        sys.executable,
+        str(ROOT / "cli.py"),
+        "review",
+        str(frames),
+        "--style",
+        str(project.with_name("style.png")),
+    ]
+    server = subprocess.Popen([*command, "--no-browser"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    found = None
+    for line in server.stderr:
+        found = found or re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", line)
+        if "Ctrl-C" in line:
+            break
+    assert found is not None
+    yield found[0]
+    server.send_signal(signal.SIGINT)
+    assert server.wait(30) == 0
+    server.stderr.close()
+
+
+class Page:
+    """The page as a person uses it."""
+
+    def __init__(self, browser, link, project):
+        self.project, self.faults = project, []
+        self.tab = browser.new_page(viewport={"width": 1280, "height": 720})
+        self.tab.on("console", lambda said: said.type == "error" and self.faults.append(said.text))
+        self.tab.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.tab.goto(link)
+        self.shown()
+
+    def shown(self):
+        self.tab.locator("#picture[data-ready=true]").wait_for()
+
+    def press(self, *keys):
+        for key in keys:
+            self.tab.keyboard.press(key)
+
+    def says(self, text, timeout=30_000):
+        self.tab.get_by_role("status").filter(has_text=text).wait_for(timeout=timeout)
+
+    def go(self, frame):
+        self.press("Home", *["Shift+ArrowRight"] * (frame // 10), *["ArrowRight"] * (frame % 10))
+        self.tab.locator(f"#track[aria-valuenow='{frame}']").wait_for()
+
+    def marker(self, frame, kind=""):
+        return self.tab.locator(f"#markers .marker{kind}[data-frame='{frame}']")
+
+    def keys(self):
+        plan = parse_plan((self.project / "keyframes.toml").read_text("utf-8"))
+        return {key.frame: key for key in plan.keys}
+
+    def details(self):
+        return self.tab.evaluate("fetch('/api/details').then((answer) => answer.json())")
+
+    def run(self):
+        self.press("Control+Enter")
+        self.says("Finished", LONG)
+        self.tab.get_by_text("Everything is painted and carried").wait_for()
+
+    def pixels(self):
+        """The picture as it is drawn: (H, W, 3)."""
+        self.tab.wait_for_timeout(500)
+        width, height, values = self.tab.evaluate(
+            "(() => { const c = document.getElementById('picture'), w = c.width, h = c.height;"
+            "const d = c.getContext('2d').getImageData(0, 0, w, h).data; return [w, h, Array.from(d)]; })()"
+        )
+        return np.array(values, np.int16).reshape(height, width, 4)[..., :3]
+
+
+def layer_times(project):
+    return {p: p.stat().st_mtime_ns for p in (project / "layers").glob("*/*.png")}
+
+
+def test_from_the_link_to_a_comparison(browser, link, project):
+    page = Page(browser, link, project)
+    assert "token" not in page.tab.url
+
+    page.press("ArrowRight", "ArrowRight", "ArrowRight")
+    page.tab.locator("#track[aria-valuenow='3']").wait_for()
+    page.press("ArrowLeft")
+    page.tab.locator("#track[aria-valuenow='2']").wait_for()
+
+    page.go(4)
+    page.press("k")
+    page.marker(4, ".user").wait_for()
+    page.go(12)
+    page.press("k")
+    page.marker(12).wait_for()
+    page.press("l")
+    page.marker(12, ".locked").wait_for()
+    assert {f: key.kind for f, key in page.keys().items()} == {4: "user", 12: "locked"}
+
+    page.go(4)
+    page.press(".")
+    page.marker(5).wait_for()
+    box, track = page.marker(5).bounding_box(), page.tab.locator("#track").bounding_box()
+    page.tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.tab.mouse.down()
+    page.tab.mouse.move(track["x"] + track["width"] * 8.5 / 16, box["y"], steps=6)
+    page.tab.mouse.up()
+    page.marker(8).wait_for()
+    assert set(page.keys()) == {8, 12}
+    page.press("Control+z")
+    page.marker(5).wait_for()
+    assert set(page.keys()) == {5, 12}
+
+    page.run()
+    before = layer_times(project)
+    assert len(before) == 16
+    page.go(5)
+
+    painting = project.with_name("mine.png")
+    write_image(painting, np.full((64, 96, 3), (180, 40, 90), np.uint8))
+    page.tab.locator("#file").set_input_files(painting)
+    page.marker(5, ".override").wait_for()
+    page.tab.get_by_text("State: your painting stands.").wait_for()
+    assert page.keys()[5].kind == "override"
+    page.press("Control+z")
+    page.marker(5, ".user").wait_for()
+    page.tab.get_by_text("Everything is painted and carried").wait_for()
+
+    page.tab.get_by_role("button", name="Another").click()
+    page.press("r")
+    page.says("Key 5 is painted", LONG)
+    page.tab.locator(".take").nth(2).wait_for()
+    spans = {(s["start"], s["stop"]): s["done"] for s in page.details()["spans"]}
+    assert spans == {(0, 5): 0, (5, 12): 0, (12, 16): 4}
+    page.run()
+    after = layer_times(project)
+    kept = [path for path in before if path.stem in ("0012", "0013", "0014", "0015")]
+    assert len(kept) == 4
+    assert all(after[path] == before[path] for path in kept)
+    assert {path.stem for path in after if path not in before} == {f"{frame:04d}" for frame in range(12)}
+
+    page.tab.reload()
+    page.shown()
+    page.go(7)
+    page.press("3")
+    result = page.pixels()
+    page.press("1")
+    source = page.pixels()
+    page.press("3", "w")
+    page.tab.get_by_label("Wipe position").wait_for()
+    wiped = page.pixels()
+    middle = wiped.shape[1] // 2
+    left, right = np.s_[:, : middle - 20], np.s_[:, middle + 20 :]
+    assert np.abs(result[left] - source[left]).mean() > 2
+    assert np.abs(wiped[left] - result[left]).mean() < 1
+    assert np.abs(wiped[right] - source[right]).mean() < 1
+    assert page.faults == []
+
+
+def test_a_hand_edit_of_the_file_comes_to_the_page(browser, link, project):
+    page = Page(browser, link, project)
+    page.press("k")
+    page.marker(0).wait_for()
+    plan = project / "keyframes.toml"
+    plan.write_text(plan.read_text("utf-8") + '\n[[key]]\nframe = 9\nreason = "by hand"\n', "utf-8")
+    page.marker(9).wait_for()
+    page.says("changed outside")
+    plan.write_text(plan.read_text("utf-8") + "\n[[key]]\nframe = 99\n", "utf-8")
+    page.tab.get_by_role("alert").filter(has_text="key.frame is 99").wait_for()
+    lock = {"pid": os.getpid(), "host": os.uname().nodename, "since": 0}
+    plan.write_text(plan.read_text("utf-8").replace("\n[[key]]\nframe = 99\n", ""), "utf-8")
+    (project / ".lock").write_text(json.dumps(lock), "utf-8")
+    page.tab.get_by_role("alert").filter(has_text=f"process {os.getpid()}").wait_for()
+    assert page.tab.get_by_role("button", name="Run").is_disabled()
+    (project / ".lock").unlink()
+    page.tab.get_by_role("alert").wait_for(state="hidden")
+    assert page.faults == []

@@ -1,0 +1,63 @@
+"""A painted project of the small world, and a browser that has come in by the link."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from stylize.job import open_work
+from stylize.review.app import make_app
+from stylize.review.gate import Gate
+from stylize.review.session import Session
+
+HOME = "http://127.0.0.1:8123"
+
+
+@dataclass
+class Visit:
+    """A session, and a client that went through the gate."""
+
+    session: Session
+    gate: Gate
+    client: TestClient
+    world: Any
+
+    def state(self):
+        return self.client.get("/api/state").json()
+
+    def details(self):
+        return self.client.get("/api/details").json()
+
+    def write(self, path, **body):
+        body.setdefault("revision", self.state()["revision"])
+        return self.client.post(f"/api/{path}", json=body)
+
+    def edit(self, action, frame, **more):
+        return self.write("edit", action=action, frame=frame, **more)
+
+    @property
+    def plan_path(self):
+        return self.session.work.project.plan_path
+
+
+class OpenVisit:
+    """Opens the page of a job as the command does, without a socket."""
+
+    def __init__(self, world, job):
+        self._world, self._job = world, job
+
+    def __enter__(self):
+        self._work = open_work(self._job)
+        work = self._work.__enter__()
+        session = Session(work)
+        gate = Gate(make_app(session), port=8123)
+        self._client = TestClient(gate, base_url=HOME, headers={"sec-fetch-site": "same-origin"})
+        client = self._client.__enter__()
+        assert client.get(f"/?token={gate.token}", follow_redirects=False).status_code == 303
+        return Visit(session, gate, client, self._world)
+
+    def __exit__(self, *failure):
+        self._client.__exit__(*failure)
+        self._work.__exit__(*failure)
