@@ -110,9 +110,9 @@ def backdrop(photo: U8, matte: F32) -> U8:
     return np.where(hole[..., None] > 0, filled, photo)
 
 
-def balloon(frame: F32, t: float) -> F32:
-    """Let a balloon, a little out of focus, drift past in front of the camera; `t` from 0 to 1."""
-    height, width = frame.shape[:2]
+def balloon_at(size: tuple[int, int], t: float) -> tuple[F32, F32, F32, F32]:
+    """Where the balloon is: how much its body and its string cover, and its own coordinates u and v."""
+    height, width = size
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     cx = width * (1.12 - 1.25 * t)
     cy = height * (0.86 - 0.22 * np.sin(np.pi * t) + 0.03 * np.sin(9 * t))
@@ -121,16 +121,35 @@ def balloon(frame: F32, t: float) -> F32:
     u = (x - cx - lean * (y - cy)) / radius
     v = (y - cy) / (radius * 1.2)
     v = v * (1 - 0.12 * np.clip(v, 0, 2))
+    body = 1 / (1 + np.exp((np.hypot(u, v) - 1) * radius / 1.3))
+    string = np.exp(-(((x - cx - 5 * np.sin((y - cy) / 26 + 7 * t)) / 1.3) ** 2)) * (v > 1.0) * 0.75
+    return 0.96 * body, string, u, v
+
+
+def balloon(frame: F32, t: float) -> F32:
+    """Let a balloon, a little out of focus, drift past in front of the camera; `t` from 0 to 1."""
+    body, string, u, v = balloon_at(frame.shape[:2], t)
     apart = np.hypot(u, v)
-    body = 1 / (1 + np.exp((apart - 1) * radius / 1.3))
     round_ = np.sqrt(np.clip(1 - apart**2, 0, 1))
     light = 0.50 + 0.5 * np.clip(-0.45 * u - 0.55 * v + 0.6 * round_, 0, 1)
     color = light[..., None] * np.array([84, 138, 196], np.float32)
     shine = np.exp(-(((u + 0.42) / 0.16) ** 2 + ((v + 0.45) / 0.22) ** 2))
     color = color + shine[..., None] * 120
-    string = np.exp(-(((x - cx - 5 * np.sin((y - cy) / 26 + 7 * t)) / 1.3) ** 2)) * (v > 1.0) * 0.75
     frame = frame * (1 - string[..., None]) + string[..., None] * 225
-    return frame * (1 - 0.96 * body[..., None]) + 0.96 * body[..., None] * color
+    return frame * (1 - body[..., None]) + body[..., None] * color
+
+
+def sitter_at(t: float) -> tuple[F32, F32]:
+    """Photograph coordinates of every pixel that shows the sitter, at `t` from 0 to 1."""
+    push = ease(t)
+    x, y = Camera(252 - 12 * push, 158 - 16 * push, 500 - 110 * push).places()
+    turn = np.sin(2 * np.pi * (0.75 * t + 0.02))
+    sway = 0.022 * np.sin(2 * np.pi * (0.6 * t + 0.1))
+    x, y = x - sway * (300 - y), y + 0.25 * sway * (x - 226)
+    head = bump(x, y, (226, 112), (104, 132))
+    nod = 2.5 * np.sin(2 * np.pi * 1.1 * t)
+    x = x - 11 * turn * head - 2.5 * turn * bump(x, y, (226, 122), (40, 52))
+    return x, y - nod * head
 
 
 def portrait() -> Iterator[F32]:
@@ -141,20 +160,26 @@ def portrait() -> Iterator[F32]:
     for i in range(PORTRAIT_FRAMES):
         t = i / (PORTRAIT_FRAMES - 1)
         push = ease(t)
-        x, y = Camera(252 - 12 * push, 158 - 16 * push, 500 - 110 * push).places()
         # The backdrop is farther away: it grows less and slides the other way.
         fx, fy = Camera(252 + 8 * push, 156 - 8 * push, 500 - 60 * push).places()
         far = look_up(behind, fx, fy)
-        turn = np.sin(2 * np.pi * (0.75 * t + 0.02))
-        sway = 0.022 * np.sin(2 * np.pi * (0.6 * t + 0.1))
-        x, y = x - sway * (300 - y), y + 0.25 * sway * (x - 226)
-        head = bump(x, y, (226, 112), (104, 132))
-        nod = 2.5 * np.sin(2 * np.pi * 1.1 * t)
-        x = x - 11 * turn * head - 2.5 * turn * bump(x, y, (226, 122), (40, 52))
-        y = y - nod * head
+        x, y = sitter_at(t)
         alpha = np.clip(look_up(matte, x, y), 0, 1)[..., None]
         near = look_up(photo, x, y)
         yield balloon(far * (1 - alpha) + near * alpha, t * 1.15 - 0.04)
+
+
+def mattes() -> Iterator[dict[str, F32]]:
+    """Yield how much of a frame is the sitter and the balloon, float32 (H, W); none in shot two."""
+    matte = cut_out(data.astronaut())
+    for i in range(PORTRAIT_FRAMES):
+        t = i / (PORTRAIT_FRAMES - 1)
+        body, string, _, _ = balloon_at(SIZE[::-1], t * 1.15 - 0.04)
+        front = body + string * (1 - body)
+        sitter = np.clip(look_up(matte, *sitter_at(t)), 0, 1) * (1 - front)
+        yield {"sitter": sitter.astype(np.float32), "balloon": front.astype(np.float32)}
+    for _ in range(CAT_FRAMES):
+        yield {name: np.zeros(SIZE[::-1], np.float32) for name in ("sitter", "balloon")}
 
 
 def cat() -> Iterator[F32]:
