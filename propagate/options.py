@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from propagate.arrays import F32, Image
+    from propagate.arrays import F32, I32, Image
 
 __all__ = ["CarriedFrame", "PropagateOptions"]
 
@@ -81,6 +81,9 @@ class CarriedFrame:
         Colour difference left between the frame and the key that explains it best, 8-bit steps.
     quality : float
         Mean confidence.
+    source : int32 (H, W)
+        The key, by its number within the shot, whose paint each place shows most; -1 where the style was
+        synthesized.
     """
 
     index: int
@@ -88,3 +91,4 @@ class CarriedFrame:
     confidence: F32
     error: F32
     quality: float
+    source: I32

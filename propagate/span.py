@@ -157,7 +157,8 @@ class Span:
     def _own(self, key: int) -> CarriedFrame:
         image = self.painted[key]
         size = image.shape[:2]
-        return CarriedFrame(key, image.copy(), np.ones(size, np.float32), np.zeros(size, np.float32), 1.0)
+        sure, error = np.ones(size, np.float32), np.zeros(size, np.float32)
+        return CarriedFrame(key, image.copy(), sure, error, 1.0, np.full(size, key, np.int32))
 
     def _flows(self, on_progress: Callable[[float], None]) -> _Flows:
         """Yield (frame number, {neighbouring key: flow from the frame to it}) in order."""
@@ -207,7 +208,9 @@ class Span:
         if where.any():
             image = self._invented(seen, image, where, before)
         error = np.minimum.reduce([w.left for w in seen.witnesses])
-        return CarriedFrame(seen.t, image, confidence, error, float(confidence.mean())), joined
+        keys = np.array(list(joined.shares), np.int32)
+        source = np.where(where, np.int32(-1), keys[np.argmax(list(joined.shares.values()), axis=0)])
+        return CarriedFrame(seen.t, image, confidence, error, float(confidence.mean()), source), joined
 
     def _invented(
         self, seen: _Seen, image: Image, where: Bool, before: tuple[Image, Joined, Image] | None

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from propagate import PropagateOptions
+    from propagate.arrays import I32, Image
     from stylize.compose.views import View
     from stylize.project import Project
 
-__all__ = ["Layer", "carry_layers", "layers_of", "what_matters"]
+__all__ = ["Layer", "carry_layers", "key_numbers", "layers_of", "what_matters"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ class Layer:
     def sure(self, name: str) -> Path:
         """Where it says how sure each pixel of the frame called `name` is: grey, white for sure."""
         return self.folder / "confidence" / f"{name}.png"
+
+    def source(self, name: str) -> Path:
+        """Where it says which key shows each pixel of the frame called `name`, see `key_numbers`."""
+        return self.folder / "keys" / f"{name}.png"
 
     def facts(self) -> dict[str, dict[str, Any]]:
         """Return what is known of each finished frame, by name."""
@@ -71,7 +76,7 @@ class Layer:
                 file.write((("\n" if torn else "") + json.dumps({"name": name, **facts}) + "\n").encode())
 
 
-CARRY_VERSION = 2
+CARRY_VERSION = 3
 """Raise when the same keys and options give other frames."""
 
 
@@ -123,6 +128,8 @@ def carry_layers(
             name, layer = names[made.index], layers[made.index]
             sure = np.rint(np.clip(made.confidence, 0, 1) * 255).astype(np.uint8)[..., None]
             write_image(layer.sure(name), view.place(sure, made.index), compression=1, durable=False)
+            colours = _as_colours(np.where(made.source < 0, made.source, made.source + view.info.start))
+            write_image(layer.source(name), view.place(colours, made.index), compression=1, durable=False)
             write_image(layer.place(name), view.place(made.image, made.index), compression=1, durable=False)
             layer.note(
                 name,
@@ -134,3 +141,14 @@ def carry_layers(
             began = time.perf_counter()
             on_progress((made.index + 1) / len(names))
     on_progress(1.0)
+
+
+def key_numbers(image: Image) -> I32:
+    """Return which frame of the clip was painted to show each pixel, from a picture of them; -1 is none."""
+    parts = image.astype(np.int32)
+    return parts[..., 0] * 65536 + parts[..., 1] * 256 + parts[..., 2] - 1
+
+
+def _as_colours(numbers: I32) -> Image:
+    """Spell numbers from -1 on as 8-bit colours; 0 is black, as is what lies outside a window."""
+    return np.stack([(numbers + 1) >> shift & 255 for shift in (16, 8, 0)], axis=2).astype(np.uint8)

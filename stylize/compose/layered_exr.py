@@ -9,6 +9,7 @@ import numpy as np
 from stylize.compose.exr import colour_channels, motion_channels, write_channels
 from stylize.compose.frames import DIGITS
 from stylize.compose.handoff import Footage, plate_footage
+from stylize.layers import key_numbers
 from stylize.media import read_image
 from stylize.media.depth import to_8_bits
 
@@ -30,6 +31,7 @@ class ExrFrames:
 
     Half floats, colours multiplied by alpha: ``R G B A`` the flattened frame; of each layer ``NAME.R`` to
     ``NAME.A``, ``NAME_matte.A`` as it was given, ``NAME_confidence.Y`` how sure its paint is. Floats:
+    ``NAME_key.Z`` the number of the key that shows a pixel, as frames are numbered here, -1 for none;
     ``forward.u`` and ``.v`` the way of each pixel to the next frame, ``backward`` that to the one before.
     """
 
@@ -52,6 +54,7 @@ class ExrFrames:
             channels |= colour_channels(name, colour, alpha, self.space)
             channels[f"{name}_matte.A"] = self.stack.matte(number, index).astype(np.float16)
             channels[f"{name}_confidence.Y"] = self._confidence(number, index)
+            channels[f"{name}_key.Z"] = self._keys(number, index)
         if self.options.motion:
             channels |= motion_channels("forward", self._flow(index, index + 1), self._size)
             channels |= motion_channels("backward", self._flow(index, index - 1), self._size)
@@ -63,6 +66,13 @@ class ExrFrames:
             return np.zeros(self._size, np.float16)
         sure = read_image(place.sure(self.stack.clip.info.names[index]))
         return (sure[..., 0] / np.float32(255)).astype(np.float16)
+
+    def _keys(self, number: int, index: int) -> NDArray[np.float32]:
+        place, info = self.stack.layers[number].frames[index], self.stack.clip.info
+        if place is None:
+            return np.full(self._size, -1, np.float32)
+        frames = key_numbers(read_image(place.source(info.names[index])))
+        return np.where(frames < 0, -1, frames - info.start + self.options.first).astype(np.float32)
 
     def _flow(self, index: int, other: int) -> Any:
         from propagate.flow import estimate_flow

@@ -442,3 +442,14 @@ def test_a_matte_that_does_not_fit_is_refused(wrong):
 def test_options_out_of_bounds_are_refused(name, value):
     with pytest.raises(ValueError, match=name):
         PropagateOptions(**{name: value})
+
+
+def test_every_place_names_the_key_that_shows_it(carried):
+    for made in carried:
+        assert made.source.dtype == np.int32
+        assert made.source.shape == SIZE
+        assert set(np.unique(made.source)) <= {-1, 0, 6}
+        if made.index in (0, 6):
+            assert (made.source == made.index).all()
+    assert (carried[1].source[INNER] == 0).mean() > 0.9
+    assert (carried[5].source[INNER] == 6).mean() > 0.9

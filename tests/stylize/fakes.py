@@ -45,6 +45,7 @@ class Carried:
     confidence: Any
     error: Any
     quality: float
+    source: Any
 
 
 def fake_propagate(frames, painted, options, *, mattes=None, done=(), on_progress=None):
@@ -66,4 +67,4 @@ def fake_propagate(frames, painted, options, *, mattes=None, done=(), on_progres
             )
         CARRIED.append(index)
         flat = np.full(image.shape[:2], 1 / (1 + abs(near - index)), np.float32)
-        yield Carried(index, image, flat, 1 - flat, float(flat[0, 0]))
+        yield Carried(index, image, flat, 1 - flat, float(flat[0, 0]), np.full(flat.shape, near, np.int32))

@@ -7,7 +7,7 @@ import pytest
 
 from stylize.compose.views import Whole
 from stylize.errors import DeviceError
-from stylize.layers import Layer, carry_layers, layers_of, what_matters
+from stylize.layers import Layer, _as_colours, carry_layers, key_numbers, layers_of, what_matters
 from stylize.media import open_clip, read_image, write_image
 from stylize.project import Project
 from tests.stylize import fakes
@@ -76,7 +76,7 @@ def test_a_full_disk_in_the_middle_keeps_what_is_finished(world, monkeypatch):
 
     from stylize.media import save
 
-    real, left = save.encode_image, [6]  # a picture and its confidence for each of three frames
+    real, left = save.encode_image, [9]  # a picture, its confidence and its keys for each of three frames
 
     def full(*arguments, **choices):
         left[0] -= 1
@@ -94,10 +94,16 @@ def test_a_full_disk_in_the_middle_keeps_what_is_finished(world, monkeypatch):
         monkeypatch.undo()
         assert set(layers[0].facts()) | set(layers[1].facts()) == {"0000", "0001", "0002"}
         there = sorted(path.name for layer in layers[:2] for path in layer.folder.rglob("*.*"))
-        assert there == sorted([*("0000.png", "0001.png", "0002.png") * 2, "frames.jsonl", "frames.jsonl"])
+        assert there == sorted([*("0000.png", "0001.png", "0002.png") * 3, "frames.jsonl", "frames.jsonl"])
         sure = read_image(layers[0].sure("0000"))
         assert sure.shape == (48, 64, 1)
         assert sure[0, 0, 0] == 128  # one frame from its key, see fakes.py
+        assert (key_numbers(read_image(layers[0].source("0000"))) == 1).all()
+
+
+def test_key_numbers_are_spelt_as_colours():
+    numbers = np.array([[-1, 0, 255], [256, 70000, 2**24 - 2]], np.int32)
+    np.testing.assert_array_equal(key_numbers(_as_colours(numbers)), numbers)
 
 
 def test_without_other_keys_a_changed_key_concerns_its_two_spans_only(world):

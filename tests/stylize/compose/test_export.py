@@ -200,6 +200,8 @@ def test_exr_frames_hold_everything(world, project):
         np.testing.assert_allclose(made, flat, atol=0.006)
         assert channels["forward.u"].dtype == np.float32
         assert channels["hero_confidence.Y"].max() <= 1
+        keys = json.loads((project / "stack" / "hero" / "project.json").read_text())["finished"]["keys"]
+        assert set(np.unique(channels["hero_key.Z"])) - {-1} <= {1001 + key["frame"] for key in keys}
         moved = channels["forward.u"] if index < 9 else channels["backward.u"]
         if index == 4:  # the texture slides to the left by two pixels a frame
             assert abs(np.median(moved) + 2) < 0.3
