@@ -102,7 +102,7 @@ JOB = (
     Flag("style", "--style", list[Path], "A picture to paint like; may repeat.", metavar="REF"),
     Flag("output", "--output -o", Path, "A video's name, or a folder's for images.", metavar="OUT"),
     Flag("project", "--project", Path, "Where the work is kept; beside the clip by default.", metavar="DIR"),
-    Flag("renderer", "--renderer", str, "Who paints the keys.", metavar="auto|patch|sd|files"),
+    Flag("renderer", "--renderer", str, "Who paints the keys.", metavar="auto|patch|sd|edit|files"),
     Flag("handmade", "--keys", Path, "Keys painted by you, named by frame.", metavar="DIR"),
     Flag("matte", "--matte", str, "Where to style: white or alpha of a video or images.", metavar="M"),
     Flag("range", "--start", str, "First frame: 10, seconds 2.5s or timecode.", metavar="T"),
@@ -138,10 +138,8 @@ SETTINGS = (
     Flag("paint", "--keep-colors", float, "0 the style's colours, 1 the clip's.", "patch.keep_colors"),
     Flag("paint", "--stroke-scale", float, "2 strokes twice as large, 0.5 finer.", "patch.stroke_scale"),
     Flag("paint", "--palette-reach", float, "More: more of the style's colours.", "patch.palette_reach"),
-    Flag(
-        "diffusion", "--model", str, "A model of Stable Diffusion: preset, folder or file.", "diffusion.model"
-    ),
-    Flag("diffusion", "--prompt", str, "What is to be seen; (word:1.3) weighs.", "diffusion.prompt"),
+    Flag("diffusion", "--model", str, "What paints: preset, folder or file.", "diffusion.model edit.model"),
+    Flag("diffusion", "--prompt", str, "What is to be seen.", "diffusion.prompt edit.prompt"),
     Flag("diffusion", "--negative-prompt", str, "What is not to be seen.", "diffusion.negative_prompt"),
     Flag(
         "diffusion",
@@ -151,7 +149,7 @@ SETTINGS = (
         "diffusion.blend_prompts",
     ),
     Flag("diffusion", "--strength", str, "0 the frame as it is, to 1 free of it.", "diffusion.strength"),
-    Flag("diffusion", "--steps", int, "More is finer and slower.", "diffusion.steps"),
+    Flag("diffusion", "--steps", int, "More is finer and slower.", "diffusion.steps edit.steps"),
     Flag("diffusion", "--guidance --cfg", str, "More: obeys the prompt harder.", "diffusion.guidance"),
     Flag(
         "diffusion",
@@ -187,8 +185,14 @@ SETTINGS = (
     Flag("diffusion", "--fast", str, "Few steps by a LoRA: hyper or lcm.", "diffusion.fast"),
     Flag("diffusion", "--clip-skip", int, "Last layers of the text encoder left out.", "diffusion.clip_skip"),
     Flag("diffusion", "--seed-per-key", bool, "Other noise for each key.", "diffusion.seed_per_key"),
-    Flag("diffusion", "--megapixels", float, "Size to paint at; 0 the model's own.", "diffusion.megapixels"),
-    Flag("diffusion", "--device", str, "auto, cuda, mps or cpu.", "diffusion.device"),
+    Flag(
+        "diffusion",
+        "--megapixels",
+        float,
+        "Size to paint at; 0 the model's own.",
+        "diffusion.megapixels edit.megapixels",
+    ),
+    Flag("diffusion", "--device", str, "auto, cuda, mps or cpu.", "diffusion.device edit.device"),
     Flag("diffusion", "--dtype", str, "auto, float16, bfloat16 or float32.", "diffusion.dtype"),
     Flag(
         "diffusion",
@@ -197,7 +201,7 @@ SETTINGS = (
         "Refuse what the model's checker flags.",
         "diffusion.safety_checker",
     ),
-    Flag("diffusion", "--download", bool, "Fetch models that are not here.", "models.download"),
+    Flag("download", "--download", bool, "Fetch models that are not here.", "models.download"),
     Flag("agree", "--agreement", str, "Keys follow each other: off, weak, strong.", "agreement.level"),
     Flag("agree", "--anchors", int, "At most so many finished keys are followed.", "agreement.anchors"),
     Flag("seed", "--seed", int, "Another seed, other strokes.", "synthesis.seed propagate.seed"),

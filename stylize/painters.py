@@ -39,6 +39,7 @@ def choose_renderer(name: str, styles: Sequence[Path], settings: Settings) -> Re
     if name == "files":
         raise UsageError("renderer files carries keys that you painted; name their folder with --keys DIR")
     worded = bool(settings.diffusion.prompt) and name in ("auto", "sd")
+    worded = worded or (bool(settings.edit.prompt) and name == "edit")
     if not styles and not worded:
         raise UsageError(
             "no style to paint in; name a picture with --style REF, or your own keys with --keys DIR"
@@ -65,6 +66,8 @@ def _options(name: str, settings: Settings) -> dict[str, Any]:
     """Return what a renderer of ours is told; those that others bring read their own settings."""
     if name == "sd":
         return {**asdict(settings.diffusion), "models": settings.models}
+    if name == "edit":
+        return {**asdict(settings.edit), "models": settings.models}
     return asdict(settings.patch) if name == "patch" else {}
 
 

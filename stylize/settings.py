@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stylize.media.options import ClipOptions, OutputOptions
     from stylize.models.options import ModelOptions
     from stylize.render.diffusion.options import DiffusionOptions
+    from stylize.render.edit.options import EditOptions
     from stylize.render.overlap import AgreementOptions
     from stylize.render.patch import PatchOptions
 
@@ -49,6 +50,7 @@ SECTIONS: Final = {
     "agreement": "stylize.render.overlap:AgreementOptions",
     "patch": "stylize.render.patch:PatchOptions",
     "diffusion": "stylize.render.diffusion.options:DiffusionOptions",
+    "edit": "stylize.render.edit.options:EditOptions",
     "propagate": "propagate:PropagateOptions",
     "synthesis": "propagate:SynthesisOptions",
     "compose": "stylize.compose.options:ComposeOptions",
@@ -75,6 +77,7 @@ class Settings:
     agreement: AgreementOptions = field(default_factory=partial(_defaults, "agreement"))
     patch: PatchOptions = field(default_factory=partial(_defaults, "patch"))
     diffusion: DiffusionOptions = field(default_factory=partial(_defaults, "diffusion"))
+    edit: EditOptions = field(default_factory=partial(_defaults, "edit"))
     propagate: PropagateOptions = field(default_factory=partial(_defaults, "propagate"))
     synthesis: SynthesisOptions = field(default_factory=partial(_defaults, "synthesis"))
     compose: ComposeOptions = field(default_factory=partial(_defaults, "compose"))

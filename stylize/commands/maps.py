@@ -14,7 +14,7 @@ DETAIL = Flag("", "--detail", float, "Of lines: 0 few, 1 every one.", metavar="D
 
 @command(
     "maps", "clip", MAP, "output", MODEL, DETAIL, "range", "json", "yes", "reading", "shots", "models",
-    "write", needs="map output",
+    "download", "write", needs="map output",
 )  # fmt: skip
 def maps(ask: Ask) -> Answer:
     """Write a control map of every frame as a clip: depth for transitions, lines to paint over."""

@@ -11,7 +11,7 @@ from stylize.flags import Flag
 
 @command(
     "run", "clip", "style", "output", "project", "renderer", "handmade", "matte", "range", "dry", "json",
-    "yes", "reading", "shots", "keys", "agree", "paint", "diffusion", "models", "seed", "write",
+    "yes", "reading", "shots", "keys", "agree", "paint", "diffusion", "models", "download", "seed", "write",
 )  # fmt: skip
 def run(ask: Ask) -> Answer:
     """Stylize a clip: choose keys, paint them, carry the paint to all frames, write with its sound."""
@@ -37,7 +37,7 @@ REGION = Flag(
 
 @command(
     "paint", "clip", "key", REGION, "style", "project", "renderer", "matte", "json", "reading", "shots",
-    "keys", "agree", "paint", "diffusion", "models", "seed",
+    "keys", "agree", "paint", "diffusion", "models", "download", "seed",
 )  # fmt: skip
 def paint(ask: Ask) -> Answer:
     """Paint the keys only, to look at them or to change them by hand."""
