@@ -32,7 +32,7 @@ class PropagateOptions:
         0 to 1.  Confidence below which a place counts as shown by no key and is synthesized in the style; 0
         never synthesizes and leaves the nearest key's colours there.
     quality : {"medium", "fine"}
-        "fine" matches at full size, "medium" at half: twice as fast, thin things may swim.
+        "fine" matches at full size, "medium" at half: a seventh less work, thin things may swim.
     seed : int
         Another seed, other strokes on synthesized surface.
     threads : int or None

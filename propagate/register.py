@@ -40,7 +40,7 @@ def _feedback(reach: float) -> F32:
 
 _NEIGHBOURS = np.array([3, 7, 15], np.int32)
 _BESIDE = np.array([1, 3], np.int32)
-_WIDE, _NARROW = _feedback(10.0), _feedback(4.0)
+_WIDE, _NARROW = _feedback(10.0), _feedback(6.0)
 _LIKE = np.exp(-np.arange(766) / 60).astype(np.float32)
 _DOUBTFUL, _SURE, _EDGE = 6.0, 1.0, 1.5
 _TOLERANCE = 10.0

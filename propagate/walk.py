@@ -46,7 +46,7 @@ def _neighbours(
     frames: Sequence[Image], before: Image, order: range
 ) -> Generator[tuple[int, Image, Flow], None, None]:
     """Yield (frame number, frame, flow to the frame before it in `order`, which begins with `before`)."""
-    search = FlowSearch("medium", quick=True)
+    search = FlowSearch("medium")
     for t in order:
         here = eight_bit(frames[t])
         yield t, here, search.find(here, before)

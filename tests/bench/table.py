@@ -63,7 +63,7 @@ def make_table(ours: dict[Case, dict[str, Any]], floor: dict[Case, dict[str, Any
     if len(both) > 1:
         cells = []
         for _, who, figure, digits in columns:
-            values = [known[who][case][figure] for case in both if figure in known[who][case]]
+            values = [known[who][case][figure] for case in both if known[who][case].get(figure) is not None]
             cells.append(_cell(sum(values) / len(values) if values else None, digits))
         lines.append(f"| **mean of {len(both)}** | | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -88,11 +88,12 @@ def main() -> None:
     )
     parser.add_argument("results", type=Path, nargs="+")
     parser.add_argument("--into", type=Path, help="a page with the two marks")
+    parser.add_argument("--floor", type=Path, default=FLOOR, help="the floor's figures, of bench_floor.py")
     asked = parser.parse_args()
     ours: dict[Case, dict[str, Any]] = {}
     for path in asked.results:
         ours |= read_cases(path)
-    known = json.loads(FLOOR.read_text(encoding="utf-8"))["floor"]
+    known = json.loads(asked.floor.read_text(encoding="utf-8"))["floor"]
     floor = {(name.rpartition(" ")[0], name.rpartition(" ")[2]): one for name, one in known.items()}
     table = make_table(ours, floor)
     if asked.into:
