@@ -18,6 +18,9 @@ __all__ = ["FlowSearch", "calm", "chain", "consistency", "eight_bit", "estimate_
 SMALLEST = 32
 """DIS matches 8-pixel patches on a pyramid and fails on less; smaller frames are padded to this."""
 
+_FAR = 1e6
+"""Pixels that count as infinitely far: their squares do not overflow."""
+
 FINEST_SCALE = {"fast": 2, "medium": 1, "fine": 0}
 
 
@@ -138,7 +141,8 @@ def consistency(flow_ab: Flow, flow_ba: Flow) -> F32:
     float32 (H, W) in 0..1: 1 where the round trip ends at its start, 0.5 where it misses by one pixel,
     0 where it leaves the frame.
     """
-    miss = np.linalg.norm(flow_ab + warp(flow_ba, flow_ab, interpolation="linear"), axis=-1)
+    trip = flow_ab + warp(flow_ba, flow_ab, interpolation="linear")
+    miss = np.linalg.norm(np.clip(trip, -_FAR, _FAR), axis=-1)
     sure = 1 / (1 + miss * miss)
     sure[~inside(flow_ab)] = 0
     return np.asarray(sure, np.float32)

@@ -146,3 +146,22 @@ def test_any_frames_give_a_finite_flow(h, w, channels, dtype, quality, guess, se
     sure = consistency(found, found)
     assert sure.min() >= 0
     assert sure.max() <= 1
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(1, 20), st.integers(1, 20), st.sampled_from([0.0, 1.0, 1e3, 1e30]), st.booleans(),
+    st.integers(0, 99),
+)  # fmt: skip
+def test_any_flows_chain_and_agree_or_not(h, w, far, turned, seed):
+    rng = np.random.default_rng(seed)
+    shape = (2, w, h, 2) if turned else (2, h, w, 2)
+    one, other = rng.uniform(-far, far, shape).astype(np.float32)
+    if turned:
+        one, other = one.transpose(1, 0, 2), other.transpose(1, 0, 2)
+    chained, sure = chain(one, other), consistency(one, other)
+    assert chained.shape == (h, w, 2)
+    assert np.isfinite(chained).all()
+    assert sure.shape == (h, w)
+    assert sure.min() >= 0
+    assert sure.max() <= 1
