@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from typing import Any
 
 import tomlkit
@@ -103,6 +104,9 @@ class Plan:
             )
 
 
+@lru_cache(
+    maxsize=8
+)  # one edit reads the same text several times, and TOML that keeps comments is slow to read
 def parse_plan(text: str) -> Plan:
     """Read a plan.
 

@@ -69,20 +69,15 @@ def main() -> None:
 
 def make_clip(folder: Path, count: int, size: tuple[int, int]) -> Path:
     """Write a video in which a texture slides."""
-    from stylize.media import open_clip, open_writer, write_image
-
     width, height = size
     rng = np.random.default_rng(1)
     small = rng.integers(0, 256, (height // 40 + 2, (width + 4 * count) // 40 + 2, 3), np.uint8)
     wide = cv2.resize(small, (width + 4 * count, height), interpolation=cv2.INTER_CUBIC)
-    first = folder / "one"
-    first.mkdir()
-    for index in range(2):
-        write_image(first / f"{index:04d}.png", np.ascontiguousarray(wide[:, :width]), durable=False)
     path = folder / "clip.mp4"
-    with open_clip(first) as clip, open_writer(path, clip.info) as writer:
-        for index in range(count):
-            writer.write(np.ascontiguousarray(wide[:, 4 * index : 4 * index + width]))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 24, size)
+    for index in range(count):
+        writer.write(np.ascontiguousarray(wide[:, 4 * index : 4 * index + width]))
+    writer.release()
     return path
 
 

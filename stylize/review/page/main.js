@@ -14,6 +14,15 @@ import * as viewer from "/viewer.js";
 for (const part of [viewer, timeline, filmstrip, runbar, keyboard]) part.build();
 for (const part of [viewer, timeline, filmstrip, panel, runbar]) subscribe(part.draw);
 subscribe(play);
+subscribe(begin);
+
+// A project that has been run is opened on its result; from then on the view is the person's.
+let begun = false;
+function begin(state) {
+  if (begun || !state.details.cost) return;
+  begun = true;
+  if (Object.keys(state.details.results).length && state.view === "source") change({ view: "result" });
+}
 
 let began = null;
 
@@ -74,9 +83,6 @@ listen(
 );
 
 load()
-  .then(() => {
-    last = store.revision;
-    if (Object.keys(store.details.results).length && store.view === "source") change({ view: "result" });
-  })
+  .then(() => (last = store.revision))
   .catch(fault);
 addEventListener("unhandledrejection", (event) => say(String(event.reason?.message || event.reason), true));

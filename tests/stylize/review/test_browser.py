@@ -72,7 +72,7 @@ def link(project):
     assert found is not None
     yield found[0]
     server.send_signal(signal.SIGINT)
-    assert server.wait(30) == 0
+    assert server.wait(120) == 0
     server.stderr.close()
 
 
