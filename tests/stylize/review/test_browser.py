@@ -120,7 +120,7 @@ class Page:
         """Eight rows from the middle of the picture as it is drawn: (8, W, 3)."""
         self.tab.wait_for_timeout(500)
         width, values = self.tab.evaluate(
-            "(() => { const c = document.getElementById('picture'), w = c.width, y = Math.floor(c.height / 2);"
+            "(() => { const c = document.getElementById('picture'), w = c.width, y = c.height >> 1;"
             "return [w, Array.from(c.getContext('2d').getImageData(0, y, w, 8).data)]; })()"
         )
         return np.array(values, np.int16).reshape(8, width, 4)[..., :3]
