@@ -83,6 +83,7 @@ def examine(place: Path | None = None) -> list[Check]:
         _kernel_cache,
         _gpu,
         _learned,
+        _device,
         _weights,
         lambda: _disk(place),
     )
@@ -246,6 +247,22 @@ def _learned() -> Check:
             what = f"{found}; torchvision does not fit torch and is left out ({error})"
             return Check("learned", "absent", what, mend)
     return Check("learned", "ok", found)
+
+
+def _device() -> Check:
+    """Say where renderer sd would paint."""
+    if find_spec("torch") is None:
+        return Check("device", "absent", "renderer patch needs none; torch is not installed")
+    import torch
+
+    if torch.cuda.is_available():
+        free, total = (size / 1024**3 for size in torch.cuda.mem_get_info())
+        return Check("device", "ok", f"{torch.cuda.get_device_name()}, {free:.1f} of {total:.1f} GiB free")
+    if torch.backends.mps.is_available():
+        return Check("device", "ok", "Apple GPU (mps)")
+    return Check(
+        "device", "absent", "no GPU: renderer sd takes minutes for a key here, --renderer auto takes patch"
+    )
 
 
 def _weights() -> Check:

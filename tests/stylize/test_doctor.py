@@ -22,6 +22,7 @@ def test_this_machine_is_fit():
         "threads",
         "gpu",
         "learned",
+        "device",
         "weights",
         "disk",
     } <= set(checks)
@@ -134,3 +135,19 @@ def test_models_that_are_here_are_named(monkeypatch, tmp_path):
     (place / "snapshots" / "abc").mkdir(parents=True)
     (place / "snapshots" / "abc" / "pytorch_lora_weights.safetensors").touch()
     assert "here: lcm-sdxl" in doctor._weights().found
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_device_of_learned_painters_is_named(monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (6 * 1024**3, 8 * 1024**3))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Card")
+    assert doctor._device() == Check("device", "ok", "Card, 6.0 of 8.0 GiB free")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert "mps" in doctor._device().found
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert doctor._device().state == "absent"
+    monkeypatch.setattr(doctor, "find_spec", lambda _: None)
+    assert "torch is not installed" in doctor._device().found

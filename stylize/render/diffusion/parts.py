@@ -119,7 +119,7 @@ def check_packages() -> None:
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
         raise ModelError(
-            f"renderer sd needs {', '.join(missing)}; install with: pip install 'keystylize[diffusion]'; "
+            f"renderer sd needs {', '.join(missing)}; install with: pip install 'keystylize[diffusion]', "
             "or paint without any model: --renderer patch"
         )
 

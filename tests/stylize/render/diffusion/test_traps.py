@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -323,12 +322,10 @@ except ModelError as error:
     print(sorted({"torch", "diffusers", "transformers"} & set(sys.modules)))
 """
     place = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_CACHE": str(tmp_path / "hub")}
-    began = time.process_time()
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, env=place, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
-    assert began <= time.process_time()
 
 
 # 13: LoRA files
@@ -359,6 +356,7 @@ def test_a_lora_that_fits_no_layer_is_refused(sd15, tmp_path):
 # 14: a torchvision of another build
 
 
+@pytest.mark.slow  # a process of its own that imports everything
 def test_a_broken_torchvision_does_not_break_us(tmp_path):
     package = tmp_path / "torchvision"
     package.mkdir()
