@@ -24,7 +24,8 @@ class NodeChain:
     """A chain of at most `limit` frames with both flows between neighbours.
 
     Both directions of flow are computed side by side, one by `helper`.  Flow is kept at half size (DIS
-    computes its finest level there anyway), frames as they come.
+    computes its finest level there anyway), frames as they come.  All lies in arrays that are made once:
+    thousands of small ones would leave the process twice as large.
     """
 
     def __init__(self, limit: int, gap: float, colour: float, helper: Executor) -> None:
@@ -32,9 +33,10 @@ class NodeChain:
         self._limit, self._gap, self._colour = limit, gap, colour
         self._helper = helper
         self._last: tuple[_U8, _U8] | None = None
+        self._store: Nodes | None = None
+        self._slots: list[int] = []  # where in the store the nodes are, in their order
+        self._free = list(range(limit, -1, -1))
         self._frames: list[int] = []
-        self._images: list[_U8] = []
-        self._links: list[tuple[_I16, _U8, _I16, _U8]] = []  # to the node before, and from it; [0] is unused
         self._new: list[float] = []  # novelty of each link
         self._novelty: list[float] = []
 
@@ -42,6 +44,7 @@ class NodeChain:
         """Add the next frame of the shot, uint8 (H, W, 3)."""
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
         if self._last is None:
+            self._store = _room_for(self._limit + 1, image.shape)
             none, never = np.zeros((*_half(image.shape), 2), np.int16), np.zeros(image.shape[:2], np.uint8)
             self._add(image, (none, never, none, never), 0.0)
         else:
@@ -56,9 +59,12 @@ class NodeChain:
         self._last = (image, grey)
 
     def _add(self, image: _U8, link: tuple[_I16, _U8, _I16, _U8], new: float) -> None:
+        slot = self._free.pop()
+        places: tuple[NDArray[Any], ...] = self._held()
+        for place, part in zip(places, (image, *link), strict=True):
+            place[slot] = part
+        self._slots.append(slot)
         self._frames.append(self.length)
-        self._images.append(image)
-        self._links.append(link)
         self._new.append(new + _EVEN)
         self._novelty.append(new)
         self.length += 1
@@ -69,16 +75,18 @@ class NodeChain:
         """Merge the two neighbouring links that bring the least new; the ends stay."""
         new = np.array(self._new)
         i = 1 + int(np.argmin(new[1:-1] + new[2:]))
-        back_a, back_sure_a, forth_a, forth_sure_a = self._links[i]
-        back_b, back_sure_b, forth_b, forth_sure_b = self._links[i + 1]
-        back, back_sure = np.empty_like(back_a), np.empty_like(back_sure_a)
-        forth, forth_sure = np.empty_like(forth_a), np.empty_like(forth_sure_a)
-        other = self._helper.submit(compose, back_b, back_sure_b, back_a, back_sure_a, back, back_sure)
-        compose(forth_a, forth_sure_a, forth_b, forth_sure_b, forth, forth_sure)
+        _, back, back_sure, forth, forth_sure = self._held()
+        a, b = self._slots[i], self._slots[i + 1]
+        made = [np.empty_like(part[a]) for part in (back, back_sure, forth, forth_sure)]
+        other = self._helper.submit(compose, back[b], back_sure[b], back[a], back_sure[a], made[0], made[1])
+        compose(forth[a], forth_sure[a], forth[b], forth_sure[b], made[2], made[3])
         other.result()
-        self._links[i + 1] = back, back_sure, forth, forth_sure
+        places: tuple[NDArray[Any], ...] = (back, back_sure, forth, forth_sure)
+        for place, part in zip(places, made, strict=True):
+            place[b] = part
         self._new[i + 1] += self._new[i]
-        for kept in (self._frames, self._images, self._links, self._new):
+        self._free.append(a)
+        for kept in (self._slots, self._frames, self._new):
             kept.pop(i)
 
     def frames(self) -> NDArray[np.int32]:
@@ -91,20 +99,43 @@ class NodeChain:
 
     def arrays(self) -> Nodes:
         """Give away the nodes' images, backward links with their certainty, forward links with theirs."""
-        images = _stack(self._images)
-        columns: list[list[Any]] = [list(column) for column in zip(*self._links, strict=True)]
-        self._links.clear()
-        back, back_sure, forth, forth_sure = (_stack(column) for column in columns)
-        return images, back, back_sure, forth, forth_sure
+        images, *links = (_in_order(part, [*self._slots, *self._free]) for part in self._held())
+        self._store = None
+        count = len(self._slots)
+        back, back_sure, forth, forth_sure = (part[:count] for part in links)
+        return images[:count], back, back_sure, forth, forth_sure
+
+    def _held(self) -> Nodes:
+        if self._store is None:
+            raise ValueError("the chain holds no frames, or gave them away")
+        return self._store
 
 
-def _stack(arrays: list[Any]) -> NDArray[Any]:
-    """Stack arrays, freeing each as soon as it is copied: never twice the memory."""
-    whole = np.empty((len(arrays), *arrays[0].shape), arrays[0].dtype)
-    for i in range(len(arrays)):
-        whole[i] = arrays[i]
-        arrays[i] = None
-    return whole
+def _room_for(count: int, shape: tuple[int, ...]) -> Nodes:
+    """Return empty arrays for `count` nodes; memory is taken as they are filled."""
+    size, half = shape[:2], _half(shape)
+    return (
+        np.empty((count, *size, 3), np.uint8),
+        np.empty((count, *half, 2), np.int16),
+        np.empty((count, *size), np.uint8),
+        np.empty((count, *half, 2), np.int16),
+        np.empty((count, *size), np.uint8),
+    )
+
+
+def _in_order(array: NDArray[Any], order: list[int]) -> NDArray[Any]:
+    """Bring row ``order[i]`` to row i, for all i, within the array itself."""
+    came = dict(enumerate(order))
+    while came:
+        start, row = came.popitem()
+        if row == start:
+            continue
+        kept, at = array[start].copy(), start
+        while row != start:
+            array[at] = array[row]
+            at, row = row, came.pop(row)
+        array[at] = kept
+    return array
 
 
 def _estimate(a: _U8, b: _U8) -> NDArray[np.float32]:

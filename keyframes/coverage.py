@@ -51,6 +51,7 @@ _STORED = {
     "rows",
 }
 _EFFORT = 400_000  # point steps spent per frame of the shot, about 8 ms of one core
+_ROOM = 1 << 28  # bits of `reach`: 32 MiB
 _FEWEST = 1024  # points of a frame at least
 _STOP_SHARE = 0.004  # a chain is dropped once fewer of its points than this are left
 
@@ -182,8 +183,9 @@ def _analyse(frames: Iterable[Image], options: AnalysisOptions, helper: Executor
     if chain is None:
         raise ValueError("there is no frame to analyse; hand in at least one")
     nodes = chain.arrays()
-    affordable = _EFFORT * chain.length // len(nodes[0]) ** 2
-    points, heft = _sample(nodes, min(options.points, max(affordable, _FEWEST)), helper)
+    pairs = len(nodes[0]) ** 2
+    affordable = min(max(_EFFORT * chain.length // pairs, _FEWEST), max(_ROOM // pairs, 64))
+    points, heft = _sample(nodes, min(options.points, affordable), helper)
     reach = np.zeros((len(points), len(points), heft.shape[1]), np.uint64)
     trace(nodes, points, options.colour, int(_STOP_SHARE * points.shape[1]), reach)
     news, kept = chain.novelty(), chain.frames()

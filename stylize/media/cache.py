@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["FrameCache"]
+__all__ = ["THUMBS_BYTES", "FrameCache"]
+
+THUMBS_BYTES = 16 << 20
+"""For small frames: mostly looked at once and in order, they must not fill the memory of long clips."""
 
 
 class FrameCache:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize.errors import MediaError, UsageError
+from stylize.media.cache import THUMBS_BYTES, FrameCache
 from stylize.media.depth import to_8_bits, to_16_bits
 from stylize.media.images import IMAGE_SUFFIXES, image_depth, image_size, read_image
 from stylize.media.info import ClipInfo, ColourTags
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from propagate.arrays import Image
-    from stylize.media.cache import FrameCache
 
 __all__ = ["Listing", "SequenceSource", "list_sequence", "numbered_images"]
 
@@ -45,6 +45,7 @@ class SequenceSource:
 
     def __init__(self, listing: Listing, cache: FrameCache) -> None:
         self.listing, self.cache = listing, cache
+        self.thumbs = FrameCache(min(cache.limit, THUMBS_BYTES))
 
     def read(self, index: int) -> Image:
         """Return frame `index`, (H, W, 3)."""
@@ -71,15 +72,16 @@ class SequenceSource:
         import cv2
 
         key = (index, width, height)
-        held = self.cache.get(key)
+        held = self.thumbs.get(key)
         if held is None:
             held = to_8_bits(cv2.resize(self.read(index), (width, height), interpolation=cv2.INTER_AREA))
-            self.cache.put(key, held)
+            self.thumbs.put(key, held)
         return held
 
     def close(self) -> None:
         """Empty the cache."""
         self.cache.clear()
+        self.thumbs.clear()
 
 
 def list_sequence(folder: Path, *, missing: str = "error") -> Listing:

@@ -7,6 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stylize.errors import MediaError
+from stylize.media.cache import THUMBS_BYTES, FrameCache
 from stylize.media.convert import Converter
 from stylize.media.scan import open_container
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from propagate.arrays import Image
-    from stylize.media.cache import FrameCache
     from stylize.media.header import VideoIndex
 
 __all__ = ["VideoSource"]
@@ -50,6 +50,7 @@ class VideoSource:
         decoder: str | None = None,
     ) -> None:
         self.index, self.cache, self.decoder = index, cache, decoder
+        self.thumbs = FrameCache(min(cache.limit, THUMBS_BYTES))
         self.info = index.info
         self._cursors: list[_Cursor] = []
         self._convert = convert or Converter(index.info)
@@ -69,19 +70,20 @@ class VideoSource:
     def small(self, index: int, width: int, height: int) -> Image:
         """Return frame `index` at `width` by `height`, uint8 (H, W, 3), averaged by area."""
         key = (index, width, height)
-        held = self.cache.get(key)
+        held = self.thumbs.get(key)
         if held is not None:
             return held
         for at, frame in self._towards(index):
-            if (at, width, height) not in self.cache:
-                self.cache.put((at, width, height), self._convert.small(frame, width, height))
-        return self._found(index, self.cache.get(key))
+            if (at, width, height) not in self.thumbs:
+                self.thumbs.put((at, width, height), self._convert.small(frame, width, height))
+        return self._found(index, self.thumbs.get(key))
 
     def close(self) -> None:
         """Close the decoders and empty the cache."""
         while self._cursors:
             self._cursors.pop().close()
         self.cache.clear()
+        self.thumbs.clear()
 
     def _found(self, index: int, image: NDArray[Any] | None) -> Image:
         if image is None:
