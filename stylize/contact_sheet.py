@@ -120,7 +120,7 @@ def _advice(keys: Sequence[Key], share: np.ndarray, shots: Sequence[Shot]) -> li
 
 def _apart(order: Sequence[int], count: int) -> list[int]:
     """Take the first frames of `order` that are not close to each other."""
-    least = max(count // 30, 2)
+    least = max(count // 12, 2)  # neighbours look the same
     kept: list[int] = []
     for frame in order:
         if len(kept) == _WORST:

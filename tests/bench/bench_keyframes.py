@@ -1,11 +1,12 @@
 """Keys by coverage against evenly spaced ones and the best there is, as JSON.
 
-    python -m tests.bench.bench_keyframes [FOLDER_OR_VIDEO …] [--keys 2,4] [--best] [--seeds 50]
+    python -m tests.bench.bench_keyframes [FOLDER_OR_VIDEO …] [--keys 2,4] [--best] [--uneven] [--seeds 50]
 
 For each clip and number of keys: the mean and worst share of pixels that the keys next to a frame leave
 unexplained, for the chosen keys, evenly spaced ones and, with --best, the best set of all.  The measure
 follows every pixel of every frame (`tests.keyframes.slow`), so clips are cut to --frames.  Without clips:
-synthetic ones.  --seeds also counts cuts that were missed and invented in disturbed synthetic cuts.
+synthetic ones.  --uneven adds for each clip a long stillness before and after a burst, and a slow part before
+a fast one, made by holding its frames.  --seeds also counts cuts that were missed and invented in disturbed synthetic cuts.
 Seconds are for analysis and selection, without decoding.
 """
 
@@ -44,6 +45,17 @@ def load(path: Path, most: int) -> list[np.ndarray]:
         small = cv2.resize(image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
         frames.append(np.ascontiguousarray(small[..., ::-1]))
     return frames
+
+
+def uneven(clips: dict[str, list[np.ndarray]]) -> dict[str, list[np.ndarray]]:
+    """The clips with their frames held: stillness and bursts, slow and fast."""
+    made = {}
+    for name, f in clips.items():
+        third = len(f) // 3
+        made[f"{name}, stillness then burst"] = [f[0]] * len(f) + f[: 2 * third]
+        made[f"{name}, burst then stillness"] = f[:third] + [f[third]] * len(f)
+        made[f"{name}, slow then fast"] = [x for x in f[:third] for _ in range(3)] + f[third::2]
+    return made
 
 
 def synthetic_clips() -> dict[str, list[np.ndarray]]:
@@ -130,11 +142,14 @@ def main() -> None:
     parser.add_argument("--keys", default="2,4", help="numbers of keys to compare")
     parser.add_argument("--frames", type=int, default=41)
     parser.add_argument("--best", action="store_true", help="also find the best set: slow")
+    parser.add_argument("--uneven", action="store_true", help="also held and hurried versions of each clip")
     parser.add_argument("--seeds", type=int, default=0)
     given = parser.parse_args()
     counts = [int(k) for k in given.keys.split(",")]
     clips = {p.stem: load(p, given.frames) for p in given.clips} or synthetic_clips()
     analyse(next(iter(clips.values()))[:4])  # compile first
+    if given.uneven:
+        clips |= uneven(clips)
     result: dict[str, object] = {name: row(frames, counts, given.best) for name, frames in clips.items()}
     if given.seeds:
         result["cuts"] = cuts(given.seeds)
