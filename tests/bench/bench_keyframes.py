@@ -6,8 +6,8 @@ For each clip and number of keys: the mean and worst share of pixels that the ke
 unexplained, for the chosen keys, evenly spaced ones and, with --best, the best set of all.  The measure
 follows every pixel of every frame (`tests.keyframes.slow`), so clips are cut to --frames.  Without clips:
 synthetic ones.  --uneven adds for each clip a long stillness before and after a burst, and a slow part before
-a fast one, made by holding its frames.  --seeds also counts cuts that were missed and invented in disturbed synthetic cuts.
-Seconds are for analysis and selection, without decoding.
+a fast one, made by holding its frames.  --seeds also counts cuts that were missed and invented in disturbed
+synthetic cuts.  Seconds are for analysis and selection, without decoding.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from keyframes._intervals import along, best_paths, interval_costs
+from keyframes._nodes import _in_order
 from keyframes.coverage import ShotAnalysis, analyse
 from keyframes.options import AnalysisOptions, SelectOptions
 from keyframes.select import select_keyframes
@@ -222,6 +223,12 @@ def test_long_shots_are_thinned_where_they_are_still():
     assert sum(key >= 58 for key in keys) >= 3
     assert np.abs(np.subtract(keys[1:], whole[1:])).max() <= 6
     assert len(select_keyframes(analysis, first(4)).coverage) == 140
+
+
+def test_rows_are_brought_in_order_in_place(rng):
+    rows = rng.integers(0, 99, (9, 4))
+    order = [int(i) for i in rng.permutation(9)]
+    assert np.array_equal(_in_order(rows.copy(), order), rows[order])
 
 
 def test_the_analysis_survives_storing():
