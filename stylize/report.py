@@ -136,6 +136,10 @@ def _advice(share: Sequence[float | None], keys: Sequence[int], facts: Mapping[s
     return ["<h2>More keys would help at</h2>", page.table(["frame", "why"], rows)] if rows else []
 
 
+def _plural(word: str, count: int) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
 def _page(facts: Mapping[str, Any], thumbs: Mapping[str, str]) -> str:
     keys = [k["frame"] for k in facts["keys"]]
     frames = {f["frame"]: f for f in facts["frames"]}
@@ -175,8 +179,9 @@ def _page(facts: Mapping[str, Any], thumbs: Mapping[str, str]) -> str:
         f"One more key would help most at frame {first + more}." if more is not None else "No key is missing."
     )
     advice = _advice(quality if any(q is not None for q in quality) else facts["coverage"], keys, facts)
+    shown = f"{_plural('shot', len(spans))}, {_plural('key', len(keys))}"
     summary = escape(
-        f"{count} frames, {len(spans)} shots, {len(keys)} keys, renderer {facts['renderer']}, "
+        f"{count} frames, {shown}, renderer {facts['renderer']}, "
         f"{seconds.get('total', 0):.1f} s → {facts['output']}"
     )
     left_out = f" The first {SHOWN_KEYS} are shown." if len(keys) > SHOWN_KEYS else ""
