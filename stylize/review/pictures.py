@@ -28,6 +28,8 @@ __all__ = ["PROXY", "Pictures"]
 
 PROXY = 640
 """Long side in pixels of the small pictures."""
+_FIRST = 1.0
+"""Seconds in which the page may ask for its first pictures before all others are made."""
 _SMALL, _FULL = 86, 93
 """Quality of JPEGs, for stepping through and for looking closely."""
 _KEPT = 96 << 20
@@ -129,7 +131,7 @@ class Pictures:
         missing = [frame for frame in range(first, stop) if not self._place(frame).exists()]
         done = stop - first - len(missing)
         self._on_progress(done, stop - first)
-        if not missing:
+        if not missing or self._stop.wait(_FIRST):
             return
         reading = asdict(self._work.settings.clip)
         with contextlib.suppress(StylizeError), open_clip(self._work.whole.info.path, **reading) as clip:
