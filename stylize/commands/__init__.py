@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILIES", "Answer", "Ask", "Command", "all_commands", "command"]
 
-MODULES: Final = ("run", "keys", "carry", "review", "comp", "project", "models", "maps")
+MODULES: Final = ("run", "keys", "carry", "matte", "review", "comp", "project", "models", "maps")
 """Files of this room, in the order in which ``stylize --help`` lists their commands."""
 
 FAMILIES: Final = {
     "keys": "The plan: which frames are painted, and why.",
+    "matte": "Mattes: made from a few hints, refined, checked.",
     "models": "Weights of learned painters: known ones, where they are, fetching them.",
 }
 """Commands of two words: the first word and what it is about."""

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from stylize.mattes.solving import colours_within
 
+if TYPE_CHECKING:
     from propagate.arrays import F32, Image
 
 __all__ = ["foreground"]
 
 _ROOM = 16
 """Pixels around the matte that the estimate sees, so that it knows the background's colours too."""
-_CLOSE = 1e-3
-"""When the closed form counts as solved: the colours change by less than a code from here on."""
-_ONE_AT_A_TIME = threading.Lock()  # two callers at once bring Numba's plainest threads down
 
 
 def foreground(image: Image, matte: F32, *, fine: bool = False) -> Image:
@@ -56,8 +52,7 @@ def foreground(image: Image, matte: F32, *, fine: bool = False) -> Image:
         return image.copy()
     window = _window(matte)
     top = float(np.iinfo(image.dtype).max)
-    estimate = _solve if fine else _estimate
-    part = estimate(image[window].astype(np.float32) / np.float32(top), matte[window])
+    part = colours_within(image[window].astype(np.float32) / np.float32(top), matte[window], fine=fine)
     inside = np.rint(np.clip(part, 0, 1) * top).astype(image.dtype)
     found = np.pad(inside, _margins(window, matte.shape), "edge")
     return np.where(solid[..., None], image, found)
@@ -75,19 +70,3 @@ def _window(matte: F32) -> tuple[slice, slice]:
 def _margins(window: tuple[slice, slice], shape: tuple[int, ...]) -> list[tuple[int, int]]:
     sides = [(part.start, length - part.stop) for part, length in zip(window, shape, strict=True)]
     return [*sides, (0, 0)]
-
-
-def _estimate(image: NDArray[np.float32], matte: F32) -> NDArray[np.float32]:
-    from pymatting.foreground.estimate_foreground_ml import estimate_foreground_ml
-
-    with _ONE_AT_A_TIME:
-        found: Any = estimate_foreground_ml(image, np.ascontiguousarray(matte, np.float32))
-    return np.asarray(found, np.float32)
-
-
-def _solve(image: NDArray[np.float32], matte: F32) -> NDArray[np.float32]:
-    from pymatting.foreground.estimate_foreground_cf import estimate_foreground_cf
-
-    with _ONE_AT_A_TIME:
-        found: Any = estimate_foreground_cf(image.astype(np.float64), matte.astype(np.float64), rtol=_CLOSE)
-    return np.asarray(found, np.float32)

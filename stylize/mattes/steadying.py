@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Flow, Image
 
-__all__ = ["SteadyMattes", "steady"]
+__all__ = ["Neighbours", "SteadyMattes", "steady"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -94,8 +94,20 @@ class SteadyMattes(Sequence["F32"]):
             return own
         return self._steadied(at, own)
 
+    def beside(self, at: int) -> list[F32]:
+        """Return the direct neighbours of a matte, moved to its frame, as far as they show the same."""
+        own = self._matte(at)
+        if own.min() == own.max():
+            return []
+        return [one.moved for one in self._mean(at, own)[1]]
+
     def _steadied(self, at: int, own: F32) -> F32:
-        """Return the mean of the matte and its neighbours, moved to its own frame."""
+        """Go from the matte towards the mean of it and its neighbours, where its edge chatters."""
+        mean, beside = self._mean(at, own)
+        return _towards(own, mean, np.float32(self.strength) * _chatter_share(own, mean, beside))
+
+    def _mean(self, at: int, own: F32) -> tuple[F32, list[_Beside]]:
+        """Return the mean of a matte and its neighbours, moved to its frame, and the direct ones."""
         total, weight, beside = own.astype(np.float32), np.ones_like(own), list[_Beside]()
         for step in (-1, 1):
             flow: Flow | None = None
@@ -115,8 +127,7 @@ class SteadyMattes(Sequence["F32"]):
                 weight += sure
                 if distance == 1:
                     beside.append(_Beside(moved, matte))
-        mean = total / weight
-        return _towards(own, mean, np.float32(self.strength) * _chatter_share(own, mean, beside))
+        return total / weight, beside
 
     def _onwards(self, flow: Flow | None, other: int, step: int) -> Flow:
         """Follow `flow`, which leads to the frame before `other`, on to `other`; None is its beginning."""
@@ -206,6 +217,21 @@ def steady(
     if not 0 <= strength <= 1:
         raise ValueError(f"strength is {strength}; expected 0 to 1")
     return SteadyMattes(frames, mattes, radius, strength)
+
+
+class Neighbours:
+    """The mattes beside each matte, moved to its frame; without frames they are as they are."""
+
+    def __init__(self, frames: Sequence[Image] | None, mattes: Sequence[F32]) -> None:
+        self._mattes = mattes
+        self._steady = None if frames is None else SteadyMattes(frames, mattes, 1, 1.0)
+
+    def moved(self, at: int) -> list[F32]:
+        """Return those of the frame before and after that show the same; fewer at ends and cuts."""
+        sides = [other for other in (at - 1, at + 1) if 0 <= other < len(self._mattes)]
+        if self._steady is None:
+            return [self._mattes[other] for other in sides]
+        return self._steady.beside(at)
 
 
 def _chatter_share(own: F32, mean: F32, beside: Sequence[_Beside]) -> F32:

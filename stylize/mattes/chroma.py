@@ -1,0 +1,124 @@
+"""Chroma key: the subject before a screen of one colour, and the screen's light taken off it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stylize.errors import MediaError, UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from propagate.arrays import F32, Image
+
+__all__ = ["NAMED", "chroma_matte", "despill", "parse_colour", "screen_colour"]
+
+NAMED = {"green": (0, 177, 64), "blue": (0, 71, 187)}
+"""Screens as they are sold; what a camera makes of them differs, and ``auto`` looks."""
+_CLEAR, _SOLID = 0.75, 0.15
+"""Share of the screen's colour from which on a pixel is all screen, and up to which it is all subject."""
+_LEAST = 0.12
+
+
+def parse_colour(text: str, frame: Image) -> tuple[float, float, float]:
+    """Return the screen's colour, each channel 0 to 1: ``auto``, ``green``, ``blue`` or ``#RRGGBB``.
+
+    Raises
+    ------
+    UsageError
+        If `text` is none of these, or a grey.
+    MediaError
+        If with ``auto`` the border of `frame` shows no one colour.
+    """
+    if text == "auto":
+        return screen_colour(frame)
+    try:
+        code = NAMED.get(text) or tuple(bytes.fromhex(text.removeprefix("#")))
+    except ValueError:
+        code = ()
+    if len(code) != 3:
+        raise UsageError(f"--chroma {text} is no colour; give auto, green, blue or #RRGGBB")
+    red, green, blue = (channel / 255 for channel in code)
+    if np.linalg.norm(_hues(np.array([[[red, green, blue]]], np.float32))) < _LEAST:
+        raise UsageError(f"--chroma {text} is grey; a screen has a colour")
+    return red, green, blue
+
+
+def screen_colour(frame: Image) -> tuple[float, float, float]:
+    """Find the colour that most of the frame's border has; each channel 0 to 1."""
+    height, width = frame.shape[:2]
+    rim = max(2, round(0.04 * min(height, width)))
+    unit = frame.astype(np.float32) / np.float32(np.iinfo(frame.dtype).max)
+    sides = [
+        unit[:rim],
+        unit[rim:-rim, :rim],
+        unit[rim:-rim, -rim:],
+    ]  # people stand on the lower border
+    border = np.concatenate([side.reshape(-1, 3) for side in sides])
+    hues = _hues(border[None])[0]
+    strong = np.linalg.norm(hues, axis=1)
+    angle = np.arctan2(hues[:, 1], hues[:, 0])
+    counts, edges = np.histogram(angle, bins=36, range=(-np.pi, np.pi), weights=strong * (strong > _LEAST))
+    best = int(np.argmax(counts + np.roll(counts, 1) + np.roll(counts, -1)))
+    middle = (edges[best] + edges[best + 1]) / 2
+    same = (np.cos(angle - middle) > np.cos(np.pi / 9)) & (strong > _LEAST)
+    if same.mean() < 0.25:
+        raise MediaError("--chroma auto: the frame's border shows no one colour; name it: --chroma #RRGGBB")
+    red, green, blue = np.median(border[same], axis=0)
+    return float(red), float(green), float(blue)
+
+
+def chroma_matte(frame: Image, colour: tuple[float, float, float]) -> F32:
+    """Return the opacity of the subject, float32 (H, W): 0 where the screen shows.
+
+    A pixel has as much of the screen as its hue goes in the screen's direction beyond what it goes aside:
+    shadows and folds of the screen go too, and the soft edge is the mix that the camera saw.
+    """
+    share = _share(frame, colour)
+    return np.asarray(np.clip((_CLEAR - share) / (_CLEAR - _SOLID), 0, 1), np.float32)
+
+
+def despill(frame: Image, colour: tuple[float, float, float]) -> Image:
+    """Take the screen's light off the frame: what of a hue goes in its direction; brightness stays."""
+    key = _hues(np.array([[colour]], np.float32))[0, 0]
+    top = np.float32(np.iinfo(frame.dtype).max)
+    unit = frame.astype(np.float32) / top
+    along = key / np.linalg.norm(key)
+    hues = _hues(unit)
+    spilled = np.maximum(_excess(hues, along), 0)[..., None] * along
+    made = _with_hues(unit, hues - spilled)
+    codes: Image = np.rint(np.clip(made, 0, 1) * top).astype(frame.dtype)
+    return codes
+
+
+def _share(frame: Image, colour: tuple[float, float, float]) -> NDArray[np.float32]:
+    key = _hues(np.array([[colour]], np.float32))[0, 0]
+    length = float(np.linalg.norm(key))
+    unit = frame.astype(np.float32) / np.float32(np.iinfo(frame.dtype).max)
+    return np.asarray(_excess(_hues(unit), key / length) / length, np.float32)
+
+
+def _excess(hues: NDArray[np.float32], along: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far a hue goes in a direction, beyond what it goes aside of it."""
+    ahead = hues @ along
+    aside = np.abs(hues[..., 0] * along[1] - hues[..., 1] * along[0])
+    return np.asarray(ahead - aside, np.float32)
+
+
+def _hues(unit: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (Cb, Cr) of BT.709, each -0.5 to 0.5."""
+    luma = unit @ _LUMA
+    return np.stack([(unit[..., 2] - luma) / 1.8556, (unit[..., 0] - luma) / 1.5748], axis=-1)
+
+
+def _with_hues(unit: NDArray[np.float32], hues: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return RGB of the same luma with other hues."""
+    luma = unit @ _LUMA
+    red, blue = luma + 1.5748 * hues[..., 1], luma + 1.8556 * hues[..., 0]
+    green = (luma - _LUMA[0] * red - _LUMA[2] * blue) / _LUMA[1]
+    return np.stack([red, green, blue], axis=-1)
+
+
+_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)

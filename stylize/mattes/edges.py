@@ -1,0 +1,73 @@
+"""The edge of a rough matte, found anew in the picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stylize.mattes.shaping import signed_distance
+from stylize.mattes.solving import alpha_within
+
+if TYPE_CHECKING:
+    from propagate.arrays import F32, Image
+
+__all__ = ["band_for", "refine_edge", "without_specks"]
+
+_ROOM = 4
+_SPECK = 0.05
+_HOLE = 0.01
+
+
+def band_for(size: tuple[int, int]) -> float:
+    """Return how many pixels on each side of a carried edge are doubtful, for frames of (height, width)."""
+    return float(5 * (max(size) / 640) ** 0.75)
+
+
+def refine_edge(image: Image, matte: F32, band: float) -> F32:
+    """Solve for the opacity in a band along the edge, with what lies beyond as known.
+
+    Parameters
+    ----------
+    image : Image, (H, W, 3)
+        uint8 or uint16.
+    matte : float32 (H, W)
+        A rough matte, the edge where it is one half.
+    band
+        Pixels on each side of the edge that are found anew; wider catches fur, and costs more.
+
+    Returns
+    -------
+    float32 (H, W)
+        0 and 1 beyond the band. A matte without an inside or an outside beyond it comes back as it is.
+    """
+    distance = signed_distance(matte)
+    trimap = np.where(distance > band, 1.0, np.where(distance < -band, 0.0, 0.5)).astype(np.float32)
+    open_rows, open_columns = np.nonzero(trimap == 0.5)
+    if not open_rows.size or trimap.max() < 1 or trimap.min() > 0:
+        return matte
+    rows, columns = (
+        slice(max(0, int(places.min()) - _ROOM), int(places.max()) + 1 + _ROOM)
+        for places in (open_rows, open_columns)
+    )
+    part = trimap[rows, columns]
+    if part.max() < 1 or part.min() > 0:
+        return matte
+    colours = image[rows, columns].astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
+    found = np.where(trimap == 0.5, 0, trimap)
+    found[rows, columns] = np.where(part == 0.5, alpha_within(colours, part), part)
+    return np.asarray(found, np.float32)
+
+
+def without_specks(solid: F32) -> F32:
+    """Keep the large pieces of a hard matte and fill its small holes; float32 (H, W) of 0 and 1."""
+    import cv2
+
+    pieces, labels, facts, _ = cv2.connectedComponentsWithStats((solid > 0.5).astype(np.uint8))
+    if pieces < 2:
+        return solid
+    areas = facts[1:, cv2.CC_STAT_AREA]
+    kept = np.isin(labels, 1 + np.flatnonzero(areas >= _SPECK * areas.max()))
+    _, labels, facts, _ = cv2.connectedComponentsWithStats(1 - kept.astype(np.uint8))
+    holes = 1 + np.flatnonzero(facts[1:, cv2.CC_STAT_AREA] < _HOLE * kept.sum())
+    return np.asarray(kept | np.isin(labels, holes), np.float32)

@@ -1,0 +1,53 @@
+"""The two solvers of PyMatting that mattes are made with, one call at a time."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from propagate.arrays import F32
+
+__all__ = ["alpha_within", "colours_within"]
+
+_ONE_AT_A_TIME = threading.Lock()  # two callers at once bring Numba's plainest threads down
+_CLOSE = 1e-3
+"""When the closed form counts as solved: the colours change by less than a code from here on."""
+_EPSILON = 1e-5
+"""Regularization of the colour lines: less follows every grain of noise."""
+
+
+def alpha_within(image: NDArray[np.float32], trimap: F32) -> F32:
+    """Solve for the opacity where `trimap` is 0.5: closed-form matting (Levin, Lischinski and Weiss 2008).
+
+    `image` is float32 (H, W, 3), 0 to 1; `trimap` has pixels of 0 and of 1.
+    """
+    from pymatting.alpha.estimate_alpha_cf import estimate_alpha_cf
+
+    with _ONE_AT_A_TIME:
+        found: Any = estimate_alpha_cf(
+            image.astype(np.float64), trimap.astype(np.float64), laplacian_kwargs={"epsilon": _EPSILON}
+        )
+    return np.asarray(np.clip(found, 0, 1), np.float32)
+
+
+def colours_within(image: NDArray[np.float32], matte: F32, *, fine: bool = False) -> NDArray[np.float32]:
+    """Estimate the subject's colours, float32 (H, W, 3): multi-level estimation (Germer et al. 2020).
+
+    `fine` solves the closed form (Levin et al. 2008) instead, several times as slow.
+    """
+    from pymatting.foreground.estimate_foreground_cf import estimate_foreground_cf
+    from pymatting.foreground.estimate_foreground_ml import estimate_foreground_ml
+
+    with _ONE_AT_A_TIME:
+        if fine:
+            solved: Any = estimate_foreground_cf(
+                image.astype(np.float64), matte.astype(np.float64), rtol=_CLOSE
+            )
+            return np.asarray(solved, np.float32)
+        found: Any = estimate_foreground_ml(image, np.ascontiguousarray(matte, np.float32))
+    return np.asarray(found, np.float32)

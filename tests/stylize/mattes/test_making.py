@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from stylize.errors import MediaError, UsageError
+from stylize.mattes.boxes import cut_out_box, cut_out_scribbles
+from stylize.mattes.checking import check_mattes, complaints
+from stylize.mattes.chroma import chroma_matte, despill, parse_colour
+from stylize.mattes.edges import refine_edge, without_specks
+from stylize.mattes.following import follow_matte
+from stylize.mattes.making import parse_boxes
+from stylize.mattes.tasks import check_matte, make_matte, refine_matte
+from stylize.media import open_clip, read_image, write_image
+from tests.stylize.mattes import motion
+
+
+def overlap(a, b):
+    return ((a > 0.5) & (b > 0.5)).sum() / ((a > 0.5) | (b > 0.5)).sum()
+
+
+@pytest.fixture(scope="module")
+def scene():
+    frames, truth = motion.moving_subject(8)
+    return [cv2.GaussianBlur(frame, (0, 0), 0.7) for frame in frames], truth
+
+
+@pytest.fixture
+def clip(scene, tmp_path):
+    for at, frame in enumerate(scene[0]):
+        write_image(tmp_path / "clip" / f"{at:04d}.png", frame, durable=False)
+    return tmp_path / "clip"
+
+
+def read(folder, at):
+    return read_image(folder / f"{at:04d}.png")[..., 0] / 65535
+
+
+def test_one_matte_is_followed_both_ways(scene):
+    frames, truth = scene
+    for key, order in ((0, range(1, 8)), (7, range(6, -1, -1))):
+        for at, matte, sure in follow_matte(frames, key, truth[key], order):
+            assert overlap(matte, truth[at]) > 0.97
+            assert 0 <= sure.min() <= sure.max() <= 1
+
+
+def test_a_box_around_a_subject_cuts_it_out():
+    rng = np.random.default_rng(0)
+    matte = np.zeros((180, 240), np.float32)
+    cv2.ellipse(matte, (120, 90), (50, 60), 0, 0, 360, 1, -1)
+    image = np.where(matte[..., None] > 0, (190, 120, 60), (60, 110, 80)) + rng.normal(0, 14, (180, 240, 3))
+    found = cut_out_box(np.clip(image, 0, 255).astype(np.uint8), (68, 28, 105, 125))
+    assert overlap(found, matte) > 0.97
+    assert 0 <= found.min() <= found.max() <= 1
+
+
+def test_scribbles_say_what_is_known_and_colour_the_rest():
+    matte = np.zeros((120, 160), np.float32)
+    cv2.circle(matte, (80, 60), 35, 1, -1)
+    image = np.where(matte[..., None] > 0, (190, 120, 60), (60, 110, 80)).astype(np.uint8)
+    hint = np.full_like(matte, 0.5)
+    cv2.line(hint, (60, 60), (100, 60), 1, 6)
+    cv2.rectangle(hint, (5, 5), (155, 115), 0, 5)
+    found = cut_out_scribbles(image, hint)
+    assert overlap(found, matte) > 0.97
+    assert found[hint == 1].min() == 1
+    assert found[hint == 0].max() == 0
+
+
+def test_a_rough_edge_moves_to_where_the_picture_has_it(scene):
+    frames, truth = scene
+    rough = cv2.GaussianBlur(np.roll(truth[3], (2, -2), (0, 1)), (0, 0), 2)
+    found = refine_edge(frames[3], rough, 6)
+    assert np.abs(found - truth[3]).mean() < 0.6 * np.abs(rough - truth[3]).mean()
+    for flat in (np.zeros_like(rough), np.ones_like(rough)):
+        np.testing.assert_array_equal(refine_edge(frames[3], flat, 6), flat)
+
+
+def test_specks_go_and_small_holes_are_filled():
+    solid = np.zeros((100, 100), np.float32)
+    solid[20:80, 20:80] = 1
+    solid[50, 50] = 0
+    solid[5, 5] = 1
+    clean = without_specks(solid)
+    assert clean[50, 50] == 1
+    assert clean[5, 5] == 0
+    assert clean.sum() == 3600
+
+
+def test_painted_frames_are_carried_over_the_clip(scene, clip, tmp_path):
+    for at in (0, 7):
+        codes = np.rint(scene[1][at] * 255).astype(np.uint8)[..., None]
+        write_image(tmp_path / "painted" / f"{at}.png", codes, durable=False)
+    made = make_matte(clip, tmp_path / "m", mattes=tmp_path / "painted", colours=tmp_path / "fg")
+    assert (made.frames, made.hints) == (8, (0, 7))
+    for at in range(8):
+        assert overlap(read(tmp_path / "m", at), scene[1][at]) > 0.97
+    assert read_image(tmp_path / "fg" / "0003.png").shape == (96, 128, 3)
+    facts = check_matte(tmp_path / "m", clip)
+    assert [one.frame for one in facts] == list(range(8))
+    assert max(one.chatter for one in facts) < 0.06
+
+
+def test_refining_improves_a_rough_matte_of_a_clip(scene, clip, tmp_path):
+    rough = [cv2.GaussianBlur(np.roll(matte, 2, axis=1), (0, 0), 2) for matte in scene[1]]
+    for at, matte in enumerate(rough):
+        codes = np.rint(matte * 255).astype(np.uint8)[..., None]
+        write_image(tmp_path / "rough" / f"{at:04d}.png", codes, durable=False)
+    refine_matte(tmp_path / "rough", clip, tmp_path / "fine", band=6)
+    fine = [read(tmp_path / "fine", at) for at in range(8)]
+    assert motion.edge_error(fine, scene[1]) < 0.6 * motion.edge_error(rough, scene[1])
+
+
+def test_a_screen_goes_and_its_light_with_it():
+    matte = np.zeros((90, 120), np.float32)
+    cv2.circle(matte, (60, 50), 28, 1, -1)
+    matte = cv2.GaussianBlur(matte, (0, 0), 2)
+    screen, skin = np.array([30, 170, 70.0]), np.array([200, 150, 120.0])
+    image = np.rint(screen * (1 - matte[..., None]) + skin * matte[..., None]).astype(np.uint8)
+    colour = parse_colour("auto", image)
+    np.testing.assert_allclose(colour, screen / 255, atol=0.01)
+    found = chroma_matte(image, colour)
+    assert found[matte == 0].max() == 0
+    assert found[matte == 1].min() == 1
+    assert np.abs(found - matte).mean() < 0.025
+    clean = despill(image, colour)
+    np.testing.assert_allclose(clean[50, 60], skin, atol=2)
+    edge = (matte > 0.3) & (matte < 0.7)
+    spill = image[edge].astype(int) @ (-1, 2, -1)
+    assert (clean[edge].astype(int) @ (-1, 2, -1)).mean() < 0.6 * spill.mean()
+    assert parse_colour("#1EAA46", image) == pytest.approx(tuple(screen / 255), abs=0.01)
+
+
+@pytest.mark.parametrize("text", ["greenish", "#12", "#808080"])
+def test_a_screen_that_is_no_colour_is_named(text):
+    with pytest.raises(UsageError, match=r"is no colour|is grey"):
+        parse_colour(text, np.zeros((9, 9, 3), np.uint8))
+
+
+def test_what_says_nothing_of_the_subject_is_refused(clip, tmp_path, rng):
+    out = tmp_path / "m"
+    cases = [
+        ({}, UsageError, "nothing says what the subject is"),
+        ({"boxes": ["0:1,2,3"]}, UsageError, "is no box"),
+        ({"boxes": ["99:1,2,30,40"]}, UsageError, "frames 0 to 7|beyond"),
+        ({"boxes": ["0:500,2,30,40"]}, UsageError, "holds nothing of the frame"),
+        ({"boxes": ["0:1,2,30,40"], "chroma": "green"}, UsageError, "leave out --box"),
+        ({"mattes": tmp_path / "none"}, MediaError, "no such folder"),
+    ]
+    for choices, kind, words in cases:
+        with pytest.raises(kind, match=words):
+            make_matte(clip, out, **choices)
+    write_image(tmp_path / "p" / "0.png", np.zeros((9, 9, 1), np.uint8))
+    with pytest.raises(MediaError, match="9x9, but the clip is 128x96"):
+        make_matte(clip, out, mattes=tmp_path / "p")
+    assert not out.exists()
+    with open_clip(clip) as opened:
+        assert parse_boxes(["2:1,2,30,40", "0.125s:5,6,20,20"], opened.info)[2] == (1, 2, 30, 40)
+
+
+def test_a_check_finds_what_is_wrong():
+    good = np.zeros((240, 320), np.float32)
+    good[60:180, 80:240] = 1
+    holed = good.copy()
+    holed[100:104, 100:104] = 0
+    specked = good.copy()
+    specked[10:14, 10:14] = 1
+    grown = good.copy()
+    grown[20:220, 40:280] = 1
+    facts = check_mattes([good, holed, specked, grown, good])
+    words = [" ".join(complaints(one)) for one in facts]
+    assert words[0] == ""
+    assert "1 small hole" in words[1]
+    assert "1 speck" in words[2]
+    assert "area changes by" in words[3]
+    assert "area changes by" in words[4]
+    shaken = [np.roll(good, 6 * (at % 2), axis=1) for at in range(5)]
+    assert max(one.chatter for one in check_mattes(shaken)) > 0.06
