@@ -49,6 +49,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)  # commands of their own process read it
     monkeypatch.setattr(file_download.time, "sleep", lambda _: None)
     monkeypatch.setattr(file_download.constants, "DOWNLOAD_CHUNK_SIZE", 1000)
     repos = {DEPTH: depth, "lllyasviel/Annotators": lines, "some/thing": {"a/b.safetensors": weights(seed=1)}}
@@ -192,6 +193,7 @@ def test_without_a_network_it_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)  # commands of their own process read it
     with pytest.raises(ModelError, match=r"127\.0\.0\.1:9 cannot be reached"):
         fetch_model("depth-small")
 
