@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from propagate.memory import one_heap
 from stylize.commands import FAMILIES, Answer, Command, all_commands
 from stylize.errors import StylizeError
 from stylize.flags import Flag, pair_guides, settings_of
@@ -128,6 +129,7 @@ def top(version: Annotated[bool, typer.Option("--version", help="Print the versi
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that the error tree gives."""
+    one_heap()
     logging.basicConfig(level=logging.WARNING, handlers=[Notes()], force=True)
     try:
         app(pair_guides(sys.argv[1:] if arguments is None else arguments))

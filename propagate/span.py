@@ -14,6 +14,7 @@ from propagate.blend import Joined, Witness, join, premultiplied, straight
 from propagate.fetch import fetch
 from propagate.flow import FlowSearch, eight_bit, inside
 from propagate.light import relit
+from propagate.memory import give_back
 from propagate.options import CarriedFrame, PropagateOptions
 from propagate.others import OtherKeys
 from propagate.register import confidence_of, residual
@@ -86,6 +87,8 @@ def propagate_keyframes(
             wanted = {t for t in range(0 if a is None else a, stop) if t not in done}
             span = Span(shot, painted, a, b, options, checked, crew)
             yield from span.carry(wanted, on_progress or _ignore)
+            del span
+            give_back()
     if on_progress is not None:
         on_progress(1.0)
 

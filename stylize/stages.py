@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from propagate.memory import give_back
 from stylize.compose.stack import Painted, stack_mark, write_stack
 from stylize.errors import UsageError
 from stylize.job import look
@@ -178,6 +179,7 @@ def carry_stage(work: Work, keyed: Keyed, watch: Watch) -> tuple[Layer | None, .
     """
     layers: list[Layer | None] = [None] * len(work.clip)
     done, total = 0, sum(shot.stop - shot.start for shot in keyed.shots)
+    give_back()  # what painting took
     with watch.stage("propagate") as share:
         for shot, files in zip(keyed.shots, keyed.files, strict=True):
             view, first = work.view(shot), shot.start - work.span[0]
