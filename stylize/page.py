@@ -80,8 +80,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "<table>" + "\n".join(lines) + "</table>"
 
 
-def curve(series: Sequence[Series], keys: Iterable[int], cuts: Iterable[int], count: int) -> str:
-    """Return an SVG of curves over the frames, 0 to 1, with keys as lines and cuts as dashes.
+def curve(
+    series: Sequence[Series], keys: Iterable[int], cuts: Iterable[int], count: int, top: float = 1.0
+) -> str:
+    """Return an SVG of curves over the frames, 0 to `top`, with keys as lines and cuts as dashes.
 
     Parameters
     ----------
@@ -91,6 +93,8 @@ def curve(series: Sequence[Series], keys: Iterable[int], cuts: Iterable[int], co
         Frames.
     count
         Frames in all.
+    top
+        The value at the upper edge.
     """
     width, height, pad = 1000.0, 180.0, 18.0
 
@@ -98,8 +102,9 @@ def curve(series: Sequence[Series], keys: Iterable[int], cuts: Iterable[int], co
         return round(pad + (width - 2 * pad) * frame / max(count - 1, 1), 1)
 
     def up(value: float) -> float:
-        return round(height - pad - (height - 2 * pad) * min(max(value, 0.0), 1.0), 1)
+        return round(height - pad - (height - 2 * pad) * min(max(value / top, 0.0), 1.0), 1)
 
+    keys, cuts = list(keys), list(cuts)
     marks = [f'<line class="cut" x1="{at(c - 0.5)}" x2="{at(c - 0.5)}" y1="0" y2="{height}"/>' for c in cuts]
     for k in keys:
         line = f'<line class="key" x1="{at(k)}" x2="{at(k)}" y1="{pad}" y2="{height - pad}">'
@@ -111,7 +116,7 @@ def curve(series: Sequence[Series], keys: Iterable[int], cuts: Iterable[int], co
                 f'<polyline class="{escape(kind)}" fill="none" stroke-width="1.5" points="{points}">'
                 f"<title>{escape(name)}</title></polyline>"
             )
-    marks.append(f'<text x="2" y="{pad - 5}">1</text><text x="2" y="{height - 3}">0 — frame 0</text>')
+    marks.append(f'<text x="2" y="{pad - 5}">{top:g}</text><text x="2" y="{height - 3}">0 — frame 0</text>')
     marks.append(f'<text x="{width - 4}" y="{height - 3}" text-anchor="end">{max(count - 1, 0)}</text>')
     legend = "".join(
         f'<span class="swatch {escape(kind)}"></span>{escape(name)} &nbsp; ' for name, kind, _ in series
@@ -120,7 +125,8 @@ def curve(series: Sequence[Series], keys: Iterable[int], cuts: Iterable[int], co
     picture_ = (
         f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{words}">{"".join(marks)}</svg>'
     )
-    return f'{picture_}<p class="soft">{legend}| key &nbsp; ┆ cut</p>'
+    signs = " &nbsp; ".join(word for word, some in (("| key", keys), ("┆ cut", cuts)) if some)
+    return f'{picture_}<p class="soft">{legend}{signs}</p>'
 
 
 def page(title: str, parts: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ PAINTED = Flag("", "--mattes", Path, "Painted mattes named by frame; grey is unk
 CHROMA = Flag("", "--chroma", str, "The screen: auto, green, blue, #RRGGBB.", metavar="COLOR")
 COLOURS = Flag("", "--foreground", Path, "Also write the subject's own colours.", metavar="DIR")
 CLIP = Flag("", "--clip", Path, "What the matte belongs to.", metavar="CLIP")
+REPORT = Flag("", "--report", Path, "Write a page of curves and worst frames.", metavar="HTML")
 BAND = Flag("", "--band", float, "Pixels beside the edge that are found anew.", metavar="PIXELS")
 
 
@@ -54,7 +55,7 @@ def refine(ask: Ask) -> Answer:
     return Answer(asdict(made), [f"{made.output}  ({made.frames} frames, {made.area:.0%} of the picture)"])
 
 
-@command("matte check", MATTE, CLIP, *FITTING, "reading", "json")
+@command("matte check", MATTE, CLIP, REPORT, *FITTING, "reading", "json")
 def check(ask: Ask) -> Answer:
     """Say where a matte chatters, has holes or specks, or jumps; with --clip along the motion."""
     from stylize.mattes.checking import complaints
@@ -62,11 +63,13 @@ def check(ask: Ask) -> Answer:
     from stylize.settings import load_settings
 
     facts = check_matte(
-        ask.matte, ask.clip, settings=load_settings(flags=ask.settings), on_progress=ask.on_progress
-    )
+        ask.matte, ask.clip, settings=load_settings(flags=ask.settings), report=ask.report,
+        on_progress=ask.on_progress,
+    )  # fmt: skip
     wrong = {one.frame: words for one in facts if (words := complaints(one))}
     lines = [f"{frame:>6}  {', '.join(words)}" for frame, words in wrong.items()]
     chatter = sum(one.chatter for one in facts) / len(facts)
     lines.append(f"{len(facts)} frames, {len(wrong)} to look at; mean chatter {chatter:.3f}")
     frames = [{**asdict(one), "complaints": wrong.get(one.frame, [])} for one in facts]
-    return Answer({"frames": frames, "chatter": chatter}, lines)
+    page = {} if ask.report is None else {"report": str(ask.report)}
+    return Answer({"frames": frames, "chatter": chatter, **page}, [*lines, *page.values()])

@@ -52,7 +52,8 @@ def cut_out_box(image: Image, box: Box) -> F32:
 def cut_out_scribbles(image: Image, hint: F32) -> F32:
     """Cut out from scribbles: where `hint`, float32 (H, W), is 1 is the subject, where 0 the background.
 
-    Values between are unknown, and found by colour.
+    Values between are unknown, and found by colour; above 0.6 a pixel is the subject's to begin with, below
+    0.4 the background's, and between these it begins as what is painted nearer to it.
     """
     import cv2
 
@@ -62,7 +63,8 @@ def cut_out_scribbles(image: Image, hint: F32) -> F32:
     reach = cv2.GaussianBlur((small >= 0.95).astype(np.float32), (0, 0), 12)
     beyond = cv2.GaussianBlur((small <= 0.05).astype(np.float32), (0, 0), 12)
     seed = np.where(small >= 0.95, _INSIDE, _OUTSIDE).astype(np.uint8)
-    seed[unknown] = np.where(reach >= beyond, _LIKELY_INSIDE, _LIKELY_OUTSIDE)[unknown]
+    likely = np.where(np.abs(small - 0.5) > 0.1, small > 0.5, reach >= beyond)
+    seed[unknown] = np.where(likely, _LIKELY_INSIDE, _LIKELY_OUTSIDE)[unknown]
     solid = _grab_cut(features, seed)
     found = _at_full_size(image, solid)
     return np.where(hint >= 0.95, 1, np.where(hint <= 0.05, 0, found)).astype(np.float32)

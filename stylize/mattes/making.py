@@ -15,14 +15,14 @@ from stylize.mattes.following import follow_matte
 from stylize.mattes.keeping import Shelf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from keyframes import Shot
     from propagate.arrays import F32
     from stylize.media import Clip, ClipInfo
 
-__all__ = ["Hints", "fill_shelf", "parse_boxes", "read_hints"]
+__all__ = ["Hints", "fill_shelf", "follow_mattes", "parse_boxes", "read_hints"]
 
 _UNKNOWN = 0.03
 """Share of grey pixels from which on a painted matte is scribbles: a soft edge has less."""
@@ -103,6 +103,13 @@ def fill_shelf(
                 shelf.put(at, np.zeros((clip.info.height, clip.info.width), np.float32))
         on_progress(shot.stop / len(clip))
     return empty
+
+
+def follow_mattes(
+    frames: Clip, keys: Mapping[int, F32], shelf: Shelf, on_progress: Callable[[float], None]
+) -> None:
+    """Follow finished mattes, by frame of a range without a cut, to all its frames; all go on the shelf."""
+    _Part(frames, dict(keys), 0, shelf, on_progress, len(frames)).fill()
 
 
 def start_matte(clip: Clip, frame: int, hints: Hints) -> F32:

@@ -167,9 +167,13 @@ def check_matte(
     clip: str | Path | None = None,
     *,
     settings: Settings | None = None,
+    report: str | Path | None = None,
     on_progress: OnProgress = ignore,
 ) -> list[FrameFacts]:
-    """Look for chatter, holes, specks and jumps; with `clip` along its motion. See `check_mattes`."""
+    """Look for chatter, holes, specks and jumps; with `clip` along its motion. See `check_mattes`.
+
+    `report` is where a page of curves and worst frames goes.
+    """
     settings, watch = settings or Settings(), Watch(on_progress)
     raw = replace(settings.matte, stabilize=0.0)
     with ExitStack() as stack:
@@ -188,7 +192,13 @@ def check_matte(
             frames = stack.enter_context(open_clip(clip, **asdict(settings.clip)))
             mattes = stack.enter_context(open_matte(matte, frames.info, raw, frames))
         with watch.stage("check") as share:
-            return check_mattes(mattes, frames, share)
+            found = check_mattes(mattes, frames, share)
+        if report is not None:
+            from stylize.mattes.report import write_check
+
+            with watch.stage("report"):
+                write_check(Path(report), str(matte), found, mattes, frames)
+        return found
 
 
 def _still(path: Path) -> bool:

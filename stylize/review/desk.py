@@ -1,7 +1,7 @@
 """The plan under the hands of somebody at the page: every edit is a revision of keyframes.toml.
 
 The file is the truth. An edit names the revision that it was made on; if the file is another by now, nothing
-is written. Undo writes an earlier text again, comments and all.
+is written. Undo writes an earlier text again, comments and all; `stylize.review.history` remembers them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import re
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from keyframes import edits, new_plan
@@ -20,6 +19,7 @@ from stylize.errors import StylizeError, UsageError
 from stylize.lock import HeldError
 from stylize.own_settings import check_names
 from stylize.plans import facts_of, read_plan, save_plan
+from stylize.review.history import History, Step
 from stylize.settings import changed
 from stylize.takes import chosen_take, follow_plan, keep_hand, keep_take
 
@@ -34,21 +34,11 @@ __all__ = ["ConflictError", "Desk"]
 
 _PATIENCE = 1.0
 """Seconds that an edit waits for another to let go of the project."""
-_MOST_STEPS = 200
 _REVISION = re.compile(r"(?m)^revision\s*=\s*\d+")
 
 
 class ConflictError(StylizeError):
     """The plan is another by now than the one that an edit was made on."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One edit: what it did in words, and the plan's text before and after."""
-
-    words: str
-    before: str
-    after: str
 
 
 class Desk:
@@ -57,8 +47,7 @@ class Desk:
     def __init__(self, work: Work) -> None:
         self.work = work
         self._turn = threading.Lock()
-        self._done: list[Step] = []
-        self._undone: list[Step] = []
+        self._history = History(work.project.root / "undo.json", bare)
 
     @property
     def revision(self) -> str:
@@ -68,10 +57,8 @@ class Desk:
     @property
     def can(self) -> dict[str, str | None]:
         """What undo and redo would do, in words; None where there is nothing."""
-        return {
-            "undo": self._done[-1].words if self._done else None,
-            "redo": self._undone[-1].words if self._undone else None,
-        }
+        done, undone = self._history.reaching(self._text())
+        return {"undo": done[-1].words if done else None, "redo": undone[-1].words if undone else None}
 
     def plan(self) -> Plan | None:
         """Return the plan as the file has it; UsageError if it is damaged."""
@@ -111,7 +98,6 @@ class Desk:
                 save_plan(self.work.project, before)
                 text = self._text()
             self._write(text, before, now, words)
-        self._undone.clear()
 
     def paint_over(self, revision: str, frame: int, picture: Path, called: str) -> None:
         """Let a picture that somebody painted stand for a frame; it becomes a key if it is none.
@@ -138,36 +124,35 @@ class Desk:
                 save_plan(project, before)
                 text = self._text()
             self._write(text, before, now, f"upload {frame}")
-        self._undone.clear()
 
     def undo(self, revision: str) -> str:
         """Take the last edit back and return it in words."""
-        return self._turn_back(revision, self._done, self._undone, back=True)
+        return self._turn_back(revision, back=True)
 
     def redo(self, revision: str) -> str:
         """Do again the edit that was taken back last."""
-        return self._turn_back(revision, self._undone, self._done, back=False)
+        return self._turn_back(revision, back=False)
 
-    def _turn_back(self, revision: str, source: list[Step], target: list[Step], *, back: bool) -> str:
+    def _turn_back(self, revision: str, *, back: bool) -> str:
         with self._turn, self._held():
             text = self._checked(revision)
-            if not source:
-                raise UsageError("there is nothing to take back" if back else "there is nothing to do again")
-            step = source[-1]
-            here, there = (step.after, step.before) if back else (step.before, step.after)
-            if _bare(here) != _bare(text):
-                self._done.clear()
-                self._undone.clear()
+            if self._history.left_behind(text):
+                self._history.forget()
                 raise ConflictError(
                     "the plan was changed outside of the page; undo does not reach beyond that"
                 )
+            done, undone = self._history.reaching(text)
+            if not (done if back else undone):
+                raise UsageError("there is nothing to take back" if back else "there is nothing to do again")
+            step = (done if back else undone).pop()
             plan = self.plan()
             number = plan.revision + 1 if plan is not None else 1
-            self._put(_REVISION.sub(f"revision = {number}", there, count=1))
+            self._put(_REVISION.sub(f"revision = {number}", step.before if back else step.after, count=1))
             now = self.plan()
             empty = new_plan(facts_of(self.work.whole.info), ())
             follow_plan(self.work.project, self.work.whole.info.names, plan or empty, now or empty)
-            target.append(source.pop())
+            (undone if back else done).append(step)
+            self._history.keep(done, undone)
         return step.words
 
     def _write(self, text: str, before: Plan, now: Plan, words: str) -> None:
@@ -179,7 +164,8 @@ class Desk:
         except BaseException:
             self._put(text)
             raise
-        self._done = [*self._done, Step(words, text, self._text())][-_MOST_STEPS:]
+        done, _ = self._history.reaching(text)
+        self._history.keep([*done, Step(words, text, self._text())], [])
 
     def _with_hand_take(self, plan: Plan, frame: int) -> Plan:
         """Return the plan in which the painting by hand that stands at `frame` is named as a take."""
@@ -269,5 +255,6 @@ def _mark(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
+    """Return a plan's text without the number that rises with every edit."""
     return _REVISION.sub("", text, count=1)

@@ -11,6 +11,7 @@ from stylize.mattes.chroma import chroma_matte, despill, parse_colour
 from stylize.mattes.edges import refine_edge, without_specks
 from stylize.mattes.following import follow_matte
 from stylize.mattes.making import parse_boxes
+from stylize.mattes.report import write_check
 from stylize.mattes.tasks import check_matte, make_matte, refine_matte
 from stylize.media import open_clip, read_image, write_image
 from tests.stylize.mattes import motion
@@ -177,3 +178,36 @@ def test_a_check_finds_what_is_wrong():
     assert "area changes by" in words[4]
     shaken = [np.roll(good, 6 * (at % 2), axis=1) for at in range(5)]
     assert max(one.chatter for one in check_mattes(shaken)) > 0.06
+
+
+def test_a_check_writes_a_page_that_shows_the_worst_frames_first(clip, scene, tmp_path):
+    mattes = [matte.copy() for matte in scene[1]]
+    mattes[3][:] = 0
+    for at, matte in enumerate(mattes):
+        grey = np.rint(matte * 65535).astype(np.uint16)[..., None]
+        write_image(tmp_path / "<m>" / f"{at:04d}.png", np.repeat(grey, 3, axis=2), durable=False)
+    page = tmp_path / "check.html"
+    facts = check_matte(tmp_path / "<m>", clip, report=page)
+    text = page.read_text("utf-8")
+    assert "&lt;m&gt;" in text
+    assert "<m>" not in text
+    assert f"{sum(bool(complaints(one)) for one in facts)} to look at" in text
+    worst = text.index("Worst frames")
+    assert text.index("area changes by 100%", worst) < text.index("data:image/jpeg", worst)
+    assert text.count("data:image/jpeg", worst) >= 5
+    assert text.count("<polyline") >= 5
+    still = check_mattes([scene[1][0]] * 4)
+    write_check(page, "still", still, [scene[1][0]] * 4)
+    assert "Nothing is wrong with any frame" in page.read_text("utf-8")
+
+
+def test_greys_of_a_hint_say_what_is_likely():
+    rng = np.random.default_rng(1)
+    matte = np.zeros((120, 160), np.float32)
+    cv2.circle(matte, (80, 60), 35, 1, -1)
+    image = np.where(matte[..., None] > 0, (190, 120, 60), (60, 110, 80)) + rng.normal(0, 10, (120, 160, 3))
+    image = np.clip(image, 0, 255).astype(np.uint8)
+    hint = np.full(matte.shape, 0.25, np.float32)
+    hint[50:70, 70:90] = 0.75
+    hint[58:62, 78:82] = 1
+    assert overlap(cut_out_scribbles(image, hint), matte) > 0.95

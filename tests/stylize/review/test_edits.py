@@ -7,8 +7,12 @@ import io
 import json
 import os
 import socket
+import subprocess
+import sys
+import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +21,11 @@ from PIL import Image
 from keyframes import parse_plan
 from stylize.job import Job
 from stylize.media import read_image, write_image
+from stylize.review.desk import Desk
+from stylize.review.history import History, Step
 from tests.stylize.review.visit import OpenVisit
+
+ROOT = Path(__file__).parents[3]
 
 
 def frames(visit):
@@ -109,6 +117,76 @@ def test_a_hand_edit_is_seen_and_undo_stops_there(visit):
     assert answer.status_code == 409
     assert "does not reach beyond" in answer.json()["error"]
     assert visit.state()["can"] == {"undo": None, "redo": None}
+
+
+def test_undo_outlives_the_server_and_stops_at_a_hand_edit(visit):
+    first, frame = text(visit), free(visit)
+    visit.edit("add", frame)
+    visit.edit("lock", frame)
+    visit.write("undo")
+    visit.session.desk = Desk(visit.session.work)  # as a server that is started anew
+    assert visit.state()["can"] == {"undo": f"add {frame}", "redo": f"lock {frame}"}
+    assert visit.write("redo").status_code == 200
+    visit.session.desk = Desk(visit.session.work)
+    visit.write("undo")
+    assert visit.write("undo").status_code == 200
+    assert parse_plan(text(visit)).keys == parse_plan(first).keys
+    visit.plan_path.write_text(text(visit) + "\n# by hand\n", "utf-8")
+    visit.session.desk = Desk(visit.session.work)
+    assert visit.state()["can"] == {"undo": None, "redo": None}
+    (visit.session.work.project.root / "undo.json").write_text('{"done": [1]}', "utf-8")
+    visit.session.desk = Desk(visit.session.work)
+    assert visit.state()["can"] == {"undo": None, "redo": None}
+    assert visit.edit("add", frame).status_code == 200
+
+
+def test_what_undo_remembers_is_bounded(tmp_path):
+    history = History(tmp_path / "undo.json", str)
+    history.keep([Step(str(at), f"{at}", f"{at + 1}") for at in range(500)], [])
+    assert len(history.reaching("500")[0]) == 50
+    history.keep([Step(str(at), f"{at}" * 400_000, f"{at + 1}" * 400_000) for at in range(5)], [])
+    assert (tmp_path / "undo.json").stat().st_size < 2_100_000
+    done, undone = history.reaching("5" * 400_000)
+    assert [step.words for step in done] == ["3", "4"]
+    assert undone == []
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from stylize.job import Job, open_work
+from stylize.review.desk import Desk
+with open_work(Job(Path(sys.argv[1]))) as work:
+    desk, frames, at = Desk(work), (1, 2, 3, 4), 0
+    print("begun", flush=True)
+    while True:
+        frame = frames[at % 4]
+        desk.edit(desk.revision, "remove" if desk.plan().key_at(frame) else "add", {"frame": frame})
+        at += 1
+"""
+
+
+@pytest.mark.slow
+def test_a_server_killed_in_an_edit_leaves_a_whole_plan_and_undo_goes_on(world):
+    with OpenVisit(world, Job(world.frames, (world.style,), renderer="patch")) as visit:
+        visit.edit("add", 0)
+    for wait in (0.0, 0.013, 0.041, 0.087):
+        editing = subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(world.frames)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        assert editing.stdout.readline() == "begun\n"
+        time.sleep(0.05 + wait)
+        editing.kill()
+        editing.wait()
+        editing.stdout.close()
+        with OpenVisit(world, Job(world.frames)) as visit:
+            plan = parse_plan(text(visit))
+            assert plan.key_at(0) is not None
+            if visit.state()["can"]["undo"]:
+                assert visit.write("undo").status_code == 200
+                assert len(parse_plan(text(visit)).keys) in (len(plan.keys) - 1, len(plan.keys) + 1)
+            assert visit.edit("lock", 0).status_code == 200
+            assert visit.edit("unlock", 0).status_code == 200
 
 
 def test_a_damaged_plan_is_shown_and_never_overwritten(visit):
