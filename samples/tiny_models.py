@@ -11,7 +11,9 @@ In DIR:
 ``sd15/base``                  a Stable Diffusion 1.5 pipeline in diffusers' layout
 ``sd15/base.safetensors``      the same weights as one file in the original layout
 ``sd15/controlnet-canny``      a ControlNet; ``controlnet-depth`` is another
+``sd15/controlnet.safetensors``  the first one as one file in the original layout
 ``sd15/lora.safetensors``      a LoRA in diffusers' format; ``lora-kohya.safetensors`` the same in kohya's
+``sd15/fast.safetensors``      a LoRA as those that need few steps are published
 ``sd15/token.safetensors``     a textual inversion for the word ``<tiny>``
 ``sd15/safety``                a safety checker that takes every picture for harmful
 ``sdxl/…``                     the same for SDXL, without ``safety``; and ``controlnet-union``
@@ -67,6 +69,8 @@ def write_sd15(folder: Path) -> None:
             net = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=parts.HINT)
             parts.wake(net, seed)
         net.save_pretrained(folder / f"controlnet-{name}")
+        if name == "canny":
+            _save(folder / "controlnet.safetensors", tiny_original.original_controlnet(net))
     _write_loras(folder, unet, pipe.text_encoder)
     _save(folder / "token.safetensors", {TOKEN: parts.numbers((2, 16), 4)})
     with parts.seeded(5):
@@ -151,6 +155,7 @@ def _write_loras(folder: Path, unet: object, text_encoder: object) -> None:
     """Write the same low-rank change of UNet and text encoder in both formats that people have."""
     _save(folder / "lora.safetensors", parts.lora_weights(unet, text_encoder))
     _save(folder / "lora-kohya.safetensors", parts.lora_weights(unet, text_encoder, kohya=True))
+    _save(folder / "fast.safetensors", parts.fast_lora_weights(unet))
 
 
 def _save(path: Path, tensors: dict[str, object]) -> None:

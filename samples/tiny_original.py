@@ -51,6 +51,29 @@ def original_weights(pipe: Any) -> dict[str, torch.Tensor]:
     return {name: weight.contiguous() for name, weight in found.items()}
 
 
+def original_controlnet(net: Any) -> dict[str, torch.Tensor]:
+    """Return all weights of an SD1.5 ControlNet under the names of its first code."""
+    return {
+        f"control_model.{controlnet_name(name)}": weight.contiguous()
+        for name, weight in net.state_dict().items()
+    }
+
+
+def controlnet_name(name: str) -> str:
+    """Return the original name of a ControlNet's weight: the UNet's way down, and what is its own."""
+    stem, _, kind = name.rpartition(".")
+    if stem.startswith("controlnet_cond_embedding."):
+        inner = stem.removeprefix("controlnet_cond_embedding.")
+        last = inner.rpartition(".")[2]
+        place = {"conv_in": 0, "conv_out": 14}.get(inner)
+        return f"input_hint_block.{2 * int(last) + 2 if place is None else place}.{kind}"
+    if stem == "controlnet_mid_block":
+        return f"middle_block_out.0.{kind}"
+    if stem.startswith("controlnet_down_blocks."):
+        return f"zero_convs.{stem.rpartition('.')[2]}.0.{kind}"
+    return unet_name(name)
+
+
 def unet_name(name: str) -> str:
     """Return the original name of a UNet's weight."""
     stem, _, kind = name.rpartition(".")

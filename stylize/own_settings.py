@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from keyframes import Key, Plan
     from propagate.arrays import Image
-    from stylize.render import Anchor, PaintedKey, Progress, Renderer
+    from stylize.render import Anchor, PaintedKey, Progress, Renderer, Spot
     from stylize.settings import Settings
 
 __all__ = ["OwnPainter", "check_own", "key_options", "painters_of"]
@@ -83,11 +83,11 @@ class OwnPainter:
         """Paint `frame` as the usual renderer does."""
         return self.usual.paint(frame, anchors, seed=seed, on_progress=on_progress)
 
-    def at(self, frame: int, seconds: float) -> Renderer:
+    def at(self, spot: Spot) -> Renderer:
         """Return who paints the frame of the clip: its own renderer, as its schedules have it there."""
-        painter = self.own.get(frame, self.usual)
+        painter = self.own.get(spot.frame, self.usual)
         at = getattr(painter, "at", None)
-        found: Renderer = painter if at is None else at(frame, seconds)
+        found: Renderer = painter if at is None else at(spot)
         return found
 
 
@@ -137,10 +137,10 @@ class Settled:
         made.recipe["settings"] = dict(self.settings)
         return made
 
-    def at(self, frame: int, seconds: float) -> Settled:
+    def at(self, spot: Spot) -> Settled:
         """Return the renderer as its schedules have it at that frame."""
         at = getattr(self.painter, "at", None)
-        return self if at is None else Settled(at(frame, seconds), self.seed, self.settings)
+        return self if at is None else Settled(at(spot), self.seed, self.settings)
 
 
 def painters_of(

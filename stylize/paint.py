@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stylize.fingerprint import file_hash, fingerprint
 from stylize.render.consistency import paint_shot
 from stylize.render.overlap import AgreementOptions
+from stylize.render.protocol import Spot
 from stylize.takes import chosen_take, fitting_take, stand
 
 if TYPE_CHECKING:
@@ -125,8 +126,10 @@ def painter_at(project: Project, renderer: Renderer, view: View, key: int) -> Re
     at = getattr(renderer, "at", None)
     if at is None:
         return renderer
-    info, begin = view.info, (project.info or view.info).pts[0]
-    painter: Renderer = at(info.start + key, float((info.pts[key] - begin) * info.time_base))
+    info, whole = view.info, project.info or view.info
+    seconds = float((info.pts[key] - whole.pts[0]) * info.time_base)
+    last, size = whole.start + whole.count - 1, (info.height, info.width)
+    painter: Renderer = at(Spot(info.start + key, seconds, last, size, view.window(key)))
     return painter
 
 

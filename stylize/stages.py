@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from propagate.memory import give_back
 from stylize.compose.stack import Painted, stack_mark, write_stack
+from stylize.compose.views import Whole
 from stylize.errors import UsageError
 from stylize.job import look
 from stylize.keyfiles import check_keys, find_keys
 from stylize.layers import carry_layers, layers_of
 from stylize.output import is_ours, remember_output
 from stylize.own_settings import painters_of
-from stylize.paint import paint_keys
+from stylize.paint import paint_keys, painter_at
 from stylize.painters import choose_renderer
 from stylize.plans import choose_keys, known_shots
 from stylize.progress import portion
@@ -77,7 +78,9 @@ def make_painter(work: Work) -> Renderer | None:
     """Make the renderer that the job asks for; None when the keys are given as files."""
     if work.job.keys is not None:
         return None
-    return choose_renderer(str(work.job.renderer), work.job.styles, work.settings)
+    renderer = choose_renderer(str(work.job.renderer), work.job.styles, work.settings)
+    painter_at(work.project, renderer, Whole(work.whole), 0).fingerprint()  # what cannot work is said now
+    return renderer
 
 
 def given_stage(work: Work, watch: Watch) -> Keyed:

@@ -66,7 +66,7 @@ def _row(preset: Any, place: Path | None) -> dict[str, Any]:
 def models_check(ask: Ask) -> Answer:
     """Look whether models are whole; exit code 5 if one is not."""
     from stylize.models import presets
-    from stylize.models.check import check_model, describe_model
+    from stylize.models.check import check_model, describe_model, known_hashes
     from stylize.models.places import locate, missing_message, preset_of
 
     options = options_of(ask)
@@ -77,15 +77,22 @@ def models_check(ask: Ask) -> Answer:
         if place is None:
             preset = preset_of(name)
             text = missing_message(name, preset.kind if preset else "base")
-            rows.append({"name": name, "path": None, "state": "missing", "findings": []})
+            rows.append({"name": name, "path": None, "state": "missing", "verified": False, "findings": []})
             lines.append(f"-    {text}")
             continue
         found = check_model(place, functools.partial(ask.on_progress, f"check {name}"), quick=ask.quick)
         told = [{"file": str(one.file), "what": one.what} for one in found]
-        rows.append({"name": name, "path": place, "state": "bad" if found else "ok", "findings": told})
+        hashes = bool(known_hashes(place)[1])
+        sure = hashes and not ask.quick and not found
+        state = "bad" if found else "ok"
+        rows.append({"name": name, "path": place, "state": state, "verified": sure, "findings": told})
         lines.append(
             f"{'BAD' if found else 'ok':<4} {name}  {describe_model(place)}  {place}".replace("    ", "  ")
         )
+        if not found and not sure:
+            unknown = "no hash of it is known here, as it was not fetched with `models fetch`"
+            why = "--quick" if hashes else unknown
+            lines.append(f"     whole, but not verified: {why}")
         lines += [f"     {one.file}: {one.what}" for one in found]
     bad = any(row["state"] != "ok" for row in rows)
     return Answer({"models": rows}, lines or ["no known model is here; see: stylize models list"], 5 * bad)

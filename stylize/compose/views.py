@@ -62,6 +62,10 @@ class Whole(Sequence["Image"]):
         """Return what was painted or carried as a picture of the whole frame."""
         return image
 
+    def window(self, index: int) -> None:  # noqa: ARG002
+        """Return nothing: all of a frame is seen."""
+        return
+
     def mark(self, indices: Iterable[int]) -> None:  # noqa: ARG002
         """Return nothing: there is no matte that anything could depend on."""
         return
@@ -111,10 +115,15 @@ class Subject(Sequence["Image"]):
                 self._kept.popitem(last=False)
         return kept.copy()
 
-    def cut(self, image: NDArray[Any], index: int) -> NDArray[Any]:
-        """Return the part of a picture of the whole frame that lies in the window of frame `index`."""
+    def window(self, index: int) -> tuple[int, int, int, int]:
+        """Return (top, left, height, width) of the window of frame `index`."""
         left, top = self.windows.corners[index]
         wide, tall = self.windows.size
+        return int(top), int(left), int(tall), int(wide)
+
+    def cut(self, image: NDArray[Any], index: int) -> NDArray[Any]:
+        """Return the part of a picture of the whole frame that lies in the window of frame `index`."""
+        top, left, tall, wide = self.window(index)
         return np.ascontiguousarray(image[top : top + tall, left : left + wide])
 
     def keys(self, files: Mapping[int, Path]) -> dict[int, Image]:

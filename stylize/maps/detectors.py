@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from propagate.arrays import Image
 
-__all__ = ["DETECTORS", "Detector", "detector_function"]
+__all__ = ["DETECTORS", "Detector", "detector_function", "find_weights"]
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def run_detector(name: str, image: Image, weights: str | Path | None, models: Mo
     """
     detector = DETECTORS[name]
     package = _package(f"map aux:{name}")
-    place = find_model(weights or detector.weights, "annotator", options=models) if detector.weights else None
+    place = find_weights(name, weights, models)
     height, width = image.shape[:2]
     sides = {"detect_resolution": min(height, width), "image_resolution": min(height, width)}
     try:
@@ -148,6 +148,19 @@ def run_detector(name: str, image: Image, weights: str | Path | None, models: Mo
     return np.ascontiguousarray(made, np.uint8)
 
 
+def find_weights(name: str, weights: str | Path | None, models: ModelOptions) -> Path | None:
+    """Return where the weights of a detector are; None if it needs none. Nothing is imported.
+
+    Raises
+    ------
+    ModelError
+        If the package is not installed, or the weights are not here or are not allowed.
+    """
+    _check_package(f"map aux:{name}")
+    wanted = DETECTORS[name].weights
+    return find_model(weights or wanted, "annotator", options=models) if wanted else None
+
+
 @functools.lru_cache(maxsize=1)
 def _loaded(package: Any, name: str, place: Path | None) -> Any:
     detector = DETECTORS[name]
@@ -165,10 +178,7 @@ def _package(wanted_by: str) -> Any:
     """
     if "controlnet_aux" in sys.modules:
         return sys.modules["controlnet_aux"]
-    if find_spec("controlnet_aux") is None:
-        raise ModelError(
-            f"{wanted_by} needs the package controlnet-aux; install it with: pip install 'keystylize[maps]'"
-        )
+    _check_package(wanted_by)
     away = "mediapipe" not in sys.modules  # it looks for `mediapipe.solutions`, which newer ones do not have
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
@@ -184,6 +194,13 @@ def _package(wanted_by: str) -> Any:
         finally:
             if away:
                 del sys.modules["mediapipe"]
+
+
+def _check_package(wanted_by: str) -> None:
+    if "controlnet_aux" not in sys.modules and find_spec("controlnet_aux") is None:
+        raise ModelError(
+            f"{wanted_by} needs the package controlnet-aux; install it with: pip install 'keystylize[maps]'"
+        )
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from stylize.models.find import find_model
 from stylize.models.identity import model_hash
 from stylize.models.options import ModelOptions
 from stylize.models.presets import KINDS, Preset, presets
-from stylize.models.weights import check_weights, read_header
+from stylize.models.weights import check_weights, is_pickle, read_header
 
 __all__ = [
     "KINDS",
@@ -16,6 +16,7 @@ __all__ = [
     "check_weights",
     "family_of",
     "find_model",
+    "is_pickle",
     "kind_of",
     "model_hash",
     "presets",

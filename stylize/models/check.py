@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["Finding", "check_model"]
+__all__ = ["Finding", "check_model", "describe_model", "known_hashes"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,19 @@ def describe_model(path: Path) -> str:
         return " ".join(word for word in (kind_of(path), family_of(path)) if word)
     except ModelError:
         return ""
+
+
+def known_hashes(path: Path) -> tuple[Path, dict[str, Any]]:
+    """Return the snapshot that a model lies in, and by name the size and hash of its files there.
+
+    They were recorded when the files were fetched; empty for a model that came otherwise: then nobody knows
+    whether its content is what its makers published.
+    """
+    top = next((one for one in (path, *path.parents) if one.parent.name == "snapshots"), None)
+    lock = read_lock(top.parent.parent) if top is not None else {}
+    if top is None or lock.get("commit") != top.name:
+        return path, {}
+    return top, {name: facts for name, facts in lock["files"].items() if (top / name).is_relative_to(path)}
 
 
 def _guard(path: Path, look: Callable[[], Any]) -> list[Finding]:
@@ -117,11 +130,7 @@ def _pickled(path: Path) -> Finding:
 
 def _hashes(path: Path, on_share: Callable[[float], None]) -> Iterator[Finding]:
     """Compare files with what was recorded when they were fetched."""
-    top = next((one for one in (path, *path.parents) if one.parent.name == "snapshots"), None)
-    lock = read_lock(top.parent.parent) if top is not None else {}
-    if top is None or lock.get("commit") != top.name:
-        return
-    mine = {name: facts for name, facts in lock["files"].items() if (top / name).is_relative_to(path)}
+    top, mine = known_hashes(path)
     total, done = max(sum(int(facts["size"]) for facts in mine.values()), 1), 0
     for name, facts in mine.items():
         file = top / name

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["family_of", "kind_of", "read_config"]
+__all__ = ["family_of", "family_of_tensors", "kind_of", "read_config"]
 
 PIPELINES = (
     ("StableDiffusionXL", "base", "sdxl"),
@@ -71,6 +71,11 @@ def family_of(path: Path) -> str:
     ControlNet, an IP-Adapter, a LoRA or a textual inversion. Only configs and headers are read.
     """
     return _look(path)[1]
+
+
+def family_of_tensors(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """Return the family of a single file by the names and shapes of its tensors; empty when nobody knows."""
+    return _look_inside(shapes)[1]
 
 
 def _look(path: Path) -> tuple[str, str]:

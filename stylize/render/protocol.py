@@ -19,6 +19,7 @@ __all__ = [
     "PaintedKey",
     "Progress",
     "Renderer",
+    "Spot",
     "make_renderer",
     "register_renderer",
     "renderer_names",
@@ -71,8 +72,37 @@ class PaintedKey:
     recipe: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Spot:
+    """Where in its clip a key stands: what a renderer may depend on that changes along the clip.
+
+    Attributes
+    ----------
+    frame
+        Counted from the clip's first.
+    seconds
+        Its time, from the clip's first frame on.
+    last
+        Number of the clip's last frame; None when it is not known.
+    size
+        (height, width) of the clip; None when it is not known.
+    window
+        (top, left, height, width) of the part of the whole frame that is painted; None for all of it.
+    """
+
+    frame: int = 0
+    seconds: float = 0.0
+    last: int | None = None
+    size: tuple[int, int] | None = None
+    window: tuple[int, int, int, int] | None = None
+
+
 class Renderer(Protocol):
-    """Paints one frame in the manner of the style."""
+    """Paints one frame in the manner of the style.
+
+    A renderer that changes along the clip also has ``at(spot: Spot) -> Renderer``, which returns it as it is
+    at that key.
+    """
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import cli
 from stylize.errors import ModelError, UsageError
 from stylize.media import read_image, write_image
 from stylize.painters import choose_renderer
@@ -121,6 +122,48 @@ def test_keys_by_diffusion_from_end_to_end(world, tiny):
     assert note["kind"] == "override"
     paint_job(job, tiny)
     np.testing.assert_array_equal(read_image(place), after)  # it is the artist's now
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_stopped_keeps_its_finished_keys_and_goes_on(world, tiny, monkeypatch, capsys):
+    """Ctrl-C in the middle of a key: one line, code 130; the next run paints the rest to the same result."""
+    from stylize.render.diffusion import steering
+
+    whole, stopped = (world.root / name for name in ("whole", "stopped"))
+    own = [
+        *("--model", tiny["diffusion.model"], "--style-adapter", tiny["diffusion.style_adapter"]),
+        *("--control", tiny["diffusion.controls"][0], "--steps", "3", "--prompt", "a fox", "--max-gap", "2"),
+    ]
+
+    def paint(project, expected):
+        line = ["paint", world.frames, "--style", world.style, "--renderer", "sd", "--project", project, *own]
+        with pytest.raises(SystemExit) as end:
+            cli.main([str(word) for word in line])
+        assert end.value.code == expected
+        return capsys.readouterr().err
+
+    def keys(project):
+        return {path.name: path.read_bytes() for path in (project / "keys").iterdir()}
+
+    paint(whole, 0)
+    step, count = steering.Steering.__call__, []
+
+    def interrupted(*given):
+        count.append(1)
+        if len(count) == 5:
+            raise KeyboardInterrupt
+        return step(*given)
+
+    monkeypatch.setattr(steering.Steering, "__call__", interrupted)
+    said = paint(stopped, 130).strip().splitlines()
+    assert said[-1] == "stylize: interrupted; finished work is kept, run again to go on"
+    finished = keys(stopped)
+    assert len(finished) == 4, "two pictures and their recipes: keys take two steps each"
+    paint(stopped, 0)
+    after = keys(stopped)
+    assert finished.items() <= after.items()
+    pictures = {name: data for name, data in keys(whole).items() if name.endswith(".png")}
+    assert {name: data for name, data in after.items() if name.endswith(".png")} == pictures
 
 
 @pytest.mark.filterwarnings("ignore")

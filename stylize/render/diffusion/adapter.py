@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize.errors import ModelError
+from stylize.render.diffusion.single import load_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,10 +21,8 @@ __all__ = ["active_layers", "attach_adapter", "encode_styles", "set_scale", "sty
 
 def attach_adapter(pipe: Any, adapter: Adapter) -> None:
     """Give the UNet of `pipe` the adapter's layers; all attention is replaced, so our own comes later."""
-    from safetensors.torch import load_file
-
     nested: dict[str, dict[str, Any]] = {"image_proj": {}, "ip_adapter": {}}
-    for name, tensor in load_file(adapter.path).items():
+    for name, tensor in load_tensors(adapter.path).items():
         part, _, inside = name.partition(".")
         if part in nested:
             nested[part][inside] = tensor
@@ -36,7 +35,9 @@ def attach_adapter(pipe: Any, adapter: Adapter) -> None:
         ) from error
 
 
-def encode_styles(adapter: Adapter, styles: Sequence[Image], dtype: Any) -> tuple[Any, Any]:
+def encode_styles(
+    adapter: Adapter, styles: Sequence[Image], dtype: Any, device: str = "cpu"
+) -> tuple[Any, Any]:
     """Encode the style pictures; the encoder, larger than a UNet, is loaded for it and dropped.
 
     Returns
@@ -49,10 +50,11 @@ def encode_styles(adapter: Adapter, styles: Sequence[Image], dtype: Any) -> tupl
 
     encoder = CLIPVisionModelWithProjection.from_pretrained(
         adapter.encoder, dtype=dtype, local_files_only=True, use_safetensors=True
-    )
+    ).to(device)
     size = encoder.config.image_size
     processor = CLIPImageProcessor(size={"shortest_edge": size}, crop_size={"height": size, "width": size})
-    pixels = processor([style_picture(style) for style in styles], return_tensors="pt").pixel_values.to(dtype)
+    pixels = processor([style_picture(style) for style in styles], return_tensors="pt").pixel_values
+    pixels = pixels.to(device, dtype)
     with torch.no_grad():
         if adapter.plus:
             positive = encoder(pixels, output_hidden_states=True).hidden_states[-2]
@@ -60,7 +62,7 @@ def encode_styles(adapter: Adapter, styles: Sequence[Image], dtype: Any) -> tupl
         else:
             positive = encoder(pixels).image_embeds
             negative = torch.zeros_like(positive)
-    return positive[None], negative[None]
+    return positive[None].cpu(), negative[None].cpu()
 
 
 def style_picture(style: Image) -> Any:

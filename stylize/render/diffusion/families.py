@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from stylize.errors import ModelError
-from stylize.models import family_of, read_config, read_header
+from stylize.models import family_of, read_config
+from stylize.models.families import family_of_tensors
+from stylize.render.diffusion.single import shapes_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,7 +111,7 @@ class Shape:
     channels: tuple[int, ...] = ()
 
 
-def detect(path: Path) -> Shape:
+def detect(path: Path, *, allow_pickle: bool = False) -> Shape:
     """Say of which family the model at `path` is, from its configuration or the names of its tensors.
 
     Raises
@@ -117,14 +119,14 @@ def detect(path: Path) -> Shape:
     ModelError
         If it is none of ours, or a part that paints nothing by itself.
     """
-    name = family_of(path)
+    shapes = {} if path.is_dir() else shapes_of(path, allow_pickle=allow_pickle)
+    name = family_of(path) if path.is_dir() else family_of_tensors(shapes)
     if name not in FAMILIES:
         what = f"a model of family {name}" if name else "no model that is known"
         raise ModelError(f"{path}: {what}; renderer sd paints with Stable Diffusion 1.5 and SDXL")
     family = FAMILIES[name]
     if path.is_dir():
         return _of_unet(path, read_config(path / "unet" / "config.json"), family)
-    shapes = read_header(path).shapes
     widths = [shape[1] for tensor, shape in shapes.items() if tensor.endswith("attn2.to_k.weight")]
     entry = shapes.get("model.diffusion_model.input_blocks.0.0.weight", (0, 4))
     if not widths:

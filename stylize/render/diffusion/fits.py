@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stylize.errors import ModelError, UsageError
-from stylize.models import read_config, read_header
+from stylize.models import read_config
 from stylize.render.diffusion.families import UNION_MODES
+from stylize.render.diffusion.single import controlnet_width, shapes_of, union_types
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,10 +17,17 @@ if TYPE_CHECKING:
 __all__ = ["check_adapter", "check_controlnet", "check_lora", "find_encoder"]
 
 
-def check_controlnet(path: Path, name: str, shape: Shape) -> int | None:
+def check_controlnet(path: Path, name: str, shape: Shape, *, allow_pickle: bool = False) -> int | None:
     """Compare a ControlNet with the UNet; returns the map's number for a ControlNet-Union."""
-    if not path.is_dir():
-        raise ModelError(f"{path}: a ControlNet is read from a folder with config.json; fetch it as a preset")
+    if path.is_file():
+        shapes = shapes_of(path, allow_pickle=allow_pickle)
+        width, types = controlnet_width(path, shapes), union_types(shapes)
+        if width != shape.cross:
+            raise ModelError(
+                f"{path}: a ControlNet for text of width {width}; the model is {shape.family.title} "
+                f"with {shape.cross}"
+            )
+        return _mode(path, name, types) if types else None
     config = read_config(path / "config.json")
     channels = tuple(config.get("block_out_channels", ()))
     fits = config.get("cross_attention_dim") == shape.cross and (
@@ -32,14 +40,19 @@ def check_controlnet(path: Path, name: str, shape: Shape) -> int | None:
         )
     if config.get("_class_name") != "ControlNetUnionModel":
         return None
-    if UNION_MODES.get(name, 99) >= int(config.get("num_control_type", 6)):
+    return _mode(path, name, int(config.get("num_control_type", 6)))
+
+
+def _mode(path: Path, name: str, types: int) -> int:
+    """Return the number of a map in a ControlNet-Union that knows so many types."""
+    if UNION_MODES.get(name, 99) >= types:
         raise UsageError(f"control {name}: {path} was not trained on it; it knows {', '.join(UNION_MODES)}")
     return UNION_MODES[name]
 
 
-def check_adapter(path: Path, shape: Shape) -> tuple[bool, int]:
+def check_adapter(path: Path, shape: Shape, *, allow_pickle: bool = False) -> tuple[bool, int]:
     """Compare an IP-Adapter with the UNet; returns whether it reads hidden states, and of which width."""
-    shapes = read_header(path).shapes
+    shapes = shapes_of(path, allow_pickle=allow_pickle)
     layers = [s for n, s in shapes.items() if n.startswith("ip_adapter.") and n.endswith("to_k_ip.weight")]
     if not layers:
         raise ModelError(
@@ -68,9 +81,9 @@ def find_encoder(path: Path, plus: bool, width: int) -> Path:
     )
 
 
-def check_lora(path: Path, shape: Shape) -> None:
+def check_lora(path: Path, shape: Shape, *, allow_pickle: bool = False) -> None:
     """Refuse a LoRA whose layers do not fit, as far as its head tells."""
-    shapes = read_header(path).shapes
+    shapes = shapes_of(path, allow_pickle=allow_pickle)
     widths = {
         dims[-1]
         for name, dims in shapes.items()

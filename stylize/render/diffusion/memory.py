@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stylize.errors import DeviceError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
-__all__ = ["Ladder", "choose_device", "choose_dtype", "is_out_of_memory"]
+__all__ = ["Ladder", "choose_device", "choose_dtype", "free_bytes", "is_out_of_memory", "offload", "release"]
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ STEPS = {
     "no references": "finished keys are held but not looked at",
     "tiling": "decoding the picture in tiles, which may show faint seams",
     "offload": "keeping parts of the model in main memory until they are needed (slower)",
-    "sequential offload": "keeping every layer in main memory until it is needed (very slow)",
+    "layer offload": "keeping every layer in main memory until it is needed (very slow)",
 }
 """What is given up, in this order, and how that is said."""
 _SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate")
@@ -58,6 +59,20 @@ def choose_dtype(wanted: str, device: str, family: str) -> Any:
     return torch.float16
 
 
+def free_bytes(device: str) -> float:
+    """Return how much memory of the device is free, as far as it says so; else no limit."""
+    import torch
+
+    if device == "cuda":
+        return float(torch.cuda.mem_get_info()[0])
+    if device == "mps":
+        return float(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):  # systems that do not tell
+        return float("inf")
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out: CUDA says so by class, a processor and Apple's GPUs in words."""
     import torch
@@ -88,7 +103,20 @@ class Ladder:
             return 0
         return min(wanted, 1) if "references" in self.given_up else wanted
 
-    def run(self, attempt: Callable[[], T], apply: Callable[[str], None], references: int) -> T:
+    @property
+    def offloading(self) -> str:
+        """The way in which weights are kept in main memory; empty while they are on the device."""
+        return next((step for step in reversed(self.given_up) if "offload" in step), "")
+
+    def run(
+        self,
+        attempt: Callable[[], T],
+        apply: Callable[[str], None],
+        references: int,
+        *,
+        passing: Collection[str] = (),
+        spare: Callable[[], bool] = lambda: False,
+    ) -> T:
         """Return what `attempt` makes, giving up one thing after the other while memory is short.
 
         Parameters
@@ -99,22 +127,34 @@ class Ladder:
             Told the name of the step, to act on it.
         references
             Finished keys that would be looked at: steps that change nothing are passed over.
+        passing
+            More steps that are passed over.
+        spare
+            Lets go of what is not needed now; returns whether there was anything. It comes before all steps.
 
         Raises
         ------
         DeviceError
             If nothing is left to give up.
         """
+        step: str | None = None
         while True:
             shortage = ""
             try:
+                if step is not None:
+                    apply(step)  # which moves weights, and so may run short itself
                 return attempt()
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
                 shortage = str(error).partition("\n")[0]
             # outside of the handler: the traceback held on to everything that was allocated
-            step = self._next(references)
+            if spare():
+                log.warning("out of memory on %s; now without the models of other keys", self.device)
+                release(self.device)
+                step = None
+                continue
+            step = self._next(references, passing)
             if step is None:
                 raise DeviceError(
                     f"{self.device}: out of memory with everything given up ({shortage}); paint smaller with "
@@ -122,13 +162,13 @@ class Ladder:
                 )
             log.warning("out of memory on %s; now %s", self.device, STEPS[step])
             self.given_up.append(step)
-            _release(self.device)
-            apply(step)
+            release(self.device)
 
-    def _next(self, references: int) -> str | None:
+    def _next(self, references: int, passing: Collection[str] = ()) -> str | None:
         for step in STEPS:
             useless = (
-                (step == "references" and references < 2)
+                step in passing
+                or (step == "references" and references < 2)
                 or (step == "no references" and references < 1)
                 or ("offload" in step and self.device != "cuda")
             )
@@ -137,7 +177,20 @@ class Ladder:
         return None
 
 
-def _release(device: str) -> None:
+def offload(pipe: Any, step: str, device: str) -> None:
+    """Keep the weights of a pipeline in main memory, as a step of the ladder says."""
+    import torch
+
+    pipe.remove_all_hooks()
+    if step == "offload":
+        pipe.enable_model_cpu_offload(device=device)
+    else:  # accelerate's sequential way cannot be tried without a GPU, and is slower
+        pipe.to("cpu")
+        pipe.enable_group_offload(torch.device(device), offload_type="leaf_level")
+
+
+def release(device: str) -> None:
+    """Give memory that nobody holds any more back to the device."""
     import torch
 
     gc.collect()

@@ -10,8 +10,9 @@ from stylize.render.schedule import PromptAt, parse_schedule
 
 if TYPE_CHECKING:
     from stylize.render.diffusion.options import DiffusionOptions
+    from stylize.render.protocol import Spot
 
-__all__ = ["Moment", "moment_at"]
+__all__ = ["Moment", "check_schedules", "moment_at"]
 
 _FAST = {"off": (24, 6.0, "unipc"), "hyper": (8, 5.0, "ddim-trailing"), "lcm": (6, 1.5, "lcm")}
 """Steps, guidance and scheduler that suit each way of being fast."""
@@ -32,15 +33,34 @@ class Moment:
     scheduler: str
 
 
-def moment_at(options: DiffusionOptions, frame: int, seconds: float) -> Moment:
-    """Evaluate `options` at a frame of the clip.
+def check_schedules(options: DiffusionOptions) -> None:
+    """Refuse a schedule that is misspelt, or whose plain numbers are out of bounds, before any work.
+
+    Raises
+    ------
+    UsageError
+        With the place in the text. What an expression of t comes to is known at its frame only.
+    """
+    for text in (options.prompt, options.negative_prompt):
+        parse_schedule(text, "prompt")
+    for name in _BOUNDS:
+        value = getattr(options, name)
+        if not isinstance(value, str):
+            continue
+        schedule = parse_schedule(value, "number")
+        for key, expression in zip(schedule.keys, schedule.values, strict=True):
+            if not expression.names:
+                where = f"at {key.time:g}s" if key.in_seconds else f"at frame {key.time:g}"
+                _bounded(name, expression.at(), where)
+
+
+def moment_at(options: DiffusionOptions, spot: Spot) -> Moment:
+    """Evaluate `options` at a key.
 
     Parameters
     ----------
-    frame
-        Counted from the clip's first.
-    seconds
-        Its time.
+    spot
+        Where in its clip the key stands.
 
     Raises
     ------
@@ -54,7 +74,7 @@ def moment_at(options: DiffusionOptions, frame: int, seconds: float) -> Moment:
         "control_scale": options.control_scale,
         "style_scale": options.style_scale,
     }
-    numbers = {name: _number(name, value, frame, seconds) for name, value in found.items()}
+    numbers = {name: _number(name, value, spot) for name, value in found.items()}
     steps = options.steps or steps
     if int(steps * numbers["strength"]) < 1:
         raise UsageError(
@@ -62,7 +82,7 @@ def moment_at(options: DiffusionOptions, frame: int, seconds: float) -> Moment:
             f"until their product is 1 or more"
         )
     wanted, unwanted = (
-        parse_schedule(text, "prompt", blend=options.blend_prompts).at(frame, seconds)
+        parse_schedule(text, "prompt", blend=options.blend_prompts).at(spot.frame, spot.seconds)
         if text
         else PromptAt((("", 1.0),))
         for text in (options.prompt, options.negative_prompt)
@@ -80,10 +100,14 @@ def moment_at(options: DiffusionOptions, frame: int, seconds: float) -> Moment:
     )
 
 
-def _number(name: str, value: float | str, frame: int, seconds: float) -> float:
+def _number(name: str, value: float | str, spot: Spot) -> float:
     if isinstance(value, str):
-        value = parse_schedule(value, "number").at(frame, seconds)
+        value = parse_schedule(value, "number").at(spot.frame, spot.seconds, spot.last)
+    return _bounded(name, value, f"at frame {spot.frame}")
+
+
+def _bounded(name: str, value: float, where: str) -> float:
     low, high = _BOUNDS[name]
     if not low <= value <= high:
-        raise UsageError(f"{name} is {value:g} at frame {frame}; expected {low} to {high}")
+        raise UsageError(f"{name} is {value:g} {where}; expected {low} to {high}")
     return float(value)

@@ -7,7 +7,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from stylize.errors import ModelError, UsageError
-from stylize.models import ModelOptions, find_model, model_hash
+from stylize.maps import check_map_name
+from stylize.maps.registry import DETECTOR
+from stylize.models import ModelOptions, find_model, model_hash, presets
 from stylize.render.diffusion.families import FAMILIES, Family, Shape, detect
 from stylize.render.diffusion.fits import check_adapter, check_controlnet, check_lora, find_encoder
 from stylize.render.diffusion.options import Control, parse_control, parse_weighted
@@ -25,11 +27,30 @@ PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "safeten
 
 @dataclass(frozen=True)
 class ControlPart:
-    """A control and its ControlNet; `mode` is the map's number in a ControlNet-Union, else None."""
+    """A control and its ControlNet.
+
+    Attributes
+    ----------
+    mode
+        The map's number in a ControlNet-Union, else None.
+    annotator
+        Weights of the detector that draws the map; None for maps that need none.
+    """
 
     control: Control
     path: Path
     mode: int | None = None
+    annotator: Path | None = None
+
+    def drawn_by(self) -> list[str]:
+        """Name and hash the detector's own files; many detectors share a repository."""
+        if self.annotator is None or self.annotator.is_file():
+            return [] if self.annotator is None else [model_hash(self.annotator)]
+        from stylize.maps.detectors import DETECTORS
+
+        preset = presets()[DETECTORS[self.control.map.removeprefix(DETECTOR)].weights]
+        files = [self.annotator / name.rpartition("/")[2] for name in preset.files]
+        return [text for file in files if file.is_file() for text in (file.name, model_hash(file))]
 
 
 @dataclass(frozen=True)
@@ -89,10 +110,19 @@ class Parts:
         return any(part.mode is not None for part in self.controls)
 
     def weights(self) -> tuple[str, ...]:
-        """Everything that is loaded, in one hashable line: two painters with the same share a pipeline."""
+        """Everything that is loaded, in one hashable line: two painters with the same share a pipeline.
+
+        Not how much each counts: that is said with every painting.
+        """
         paths = [self.base, self.config, self.vae, *(part.path for part in self.controls), *self.embeddings]
         adapter = [self.adapter.path, self.adapter.encoder] if self.adapter else []
-        return tuple(map(str, [*paths, *adapter, *self.loras]))
+        return tuple(map(str, [*paths, "with", *adapter, "and", *(lora.path for lora in self.loras)]))
+
+    def files(self) -> list[Path]:
+        """All that is loaded for painting, once each."""
+        adapter = [self.adapter.path] if self.adapter else []
+        controls, loras = (part.path for part in self.controls), (lora.path for lora in self.loras)
+        return list(dict.fromkeys(filter(None, [self.base, self.vae, *controls, *adapter, *loras])))
 
     def identity(self) -> dict[str, Any]:
         """Name and hash of every file, JSON-ready."""
@@ -107,7 +137,7 @@ class Parts:
             "config": known(self.config),
             "vae": known(self.vae),
             "depth": known(self.depth),
-            "controls": [[p.control.map, *(known(p.path) or ())] for p in self.controls],
+            "controls": [[p.control.map, *(known(p.path) or ()), *p.drawn_by()] for p in self.controls],
             "adapter": adapter and [*(known(adapter.path) or ()), model_hash(adapter.encoder)],
             "loras": [known(lora.path) for lora in self.loras],
             "embeddings": [known(path) for path in self.embeddings],
@@ -144,13 +174,13 @@ def gather_parts(options: DiffusionOptions, models: ModelOptions, *, styled: boo
         If a name is unknown.
     """
     base = _base(options.model, models)
-    shape = detect(base)
+    shape = detect(base, allow_pickle=models.allow_pickle)
     loras = [parse_weighted(spec) for spec in options.loras]
     found = [LoraPart(_find(one.name, "lora", models), one.weight) for one in loras]
     if options.fast != "off":
         found.append(LoraPart(_find(f"{options.fast}-{shape.family.name}", "lora", models), 1.0))
     for lora in found:
-        check_lora(lora.path, shape)
+        check_lora(lora.path, shape, allow_pickle=models.allow_pickle)
     embeddings = tuple(_find(spec, "embedding", models) for spec in options.embeddings)
     return Parts(
         base,
@@ -204,12 +234,10 @@ def _config(base: Path, config: str, shape: Shape, models: ModelOptions) -> Path
 
 
 def _controls(specs: Iterable[str], shape: Shape, models: ModelOptions) -> tuple[ControlPart, ...]:
-    from stylize.maps import check_map_name
-
-    found = []
+    found, pickle = [], models.allow_pickle
     for control in filter(None, map(parse_control, specs)):
         check_map_name(control.map)
-        short = control.map.removeprefix("aux:")
+        short = control.map.removeprefix(DETECTOR)
         table = shape.family.controls
         name = control.model or table.get(short) or table.get(short.partition("_")[0]) or table.get("")
         if name is None:
@@ -218,12 +246,28 @@ def _controls(specs: Iterable[str], shape: Shape, models: ModelOptions) -> tuple
                 f"name one: --control {control.map}@MODEL, or choose one of {', '.join(table)}"
             )
         path = _find(name, "controlnet", models)
-        found.append(ControlPart(control, path, check_controlnet(path, short, shape)))
+        found.append(
+            ControlPart(
+                control,
+                path,
+                check_controlnet(path, short, shape, allow_pickle=pickle),
+                _annotator(control, models),
+            )
+        )
     if len({part.mode is None for part in found}) > 1 or (
         found and found[0].mode is not None and len({part.path for part in found}) > 1
     ):
         raise UsageError("a ControlNet-Union stands alone: let all controls use it, or none")
     return tuple(found)
+
+
+def _annotator(control: Control, models: ModelOptions) -> Path | None:
+    """Find the weights of a map's detector, and its package, before any work; None if it needs none."""
+    if not control.map.startswith(DETECTOR):
+        return None
+    from stylize.maps.detectors import find_weights
+
+    return find_weights(control.map.removeprefix(DETECTOR), None, models)
 
 
 def _depth(options: DiffusionOptions, models: ModelOptions) -> Path | None:
@@ -239,5 +283,5 @@ def _adapter(name: str, shape: Shape, models: ModelOptions) -> Adapter | None:
         path = _find(preset, "ip-adapter", models)
     except ModelError as error:
         raise ModelError(f"{error}; --style-adapter attention needs no IP-Adapter") from error
-    plus, width = check_adapter(path, shape)
+    plus, width = check_adapter(path, shape, allow_pickle=models.allow_pickle)
     return Adapter(path, find_encoder(path, plus, width), plus)

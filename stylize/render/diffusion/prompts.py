@@ -90,6 +90,7 @@ def encode(pipe: Any, prompt: Words, negative: Words, clip_skip: int) -> Embeddi
     import torch
 
     second = getattr(pipe, "text_encoder_2", None)
+    place = pipe._execution_device  # noqa: SLF001  an offloaded encoder says that it is nowhere
     encoders = [(pipe.tokenizer, pipe.text_encoder)]
     if second is not None:
         encoders.append((pipe.tokenizer_2, second))
@@ -102,7 +103,9 @@ def encode(pipe: Any, prompt: Words, negative: Words, clip_skip: int) -> Embeddi
         parts = []
         for (tokenizer, encoder), each in zip(encoders, chunked, strict=True):
             found = [
-                _encoded(encoder, _filled(tokenizer, chunks, longest), clip_skip, sdxl=second is not None)
+                _encoded(
+                    encoder, place, _filled(tokenizer, chunks, longest), clip_skip, sdxl=second is not None
+                )
                 for chunks in each[first : first + len(words)]
             ]
             parts.append(_mixed([states for states, _ in found], words))
@@ -152,12 +155,12 @@ def _chunk(tokenizer: Any, ids: list[int], weights: list[float]) -> tuple[list[i
 
 
 def _encoded(
-    encoder: Any, chunks: list[tuple[list[int], list[float]]], clip_skip: int, *, sdxl: bool
+    encoder: Any, place: Any, chunks: list[tuple[list[int], list[float]]], clip_skip: int, *, sdxl: bool
 ) -> tuple[Any, Any]:
     """States (1, tokens, width) of all chunks in a row, and the pooled state of the first."""
     import torch
 
-    ids = torch.tensor([ids for ids, _ in chunks], device=encoder.device)
+    ids = torch.tensor([ids for ids, _ in chunks], device=place)
     out = encoder(ids, output_hidden_states=True)
     if sdxl:
         states = out.hidden_states[-(clip_skip + 2)]

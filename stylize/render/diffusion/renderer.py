@@ -13,16 +13,17 @@ import numpy as np
 from propagate.arrays import check_image, check_map
 from stylize.errors import MediaError, StylizeError, UsageError
 from stylize.render.anchors import match_colors, merge_anchors
-from stylize.render.diffusion.moment import Moment, moment_at
+from stylize.render.diffusion.masks import check_masks, cut_masks
+from stylize.render.diffusion.moment import Moment, check_schedules, moment_at
 from stylize.render.diffusion.region import blend_region, region_mask
 from stylize.render.diffusion.sizes import fit_size
-from stylize.render.protocol import Anchor, PaintedKey, Progress
+from stylize.render.protocol import Anchor, PaintedKey, Progress, Spot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from propagate.arrays import F32, Image
-    from stylize.render.diffusion.loading import Engine
+    from stylize.render.diffusion.engine import Engine
     from stylize.render.diffusion.options import DiffusionOptions
     from stylize.render.diffusion.parts import Parts
     from stylize.render.diffusion.sampling import Row, Setup
@@ -69,14 +70,22 @@ class DiffusionRenderer:
                 f"{len(masks)} style masks for {len(styles)} styles; give one for each, with an IP-Adapter"
             )
         self.styles, self.options, self.parts, self.masks = tuple(styles), options, parts, tuple(masks)
-        self._frame, self._seconds = 0, 0.0
+        check_schedules(options)
+        self._spot = Spot()
         self._contents = [_content(image) for image in (*styles, *masks)]
         self._identity = parts.identity()
 
-    def at(self, frame: int, seconds: float) -> DiffusionRenderer:
-        """Return this renderer as its schedules make it at a frame of the clip; the weights are shared."""
+    def at(self, spot: Spot) -> DiffusionRenderer:
+        """Return this renderer as its schedules make it at a frame of the clip; the weights are shared.
+
+        Raises
+        ------
+        UsageError
+            If a style mask is of another size than the clip.
+        """
+        check_masks(self.masks, spot.size)
         other = copy.copy(self)
-        vars(other).update(_frame=frame, _seconds=seconds)
+        vars(other).update(_spot=spot)
         return other
 
     def fingerprint(self) -> dict[str, Any]:
@@ -98,7 +107,7 @@ class DiffusionRenderer:
             "options": {**options, **asdict(self._moment()), "controls": controls},
             "loras": [lora.weight for lora in self.parts.loras],
             "styles": [*self._contents, self.options.style_adapter == "attention"],
-            "noise_of": self._frame if self.options.seed_per_key else None,
+            "noise_of": self._spot.frame if self.options.seed_per_key else None,
         }
 
     def paint(
@@ -202,14 +211,22 @@ class DiffusionRenderer:
         moment = self._moment()
         engine = self._engine()
         fit = fit_size(frame.shape[0], frame.shape[1], self._area(engine))
-        setup = make_setup(engine, self.options, moment, fit, self._seed(seed), self.styles, self.masks)
-        rows = [make_row(self.parts, a.frame, a.painted, fit) for a in looked]  # type: ignore[arg-type]
+        masks = cut_masks(self.masks, self._spot, frame)
+
+        def prepare() -> Setup:
+            settings = self.options, moment, fit, self._seed(seed)
+            return make_setup(engine, self.parts, *settings, self.styles, masks)
+
+        def row_of(seen: Image, painted: Image) -> Row:
+            return make_row(self.parts, seen, painted, fit, engine.device)
+
+        rows = [row_of(a.frame, a.painted) for a in looked]  # type: ignore[arg-type]
         if self.options.style_adapter == "attention":
-            rows = [*(make_row(self.parts, s, s, fit) for s in map(_plain, self.styles)), *rows]
-        row = replace(make_row(self.parts, frame, frame, fit), picture=fit.down_float(ground.picture))
+            rows = [*(row_of(s, s) for s in map(_plain, self.styles)), *rows]
+        row = replace(row_of(frame, frame), picture=fit.down_float(ground.picture))
         held = None if ground.held is None else fit.down_float(ground.held)
         until = None if ground.until is None else fit.down_float(ground.until)
-        picture, used = self._run(engine, row, rows, (held, until), setup, report)
+        picture, used = self._run(engine, row, rows, (held, until), prepare, report)
         facts = {
             "size": list(fit.work),
             "device": engine.device,
@@ -229,7 +246,7 @@ class DiffusionRenderer:
         row: Row,
         rows: Sequence[Row],
         holding: tuple[F32 | None, F32 | None],
-        setup: Setup,
+        prepare: Callable[[], Setup],
         report: Callable[[float], None],
     ) -> tuple[F32, int]:
         """Sample, giving up what must be while memory is short; returns picture and rows looked at."""
@@ -242,14 +259,15 @@ class DiffusionRenderer:
             used = engine.ladder.references(len(rows))
             canvas = Canvas(row, rows[:used], *holding)
             try:
-                return sample(engine, canvas, setup, lambda share: report(0.02 + 0.93 * share))
+                return sample(engine, canvas, prepare(), lambda share: report(0.02 + 0.93 * share))
             except StylizeError as error:
-                raise type(error)(f"frame {self._frame}: {error}") from error
+                raise type(error)(f"frame {self._spot.frame}: {error}") from error
 
-        return engine.ladder.run(attempt, engine.give_up, len(rows)), used
+        return engine.run(attempt, len(rows)), used
 
     def _engine(self) -> Engine:
-        from stylize.render.diffusion.loading import open_engine, prepare_imports
+        from stylize.render.diffusion.engine import open_engine
+        from stylize.render.diffusion.loading import prepare_imports
         from stylize.render.diffusion.memory import choose_device, choose_dtype
 
         prepare_imports()
@@ -258,12 +276,12 @@ class DiffusionRenderer:
         return open_engine(self.parts, device, dtype, safety_checker=self.options.safety_checker)
 
     def _moment(self) -> Moment:
-        return moment_at(self.options, self._frame, self._seconds)
+        return moment_at(self.options, self._spot)
 
     def _seed(self, seed: int) -> int:
         if not self.options.seed_per_key:
             return seed
-        return int.from_bytes(hashlib.sha256(f"{seed} {self._frame}".encode()).digest()[:4], "big")
+        return int.from_bytes(hashlib.sha256(f"{seed} {self._spot.frame}".encode()).digest()[:4], "big")
 
     def _area(self, engine: Engine) -> float:
         if self.options.megapixels:

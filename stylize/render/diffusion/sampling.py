@@ -10,6 +10,7 @@ import numpy as np
 
 from stylize.errors import DeviceError, StylizeError
 from stylize.render.diffusion.attention import looking_at
+from stylize.render.diffusion.engine import full_precision
 from stylize.render.diffusion.schedulers import make_scheduler
 from stylize.render.diffusion.steering import Steering
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from propagate.arrays import F32
-    from stylize.render.diffusion.loading import Engine
+    from stylize.render.diffusion.engine import Engine
     from stylize.render.diffusion.moment import Moment
     from stylize.render.diffusion.prompts import Embeddings
 
@@ -82,7 +83,7 @@ def sample(engine: Engine, canvas: Canvas, setup: Setup, report: Callable[[float
     latents = sample_latents(engine, canvas, setup, report)[-1:]
     picture = decode(engine, latents)
     if _broken(picture, canvas.ground.picture) and str(engine.dtype) != "torch.float32":
-        with _full_precision(engine):
+        with full_precision(engine):
             # numbers that are no numbers are painted again, others only decoded
             finite = bool(latents.isfinite().all())
             again = latents if finite else sample_latents(engine, canvas, setup, report)[-1:]
@@ -229,20 +230,6 @@ def _wide_enough(engine: Engine) -> Iterator[Any]:
     finally:
         if widen:
             vae.to(torch.float16)
-
-
-@contextmanager
-def _full_precision(engine: Engine) -> Iterator[None]:
-    import torch
-
-    before = engine.dtype
-    engine.pipe.to(dtype=torch.float32)
-    engine.dtype = torch.float32
-    try:
-        yield
-    finally:
-        engine.pipe.to(dtype=before)
-        engine.dtype = before
 
 
 def _broken(picture: F32, ground: F32) -> bool:

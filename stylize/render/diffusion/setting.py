@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize.maps import make_map
+from stylize.maps.registry import DETECTOR
 from stylize.render.diffusion.adapter import encode_styles, region_masks, set_scale
 from stylize.render.diffusion.prompts import encode
 from stylize.render.diffusion.sampling import Row, Setup
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from propagate.arrays import Image
-    from stylize.render.diffusion.loading import Engine
+    from stylize.render.diffusion.engine import Engine
     from stylize.render.diffusion.moment import Moment
     from stylize.render.diffusion.options import DiffusionOptions
     from stylize.render.diffusion.parts import Parts
@@ -26,6 +27,7 @@ __all__ = ["make_row", "make_setup"]
 
 def make_setup(
     engine: Engine,
+    parts: Parts,
     options: DiffusionOptions,
     moment: Moment,
     fit: Fit,
@@ -39,6 +41,8 @@ def make_setup(
     ----------
     engine
         The loaded pipeline; the scale of its IP-Adapter is set.
+    parts
+        Files of this key, with the weights of its controls: an engine serves several keys.
     options, moment
         What is asked for, and what schedules make of it here.
     fit
@@ -49,23 +53,25 @@ def make_setup(
         Pictures, and where each is painted; no masks for everywhere.
     """
     style = confined = None
-    adapter = engine.parts.adapter
+    adapter = parts.adapter
     if adapter is not None:
-        set_scale(engine.pipe, engine.parts.family, options.style_blocks, moment.style_scale)
-        style = engine.style_of(styles, lambda: encode_styles(adapter, styles, engine.dtype))
+        set_scale(engine.pipe, parts.family, options.style_blocks, moment.style_scale)
+        style = engine.style_of(styles, lambda: encode_styles(adapter, styles, engine.dtype, engine.device))
         if masks:
             confined = region_masks([fit.down(mask[..., :1])[..., 0] for mask in masks])
     words = encode(engine.pipe, moment.prompt, moment.negative_prompt, options.clip_skip)
-    return Setup(words, moment, seed, _control(engine.parts, moment), style, confined, options.attention)
+    return Setup(words, moment, seed, _control(parts, moment), style, confined, options.attention)
 
 
-def make_row(parts: Parts, frame: Image, painted: Image, fit: Fit) -> Row:
+def make_row(parts: Parts, frame: Image, painted: Image, fit: Fit, device: str) -> Row:
     """Return a picture of the batch, with the control maps of the frame that it is a painting of."""
     maps = []
     for part in parts.controls:
         told: dict[str, Any] = {}
         if part.control.map == "depth":
-            told = {"model": parts.depth, "models": parts.models}
+            told = {"model": parts.depth, "models": parts.models, "device": device}
+        elif part.control.map.startswith(DETECTOR):
+            told = {"weights": part.annotator, "models": parts.models}
         made = make_map(part.control.map, frame, fit.inner, **told)
         maps.append(fit.pad(np.asarray(made, np.float32) / 255))
     return Row(fit.down(painted), maps)

@@ -11,7 +11,7 @@ from stylize.errors import DeviceError, ModelError
 from stylize.models import ModelOptions, find_model, presets, read_config
 from stylize.models.libraries import load_libraries
 from stylize.models.places import locate
-from stylize.render.diffusion.memory import Ladder, choose_device
+from stylize.render.diffusion.memory import Ladder, choose_device, offload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,11 +89,8 @@ class Editor:
         """Do what a step of the ladder says, to need less memory."""
         if step == "tiling":
             self.pipe.vae.enable_tiling()
-        elif step == "offload":
-            self.pipe.enable_model_cpu_offload(device=self.device)
-        elif step == "sequential offload":
-            self.pipe.remove_all_hooks()
-            self.pipe.enable_sequential_cpu_offload(device=self.device)
+        elif "offload" in step:
+            offload(self.pipe, step, self.device)
 
     def paint(self, request: Request, report: Callable[[float], None]) -> F32:
         """Return float32 (h, w, 3), 0 to 1.

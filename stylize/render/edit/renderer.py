@@ -18,7 +18,7 @@ from stylize.render.anchors import match_colors, merge_anchors
 from stylize.render.diffusion.sizes import fit_size
 from stylize.render.edit.alignment import align
 from stylize.render.edit.editors import MULTIPLE, Request, open_editor
-from stylize.render.protocol import PaintedKey
+from stylize.render.protocol import PaintedKey, Spot
 from stylize.render.schedule import parse_schedule
 
 if TYPE_CHECKING:
@@ -54,13 +54,13 @@ class EditRenderer:
         self._allow_pickle = allow_pickle
         self._model = model_hash(path)
         self._looks = [_content(style) for style in styles]
-        self._frame, self._seconds = 0, 0.0
+        self._spot = Spot()
         self._prompt()  # a misspelt schedule is refused now
 
-    def at(self, frame: int, seconds: float) -> EditRenderer:
+    def at(self, spot: Spot) -> EditRenderer:
         """Return this renderer as its schedule makes it at a frame of the clip; the weights are shared."""
         other = copy.copy(self)
-        vars(other).update(_frame=frame, _seconds=seconds)
+        vars(other).update(_spot=spot)
         return other
 
     def fingerprint(self) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class EditRenderer:
 
     def _prompt(self) -> str:
         text = self.options.prompt
-        return str(parse_schedule(text, "prompt").at(self._frame, self._seconds)) if text else ""
+        return str(parse_schedule(text, "prompt").at(self._spot.frame, self._spot.seconds)) if text else ""
 
 
 def instruction(styles: int, *, anchored: bool) -> str:

@@ -223,10 +223,20 @@ def test_the_commands(fake, tmp_path):
     assert Path(stylize("path", "depth-small").stdout.strip()) == place
     listed = json.loads(stylize("list", "--kind", "depth", "--json").stdout)["models"]
     assert [row["path"] for row in listed] == [str(place), None]
-    assert stylize("check").returncode == 0
+    done = stylize("check")
+    assert done.returncode == 0
+    assert "not verified" not in done.stdout
+    assert json.loads(stylize("check", "--json").stdout)["models"][0]["verified"]
     (place / "model.safetensors").resolve().write_bytes(weights(seed=9))
     done = stylize("check", "depth-small")
     assert done.returncode == 5
     assert "hash differs" in done.stdout
-    assert stylize("check", "depth-small", "--quick").returncode == 0
+    done = stylize("check", "depth-small", "--quick")
+    assert done.returncode == 0
+    assert "whole, but not verified: --quick" in done.stdout
+    copy = tmp_path / "copied.safetensors"
+    copy.write_bytes((place / "model.safetensors").read_bytes())
+    done = stylize("check", str(copy))
+    assert done.returncode == 0
+    assert "whole, but not verified: no hash of it is known here" in done.stdout
     assert (place.parents[1] / LOCK).is_file()

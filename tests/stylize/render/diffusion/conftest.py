@@ -21,3 +21,8 @@ def studio(request, tiny_models_folder):
 @pytest.fixture(autouse=True)
 def _quiet(recwarn):
     """The libraries warn of each other; what is ours is an error in all other tests."""
+
+
+@pytest.fixture
+def sdxl(tiny_models_folder):
+    return Studio(tiny_models_folder, "sdxl")

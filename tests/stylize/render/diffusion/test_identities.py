@@ -80,8 +80,8 @@ def ready(studio, **other):
     engine = painter._engine()
     fit = fit_size(SIZE, SIZE, SIZE * SIZE)
     assert fit.work == (SIZE, SIZE)
-    setup = make_setup(engine, painter.options, painter._moment(), fit, 1, painter.styles, ())
-    rows = [make_row(painter.parts, picture(seed), picture(seed + 1), fit) for seed in (3, 21, 31)]
+    setup = make_setup(engine, painter.parts, painter.options, painter._moment(), fit, 1, painter.styles, ())
+    rows = [make_row(painter.parts, picture(seed), picture(seed + 1), fit, "cpu") for seed in (3, 21, 31)]
     return engine, rows, setup
 
 

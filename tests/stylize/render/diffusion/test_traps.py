@@ -16,7 +16,8 @@ import torch
 from stylize.errors import DeviceError, ModelError, StylizeError, UsageError
 from stylize.models import ModelOptions
 from stylize.render import make_renderer
-from stylize.render.diffusion import adapter, loading, memory, sampling
+from stylize.render.diffusion import adapter, memory, sampling
+from stylize.render.diffusion import engine as engines
 from stylize.render.diffusion.families import SD15, SDXL, detect
 from stylize.render.diffusion.options import DiffusionOptions
 from stylize.render.diffusion.parts import gather_parts
@@ -50,7 +51,7 @@ class Short:
 
 
 def test_memory_is_given_up_step_by_step_and_said(sd15, monkeypatch, caplog):
-    loading._OPEN.clear()
+    engines._OPEN.clear()
     short = Short(3)
     monkeypatch.setattr(sampling, "sample", short)
     anchors = [anchor(0.5), anchor(0.5, 41, 42)]
@@ -60,17 +61,17 @@ def test_memory_is_given_up_step_by_step_and_said(sd15, monkeypatch, caplog):
     assert [r.getMessage().partition(";")[0] for r in caplog.records] == ["out of memory on cpu"] * 3
     again = sd15.painter().paint(picture(3), anchors, seed=1)  # remembered: no second climb
     np.testing.assert_array_equal(made.image, again.image)
-    loading._OPEN.clear()
+    engines._OPEN.clear()
 
 
 def test_when_nothing_is_left_to_give_up_it_says_so(sd15, monkeypatch):
-    loading._OPEN.clear()
+    engines._OPEN.clear()
     monkeypatch.setattr(sampling, "sample", Short(9))
     with pytest.raises(DeviceError, match=r"everything given up.*--megapixels"):
         sd15.paint()
     monkeypatch.undo()
     assert sd15.paint().any()
-    loading._OPEN.clear()
+    engines._OPEN.clear()
 
 
 @pytest.mark.parametrize(
@@ -190,7 +191,7 @@ def test_scales_of_the_other_family_are_refused(sd15):
     with pytest.raises(ModelError, match="reaches no layer"):
         adapter.set_scale(engine.pipe, SDXL, "style", 1.0)
     adapter.set_scale(engine.pipe, SD15, "style", 1.0)
-    loading._OPEN.clear()
+    engines._OPEN.clear()
 
 
 # 7: families are told before loading, and parts must fit
@@ -215,7 +216,7 @@ def test_parts_of_the_other_family_are_refused(studio):
         studio.painter(loras=(wrong.path("lora.safetensors"),))
     with pytest.raises(ModelError, match="textual inversion"):
         studio.paint(embeddings=(wrong.path("token.safetensors"),))
-    loading._OPEN.clear()
+    engines._OPEN.clear()
 
 
 def test_models_that_cannot_paint_are_refused(sd15, tmp_path):
@@ -401,7 +402,7 @@ def test_an_old_checkpoint_is_the_same_model(sd15):
 
 
 def test_what_is_no_number_is_painted_again_in_full_precision(sd15, monkeypatch):
-    loading._OPEN.clear()
+    engines._OPEN.clear()
     decode, formats = sampling.decode, []
 
     def failing(engine, latents):
@@ -413,7 +414,7 @@ def test_what_is_no_number_is_painted_again_in_full_precision(sd15, monkeypatch)
     painted = sd15.paint(dtype="bfloat16")
     assert formats == ["torch.bfloat16", "torch.float32"]
     assert painted.any()
-    loading._OPEN.clear()
+    engines._OPEN.clear()
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan])

@@ -19,7 +19,7 @@ import cli
 from stylize.errors import MediaError, ModelError, UsageError
 from stylize.models import ModelOptions
 from stylize.painters import choose_renderer
-from stylize.render import make_renderer, renderer_names
+from stylize.render import Spot, make_renderer, renderer_names
 from stylize.render.edit.alignment import align
 from stylize.render.edit.renderer import instruction
 from stylize.render.protocol import Anchor
@@ -98,8 +98,8 @@ def test_what_finished_keys_show_can_be_held(editor):
 def test_the_prompt_follows_its_schedule(editor):
     options = {"model": editor, **SMALL, "prompt": "0: ink, 60: gouache"}
     painter = make_renderer("edit", [picture(1)], options)
-    assert painter.at(59, 2.0).fingerprint() == painter.fingerprint()
-    assert painter.at(60, 2.5).fingerprint()["options"]["prompt"] == "gouache"
+    assert painter.at(Spot(59, 2.0)).fingerprint() == painter.fingerprint()
+    assert painter.at(Spot(60, 2.5)).fingerprint()["options"]["prompt"] == "gouache"
     with pytest.raises(UsageError, match="is no frame"):
         make_renderer("edit", [picture(1)], {**options, "prompt": "0: ink, 6O: gouache"})
 
