@@ -2,11 +2,14 @@
 
 options     what can be asked for                 parts       which files that needs, found and checked
 moment      what schedules say at one frame       families    what differs between SD1.5 and SDXL
+fits        whether parts go together             single      parts that come as one file
 sizes       to the model's size and back          loading     files to a pipeline
 prompts     words to embeddings                   adapter     style pictures to embeddings
+masks       where each style is painted           region      a part of a key
+ground      what a painting begins from           setting     all that one painting is told
 attention   looking at finished keys              steering    holding what finished keys show
-memory      device, number format, the ladder     sampling    one call of the pipeline
-renderer    all of it for one key
+memory      device, number format, the ladder     engine      a pipeline on its device
+sampling    one call of the pipeline              renderer    all of it for one key
 """
 
 from __future__ import annotations

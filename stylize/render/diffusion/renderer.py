@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from propagate.arrays import check_image, check_map
 from stylize.errors import MediaError, StylizeError, UsageError
 from stylize.render.anchors import match_colors, merge_anchors
+from stylize.render.diffusion.ground import ground_for, ground_within
 from stylize.render.diffusion.masks import check_masks, cut_masks
 from stylize.render.diffusion.moment import Moment, check_schedules, moment_at
 from stylize.render.diffusion.region import blend_region, region_mask
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Image
     from stylize.render.diffusion.engine import Engine
+    from stylize.render.diffusion.ground import Ground
     from stylize.render.diffusion.options import DiffusionOptions
     from stylize.render.diffusion.parts import Parts
     from stylize.render.diffusion.sampling import Row, Setup
@@ -31,15 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["DiffusionRenderer"]
 
 _SMALLEST_FRAME = 16
-
-
-@dataclass(frozen=True)
-class _Ground:
-    """What a painting begins from, float32 (H, W, 3), 0 to 1, and what is held of others until when."""
-
-    picture: F32
-    held: F32 | None = None
-    until: F32 | None = None
 
 
 class DiffusionRenderer:
@@ -143,13 +136,7 @@ class DiffusionRenderer:
             check_image("anchor", anchor.image, (3,))
             check_map("anchor confidence", anchor.confidence, frame.shape[:2])
         known = merge_anchors(anchors, frame) if anchors else None
-        ground = _Ground(_unit(frame))
-        if known is not None:
-            picture, sure = known
-            mixed = ground.picture + sure[..., None] * (picture - ground.picture)
-            ground = _Ground(
-                np.asarray(mixed, np.float32), picture, np.minimum(sure, np.float32(self.options.hold))
-            )
+        ground = ground_for(frame, known, self.options.hold)
         looked = [a for a in anchors if a.frame is not None and a.painted is not None]
         image, facts = self._painted(frame, ground, looked, seed, on_progress)
         if known is not None:
@@ -184,8 +171,7 @@ class DiffusionRenderer:
             If the region is of another size or empty.
         """
         mask = region_mask(region, (frame.shape[0], frame.shape[1]))
-        key = _unit(before)
-        ground = _Ground(key, key, np.asarray(mask < 1 / 255, np.float32))
+        ground = ground_within(before, mask)
         image, facts = self._painted(frame, ground, (), seed, on_progress)
         whole = {**self.fingerprint(), **facts, "seed": seed, "region": _content(region)}
         return PaintedKey(blend_region(before, image, mask), whole)
@@ -193,7 +179,7 @@ class DiffusionRenderer:
     def _painted(
         self,
         frame: Image,
-        ground: _Ground,
+        ground: Ground,
         looked: Sequence[Anchor],
         seed: int,
         on_progress: Progress | None,
@@ -288,10 +274,6 @@ class DiffusionRenderer:
             return self.options.megapixels * 1e6
         side = engine.pipe.unet.config.sample_size * engine.pipe.vae_scale_factor
         return float(side * side * self.parts.family.area)
-
-
-def _unit(image: Image) -> F32:
-    return np.asarray(image, np.float32) / np.float32(np.iinfo(image.dtype).max)
 
 
 def _plain(style: Image) -> Image:
