@@ -19,6 +19,8 @@ In DIR:
 ``sdxl/…``                     the same for SDXL, without ``safety``; and ``controlnet-union``
 ``ip-adapter``                 adapters for both, and their image encoder, as in h94/IP-Adapter
 ``depth``                      a Depth Anything model for transformers
+``segmenter``                  a SAM 2 for video
+``matter``                     a ViTMatte
 ``edit``                       a FLUX.2-klein pipeline: edits a picture after other pictures
 =============================  =====================================================================
 """
@@ -48,7 +50,7 @@ IP_ADAPTERS = {
     "sdxl": ("sdxl_models", "ip-adapter_sdxl_vit-h.safetensors"),
 }
 """Folder and file of the plain adapter of each family."""
-MODEL_SETS = ("sd15", "sdxl", "ip-adapter", "depth", "edit")
+MODEL_SETS = ("sd15", "sdxl", "ip-adapter", "depth", "edit", "segmenter", "matter")
 
 
 def write_sd15(folder: Path) -> None:
@@ -134,6 +136,20 @@ def write_edit(folder: Path) -> None:
         parts.make_edit_pipeline().save_pretrained(folder)
 
 
+def write_segmenter(folder: Path) -> None:
+    """Write a model that finds a subject in a clip into `folder`."""
+    with parts.seeded(51):
+        parts.make_segmenter().save_pretrained(folder)
+    _write_processor(folder, "Sam2ImageProcessor", [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+
+
+def write_matter(folder: Path) -> None:
+    """Write a model that finds the opacity of edges into `folder`."""
+    with parts.seeded(61):
+        parts.make_matter().save_pretrained(folder)
+    _write_processor(folder, "VitMatteImageProcessor", [0.5, 0.5, 0.5], [0.5, 0.5, 0.5])
+
+
 def write_models(folder: Path, only: Iterable[str] = MODEL_SETS) -> Path:
     """Write the model sets named `only` (all by default) into `folder`, and return it."""
     import diffusers
@@ -143,7 +159,7 @@ def write_models(folder: Path, only: Iterable[str] = MODEL_SETS) -> Path:
     transformers.utils.logging.disable_progress_bar()
     writers: dict[str, Callable[[Path], None]] = {
         "sd15": write_sd15, "sdxl": write_sdxl, "ip-adapter": write_ip_adapters, "depth": write_depth,
-        "edit": write_edit,
+        "edit": write_edit, "segmenter": write_segmenter, "matter": write_matter,
     }  # fmt: skip
     for name in only:
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -163,6 +179,11 @@ def _save(path: Path, tensors: dict[str, object]) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path, metadata={"format": "pt"})
+
+
+def _write_processor(folder: Path, name: str, mean: list[float], spread: list[float]) -> None:
+    facts = {"image_processor_type": name, "image_mean": mean, "image_std": spread}
+    (folder / "preprocessor_config.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
 def main() -> None:

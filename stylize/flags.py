@@ -192,8 +192,10 @@ SETTINGS = (
         "Size to paint at; 0 the model's own.",
         "diffusion.megapixels edit.megapixels",
     ),
-    Flag("diffusion", "--device", str, "auto, cuda, mps or cpu.", "diffusion.device edit.device"),
-    Flag("diffusion", "--dtype", str, "auto, float16, bfloat16 or float32.", "diffusion.dtype"),
+    Flag(
+        "diffusion", "--device", str, "auto, cuda, mps or cpu.", "diffusion.device edit.device making.device"
+    ),
+    Flag("diffusion", "--dtype", str, "auto, float16, bfloat16 or float32.", "diffusion.dtype making.dtype"),
     Flag(
         "diffusion",
         "--safety-checker",

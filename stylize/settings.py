@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from keyframes import AnalysisOptions, SelectOptions, ShotOptions
     from propagate import PropagateOptions, SynthesisOptions
     from stylize.compose.options import ComposeOptions
+    from stylize.mattes.maker import MakingOptions
     from stylize.mattes.options import MatteOptions
     from stylize.media.options import ClipOptions, OutputOptions
     from stylize.models.options import ModelOptions
@@ -55,6 +56,7 @@ SECTIONS: Final = {
     "synthesis": "propagate:SynthesisOptions",
     "compose": "stylize.compose.options:ComposeOptions",
     "matte": "stylize.mattes.options:MatteOptions",
+    "making": "stylize.mattes.maker:MakingOptions",
     "output": "stylize.media.options:OutputOptions",
     "models": "stylize.models.options:ModelOptions",
 }
@@ -82,6 +84,7 @@ class Settings:
     synthesis: SynthesisOptions = field(default_factory=partial(_defaults, "synthesis"))
     compose: ComposeOptions = field(default_factory=partial(_defaults, "compose"))
     matte: MatteOptions = field(default_factory=partial(_defaults, "matte"))
+    making: MakingOptions = field(default_factory=partial(_defaults, "making"))
     output: OutputOptions = field(default_factory=partial(_defaults, "output"))
     models: ModelOptions = field(default_factory=partial(_defaults, "models"))
 

@@ -10,6 +10,19 @@ from stylize.flags import Flag, flags_of
 
 SHAPING = tuple(flag for flag in flags_of("matte") if flag.setting)
 CUT = next(flag for flag in flags_of("shots") if flag.setting == "shots.cut")
+ON = tuple(flag for flag in flags_of("diffusion") if flag.name in ("device", "dtype"))
+EDGES = (
+    Flag("", "--edges --refine", str, "Who finds edges: colour, vitmatte, none.", "making.edges"),
+    Flag("", "--matter", str, "The ViTMatte that is taken.", "making.matter", metavar="MODEL"),
+    *ON,
+    *flags_of("download"),
+)
+MAKER = (
+    Flag("", "--maker", str, "colour, or sam2, which needs weights.", "making.maker"),
+    Flag("", "--segmenter", str, "The SAM 2 that is taken.", "making.segmenter", metavar="MODEL"),
+    *EDGES,
+)
+POINT = Flag("", "--point", list[str], "On the subject, or beside it; for sam2.", metavar="FRAME:X,Y[,out]")
 STEADY = next(flag for flag in SHAPING if flag.setting == "matte.stabilize")
 FITTING = tuple(flag for flag in SHAPING if flag.setting in ("matte.fit", "matte.missing", "matte.match"))
 MATTE = Flag("", "MATTE", str, "A video, images by frame, or FILE:CHANNEL.")
@@ -23,8 +36,8 @@ BAND = Flag("", "--band", float, "Pixels beside the edge that are found anew.", 
 
 
 @command(
-    "matte make", "clip", "output", BOX, PAINTED, CHROMA, COLOURS, "range", STEADY, CUT, "reading",
-    "write", "json", "yes", needs="output",
+    "matte make", "clip", "output", BOX, POINT, PAINTED, CHROMA, COLOURS, *MAKER, "range", STEADY, CUT,
+    "reading", "write", "json", "yes", needs="output",
 )  # fmt: skip
 def make(ask: Ask) -> Answer:
     """Make a matte from boxes, painted mattes or a screen's colour; it is carried over every shot."""
@@ -32,15 +45,16 @@ def make(ask: Ask) -> Answer:
     from stylize.settings import load_settings
 
     made = make_matte(
-        ask.clip, ask.output, boxes=ask.box or (), mattes=ask.mattes, chroma=ask.chroma,
-        colours=ask.foreground, start=ask.start, end=ask.end, settings=load_settings(flags=ask.settings),
+        ask.clip, ask.output, boxes=ask.box or (), points=ask.point or (), mattes=ask.mattes,
+        chroma=ask.chroma, colours=ask.foreground, start=ask.start, end=ask.end,
+        settings=load_settings(flags=ask.settings),
         overwrite=ask.overwrite, on_progress=ask.on_progress,
     )  # fmt: skip
     return Answer(asdict(made), [f"{made.output}  ({made.frames} frames, {made.area:.0%} of the picture)"])
 
 
 @command(
-    "matte refine", MATTE, CLIP, "output", BAND, *SHAPING, "reading", "write", "json",
+    "matte refine", MATTE, CLIP, "output", BAND, *EDGES, *SHAPING, "reading", "write", "json",
     "yes", needs="clip output",
 )  # fmt: skip
 def refine(ask: Ask) -> Answer:

@@ -12,7 +12,7 @@ from stylize.mattes.solving import alpha_within
 if TYPE_CHECKING:
     from propagate.arrays import F32, Image
 
-__all__ = ["band_for", "refine_edge", "without_specks"]
+__all__ = ["band_for", "refine_edge", "trimap_of", "without_specks"]
 
 _ROOM = 4
 _SPECK = 0.05
@@ -41,8 +41,7 @@ def refine_edge(image: Image, matte: F32, band: float) -> F32:
     float32 (H, W)
         0 and 1 beyond the band. A matte without an inside or an outside beyond it comes back as it is.
     """
-    distance = signed_distance(matte)
-    trimap = np.where(distance > band, 1.0, np.where(distance < -band, 0.0, 0.5)).astype(np.float32)
+    trimap = trimap_of(matte, band)
     open_rows, open_columns = np.nonzero(trimap == 0.5)
     if not open_rows.size or trimap.max() < 1 or trimap.min() > 0:
         return matte
@@ -57,6 +56,12 @@ def refine_edge(image: Image, matte: F32, band: float) -> F32:
     found = np.where(trimap == 0.5, 0, trimap)
     found[rows, columns] = np.where(part == 0.5, alpha_within(colours, part), part)
     return np.asarray(found, np.float32)
+
+
+def trimap_of(matte: F32, band: float) -> F32:
+    """Return float32 (H, W): 1 well inside a matte, 0 well outside, 0.5 within `band` pixels of its edge."""
+    distance = signed_distance(matte)
+    return np.where(distance > band, 1.0, np.where(distance < -band, 0.0, 0.5)).astype(np.float32)
 
 
 def without_specks(solid: F32) -> F32:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Flow, Image
 
-__all__ = ["follow_matte"]
+__all__ = ["Trail", "follow_matte"]
 
 _SIDE = 640
 """Longer side at which motion is looked for; the edge is found at full size."""
@@ -27,8 +28,17 @@ _REACHES = ((3.0, 1), (8.0, 1), (24.0, 4), (80.0, 4))
 """Spreads, in pixels, with which motion is carried over the rim, and the reduction at which that is done."""
 
 
+@dataclass
+class Trail:
+    """Where following has come to: the last frame, its matte, and the flow from it to the key."""
+
+    at: int | None = None
+    matte: F32 | None = None
+    flow: Flow | None = None
+
+
 def follow_matte(
-    frames: Sequence[Image], key: int, matte: F32, order: Sequence[int]
+    frames: Sequence[Image], key: int, matte: F32, order: Sequence[int], trail: Trail | None = None
 ) -> Iterator[tuple[int, F32, F32]]:
     """Carry the matte of frame `key` away from it, one frame after the other.
 
@@ -46,6 +56,9 @@ def follow_matte(
         Its matte.
     order
         Frames to go through, next to the key first.
+    trail
+        Is kept up to date with every frame; one that has come somewhere is gone on with, as if there had
+        been no stop, and then `order` begins with the frame next to it.
 
     Yields
     ------
@@ -55,10 +68,13 @@ def follow_matte(
     """
     from propagate.flow import chain, estimate_flow
 
+    trail = trail or Trail()
     there = before = _small(frames[key])
     size = there.shape[:2]
     whole = matte.shape
     previous, flow = matte, np.zeros((*size, 2), np.float32)
+    if trail.at is not None and trail.matte is not None and trail.flow is not None:
+        previous, flow, before = trail.matte, trail.flow, _small(frames[trail.at])
     for at in order:
         frame = frames[at]
         here = _small(frame)
@@ -77,8 +93,9 @@ def follow_matte(
         found = _agreed(straight_matte, _fetch(previous, _grown(step, whole)))
         if found.max() > 0.5:
             found = refine_edge(frame, found, band_for(found.shape))
-        yield at, found, _enlarged(sure, whole)
         previous, before = found, here
+        trail.at, trail.matte, trail.flow = at, found, flow
+        yield at, found, _enlarged(sure, whole)
 
 
 def _agreed(straight: F32, near: F32) -> F32:

@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stylize.errors import MediaError, UsageError
 from stylize.mattes.boxes import Box, cut_out_box, cut_out_scribbles
+from stylize.mattes.by_motion import ByMotion
 from stylize.mattes.edges import band_for, refine_edge
-from stylize.mattes.following import follow_matte
-from stylize.mattes.keeping import Shelf
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from keyframes import Shot
     from propagate.arrays import F32
+    from stylize.mattes.keeping import Shelf
+    from stylize.mattes.sam2 import Prompt, Segmenter
     from stylize.media import Clip, ClipInfo
 
-__all__ = ["Hints", "fill_shelf", "follow_mattes", "parse_boxes", "read_hints"]
+__all__ = [
+    "Hints",
+    "Point",
+    "fill_shelf",
+    "follow_mattes",
+    "painted_mattes",
+    "parse_boxes",
+    "parse_points",
+    "read_hints",
+    "start_matte",
+]
+
+Point = tuple[float, float, bool]
+"""x and y in pixels, and whether the subject is there."""
+
 
 _UNKNOWN = 0.03
 """Share of grey pixels from which on a painted matte is scribbles: a soft edge has less."""
@@ -30,15 +44,16 @@ _UNKNOWN = 0.03
 
 @dataclass(frozen=True)
 class Hints:
-    """What a person says of the subject: boxes, and painted mattes, by frame of the clip."""
+    """What a person says of the subject: boxes, painted mattes, and points, by frame of the clip."""
 
     boxes: dict[int, Box] = field(default_factory=dict)
     painted: dict[int, Path] = field(default_factory=dict)
+    points: dict[int, tuple[Point, ...]] = field(default_factory=dict)
 
     @property
     def frames(self) -> list[int]:
         """The frames that have one, in order."""
-        return sorted({*self.boxes, *self.painted})
+        return sorted({*self.boxes, *self.painted, *self.points})
 
 
 def parse_boxes(texts: Sequence[str], info: ClipInfo) -> dict[int, Box]:
@@ -49,8 +64,6 @@ def parse_boxes(texts: Sequence[str], info: ClipInfo) -> dict[int, Box]:
     UsageError
         If one is no such box, or lies outside the frame.
     """
-    from stylize.media import parse_time
-
     found: dict[int, Box] = {}
     for text in texts:
         when, _, sides = text.rpartition(":")
@@ -58,9 +71,7 @@ def parse_boxes(texts: Sequence[str], info: ClipInfo) -> dict[int, Box]:
             left, top, width, height = (round(float(side)) for side in sides.split(","))
         except ValueError:
             raise UsageError(f"--box {text} is no box; write FRAME:X,Y,W,H as 0:12,40,200,300") from None
-        frame = parse_time(when or "0", info.rate, info.pts, info.time_base)
-        if not 0 <= frame < info.count:
-            raise UsageError(f"--box {text}: the clip has frames 0 to {info.count - 1}; choose one of them")
+        frame = _frame(f"--box {text}", when, info)
         inside = min(left + width, info.width) > max(left, 0) and min(top + height, info.height) > max(top, 0)
         if width < 4 or height < 4 or not inside:
             raise UsageError(f"--box {text} holds nothing of the frame, which is {info.width}x{info.height}")
@@ -68,12 +79,45 @@ def parse_boxes(texts: Sequence[str], info: ClipInfo) -> dict[int, Box]:
     return found
 
 
-def read_hints(boxes: Sequence[str], folder: Path | None, info: ClipInfo) -> Hints:
-    """Put boxes and a folder of painted mattes together; a painted matte goes before a box."""
+def parse_points(texts: Sequence[str], info: ClipInfo) -> dict[int, tuple[Point, ...]]:
+    """Read ``FRAME:X,Y`` on the subject and ``FRAME:X,Y,out`` beside it.
+
+    Raises
+    ------
+    UsageError
+        If one is no such point, or lies outside the frame.
+    """
+    found: dict[int, tuple[Point, ...]] = {}
+    for text in texts:
+        when, _, rest = text.rpartition(":")
+        place, word = rest.split(",")[:2], rest.split(",")[2:]
+        try:
+            x, y = (float(side) for side in place)
+        except ValueError:
+            x = np.nan
+        if np.isnan(x) or word not in ([], ["out"]):
+            raise UsageError(
+                f"--point {text} is no point; write FRAME:X,Y, or FRAME:X,Y,out beside the subject"
+            )
+        frame = _frame(f"--point {text}", when, info)
+        if not (0 <= x < info.width and 0 <= y < info.height):
+            raise UsageError(f"--point {text} is outside the frame, which is {info.width}x{info.height}")
+        found[frame] = (*found.get(frame, ()), (x, y, not word))
+    return found
+
+
+def read_hints(
+    boxes: Sequence[str], folder: Path | None, info: ClipInfo, points: Sequence[str] = ()
+) -> Hints:
+    """Put boxes, a folder of painted mattes and points together; a painted matte goes before the others."""
     from stylize.keyfiles import find_keys
 
     painted = find_keys(folder, info) if folder is not None else {}
-    hints = Hints({f: box for f, box in parse_boxes(boxes, info).items() if f not in painted}, painted)
+    hints = Hints(
+        {f: box for f, box in parse_boxes(boxes, info).items() if f not in painted},
+        painted,
+        {f: marks for f, marks in parse_points(points, info).items() if f not in painted},
+    )
     if not hints.frames:
         raise UsageError(
             "nothing says what the subject is; give --box FRAME:X,Y,W,H, --mattes DIR, or --chroma COLOR"
@@ -82,9 +126,16 @@ def read_hints(boxes: Sequence[str], folder: Path | None, info: ClipInfo) -> Hin
 
 
 def fill_shelf(
-    clip: Clip, hints: Hints, shots: Sequence[Shot], shelf: Shelf, on_progress: Callable[[float], None]
+    clip: Clip,
+    hints: Hints,
+    shots: Sequence[Shot],
+    shelf: Shelf,
+    on_progress: Callable[[float], None],
+    segmenter: Segmenter | None = None,
 ) -> list[int]:
     """Make the matte of every frame and put it on the shelf; nothing crosses a cut.
+
+    With `segmenter` SAM 2 makes them, else they are cut out by colour and followed along the motion.
 
     Returns
     -------
@@ -94,13 +145,19 @@ def fill_shelf(
     empty: list[int] = []
     for shot in shots:
         hinted = [frame for frame in hints.frames if shot.start <= frame < shot.stop]
-        if hinted:
-            keys = {frame - shot.start: start_matte(clip, frame, hints) for frame in hinted}
-            _Part(clip[shot.start : shot.stop], keys, shot.start, shelf, on_progress, len(clip)).fill()
-        else:
+        frames, rest = clip[shot.start : shot.stop], (shot.start, shelf, on_progress, len(clip))
+        if not hinted:
             empty += range(shot.start, shot.stop)
             for at in range(shot.start, shot.stop):
                 shelf.put(at, np.zeros((clip.info.height, clip.info.width), np.float32))
+        elif segmenter is None:
+            keys = {frame - shot.start: start_matte(clip, frame, hints) for frame in hinted}
+            ByMotion(frames, keys, *rest).fill()
+        else:
+            from stylize.mattes.by_sam2 import BySam2
+
+            prompts = {frame - shot.start: _prompt(clip, frame, hints) for frame in hinted}
+            BySam2(segmenter, frames, prompts, *rest).fill()
         on_progress(shot.stop / len(clip))
     return empty
 
@@ -109,13 +166,47 @@ def follow_mattes(
     frames: Clip, keys: Mapping[int, F32], shelf: Shelf, on_progress: Callable[[float], None]
 ) -> None:
     """Follow finished mattes, by frame of a range without a cut, to all its frames; all go on the shelf."""
-    _Part(frames, dict(keys), 0, shelf, on_progress, len(frames)).fill()
+    ByMotion(frames, keys, 0, shelf, on_progress, len(frames)).fill()
 
 
 def start_matte(clip: Clip, frame: int, hints: Hints) -> F32:
-    """Make the matte of a frame that has a hint."""
-    if frame in hints.boxes:
+    """Make the matte of a frame that has a box or a painted matte."""
+    if frame not in hints.painted:
         return cut_out_box(clip[frame], hints.boxes[frame])
+    hint = _painted(clip, frame, hints)
+    if is_scribbles(hint):
+        return cut_out_scribbles(clip[frame], hint)
+    hard = np.isin(hint, (0, 1)).all()  # as a mask that was painted without soft edges
+    return refine_edge(clip[frame], hint, band_for(hint.shape) / 2) if hard else hint
+
+
+def painted_mattes(clip: Clip, hints: Hints) -> dict[int, F32]:
+    """Return the mattes that were painted whole: these stay as they are."""
+    found = {}
+    for frame in hints.painted:
+        if not is_scribbles(_painted(clip, frame, hints)):
+            found[frame] = start_matte(clip, frame, hints)
+    return found
+
+
+def is_scribbles(hint: F32) -> bool:
+    """Whether much of a painted matte is unknown."""
+    return bool(((hint > 0.05) & (hint < 0.95)).mean() > _UNKNOWN)
+
+
+def _prompt(clip: Clip, frame: int, hints: Hints) -> Prompt:
+    from stylize.mattes.by_sam2 import points_of_scribbles
+    from stylize.mattes.sam2 import Prompt
+
+    if frame not in hints.painted:
+        return Prompt(hints.boxes.get(frame), hints.points.get(frame, ()))
+    hint = _painted(clip, frame, hints)
+    if is_scribbles(hint):
+        return Prompt(points=points_of_scribbles(hint))
+    return Prompt(matte=start_matte(clip, frame, hints))
+
+
+def _painted(clip: Clip, frame: int, hints: Hints) -> F32:
     from stylize.mattes.planes import one_plane
     from stylize.media import read_image
 
@@ -126,52 +217,13 @@ def start_matte(clip: Clip, frame: int, hints: Hints) -> F32:
             f"{path}: {hint.shape[1]}x{hint.shape[0]}, but the clip is {clip.info.width}x{clip.info.height}; "
             "paint it at the clip's size"
         )
-    grey = ((hint > 0.05) & (hint < 0.95)).mean()
-    if grey > _UNKNOWN:
-        return cut_out_scribbles(clip[frame], hint)
-    hard = np.isin(hint, (0, 1)).all()  # as a mask that was painted without soft edges
-    return refine_edge(clip[frame], hint, band_for(hint.shape) / 2) if hard else hint
+    return hint
 
 
-@dataclass(frozen=True)
-class _Part:
-    """One shot: its frames, the mattes of some of them, and where the mattes of all go."""
+def _frame(option: str, when: str, info: ClipInfo) -> int:
+    from stylize.media import parse_time
 
-    frames: Clip
-    keys: dict[int, F32]
-    first: int
-    shelf: Shelf
-    on_progress: Callable[[float], None]
-    total: int
-
-    def fill(self) -> None:
-        """Follow each key to its neighbours; between two keys both are followed and blended."""
-        marks = sorted(self.keys)
-        for at in marks:
-            self.put(at, self.keys[at])
-        for at, matte, _ in self.followed(marks[0], range(marks[0] - 1, -1, -1)):
-            self.put(at, matte)
-        for a, b in pairwise(marks):
-            self.between(a, b)
-        for at, matte, _ in self.followed(marks[-1], range(marks[-1] + 1, len(self.frames))):
-            self.put(at, matte)
-
-    def followed(self, key: int, order: range) -> Iterator[tuple[int, F32, F32]]:
-        """Follow one key; see `follow_matte`."""
-        return follow_matte(self.frames, key, self.keys[key], order)
-
-    def put(self, at: int, matte: F32) -> None:
-        """Keep the matte of a frame of the shot."""
-        self.shelf.put(self.first + at, matte)
-        self.on_progress(len(self.shelf) / self.total)
-
-    def between(self, a: int, b: int) -> None:
-        """Blend by how far away a key is, and by how well the picture agrees with it."""
-        with Shelf() as mattes, Shelf() as sureness:
-            for at, matte, sure in self.followed(b, range(b - 1, a, -1)):
-                mattes.put(at, matte)
-                sureness.put(at, sure)
-            for at, matte, sure in self.followed(a, range(a + 1, b)):
-                from_a, from_b = (b - at) * (sure + 0.01), (at - a) * (sureness[at] + np.float32(0.01))
-                blended = (matte * from_a + mattes[at] * from_b) / (from_a + from_b)
-                self.put(at, np.asarray(blended, np.float32))
+    frame = parse_time(when or "0", info.rate, info.pts, info.time_base)
+    if not 0 <= frame < info.count:
+        raise UsageError(f"{option}: the clip has frames 0 to {info.count - 1}; choose one of them")
+    return frame

@@ -23,7 +23,7 @@ _HOLD = 1e-7
 """Pull towards the first estimate, for where nothing else says anything."""
 _MOST_AT_ONCE = 120_000
 """Unknowns above which factors of the matrix take too much memory."""
-_CLOSE = 1e-3
+_CLOSE = 1e-4
 """When stepwise solving is done: colours change by less than a code from here on."""
 _EPSILON = 1e-5
 """Regularization of the colour lines: less follows every grain of noise."""

@@ -8,18 +8,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from stylize.errors import UsageError
+from stylize.fingerprint import fingerprint
 from stylize.mattes.checking import check_mattes
 from stylize.mattes.clip import open_matte
 from stylize.mattes.colours import foreground
-from stylize.mattes.edges import band_for, refine_edge
-from stylize.mattes.keeping import Shelf
-from stylize.mattes.making import fill_shelf, read_hints
+from stylize.mattes.making import Hints, fill_shelf, painted_mattes, read_hints
 from stylize.mattes.steadying import steady
+from stylize.mattes.writing import AsPainted, key_frames, refine_all, work_shelf, write_mattes
 from stylize.media import open_clip
-from stylize.output import check_place, make_writer
+from stylize.output import check_place
 from stylize.progress import OnProgress, Overwrite, Watch, ignore
 from stylize.settings import Settings
 from stylize.shots import find_shots
@@ -29,11 +27,16 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Image
     from stylize.mattes.checking import FrameFacts
-    from stylize.media import Clip
+    from stylize.mattes.keeping import Shelf
+    from stylize.mattes.sam2 import Segmenter
+    from stylize.mattes.vitmatte import Matter
 
 __all__ = ["Made", "check_matte", "make_matte", "refine_matte"]
 
 log = logging.getLogger(__name__)
+
+_MAKING_VERSION = 1
+"""Raise when the same hints give other mattes."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ def make_matte(  # noqa: PLR0913  the front door takes all its choices by name
     output: str | Path,
     *,
     boxes: Sequence[str] = (),
+    points: Sequence[str] = (),
     mattes: str | Path | None = None,
     chroma: str | None = None,
     colours: str | Path | None = None,
@@ -71,14 +75,21 @@ def make_matte(  # noqa: PLR0913  the front door takes all its choices by name
         A video's name, or a folder for images under the clip's frame names: white is the subject.
     boxes
         ``FRAME:X,Y,W,H`` each, around the subject.
+    points
+        ``FRAME:X,Y`` each, on the subject, or ``FRAME:X,Y,out`` beside it; for SAM 2.
     mattes
         A folder of painted mattes named by frame: white the subject, black the background; grey is unknown.
+        One without much grey comes out as it was painted.
     chroma
         The colour of a screen behind the subject: ``auto``, ``green``, ``blue``, ``#RRGGBB``.
     colours
         Also write the frames with the subject's own colours, free of the background or of the screen's light.
     start, end
         Work on a range only.
+    settings
+        ``[making]`` says who makes the matte and its edges.
+
+    A run that was interrupted is gone on with by the next one for the same output, from a folder beside it.
 
     Raises
     ------
@@ -86,32 +97,49 @@ def make_matte(  # noqa: PLR0913  the front door takes all its choices by name
         If nothing says what the subject is, or an output cannot be written.
     MediaError
         If the clip or a painted matte is missing or bad.
+    ModelError
+        If a model that is asked for is not here.
     """
     settings, place, watch = settings or Settings(), Path(output), Watch(on_progress)
-    if chroma and (boxes or mattes):
-        raise UsageError("--chroma finds the subject by itself; leave out --box and --mattes")
+    if chroma and (boxes or mattes or points):
+        raise UsageError("--chroma finds the subject by itself; leave out --box, --point and --mattes")
+    sam2 = settings.making.maker == "sam2" and not chroma
+    if points and not sam2:
+        raise UsageError("--point needs --maker sam2; without it give --box FRAME:X,Y,W,H, or paint")
+    models = _find(settings, "segmenter" if sam2 else None)
     with ExitStack() as stack:
         opened = stack.enter_context(open_clip(clip, start=start, end=end, **asdict(settings.clip)))
         check_place(place, opened, overwrite)
         if colours is not None:
             check_place(Path(colours), opened, overwrite)
-        shelf = stack.enter_context(Shelf())
+        hints = (
+            Hints() if chroma else read_hints(boxes, Path(mattes) if mattes else None, opened.info, points)
+        )
+        made_from = _MAKING_VERSION, opened, hints, chroma, settings.making, settings.shots, _names(models)
+        shelf = work_shelf(place, fingerprint(made_from))
+        if len(shelf):
+            log.warning("%s: goes on where an earlier run was interrupted", place)
+        painted = painted_mattes(opened, hints)
         clean: Callable[[Image, F32], Image] = foreground
-        hinted: tuple[int, ...] = ()
         if chroma:
-            clean = _key(opened, chroma, shelf, watch)
+            clean = key_frames(opened, chroma, shelf, watch)
         else:
-            hints = read_hints(boxes, Path(mattes) if mattes else None, opened.info)
-            hinted = tuple(hints.frames)
             with watch.stage("shots") as share:
                 shots = find_shots(opened, settings.shots, share)
+            segmenter = _load_segmenter(models, settings)
             with watch.stage("matte") as share:
-                empty = fill_shelf(opened, hints, shots, shelf, share)
+                empty = fill_shelf(opened, hints, shots, shelf, share, segmenter)
             if empty:
                 log.warning("frames %s have no hint in their shot; their mattes are empty", _spans(empty))
-        calm = steady(opened, shelf, radius=settings.matte.radius, strength=settings.matte.stabilize)
-        area = _write(opened, calm, place, colours, clean, settings, watch)
-    return Made(place, len(opened), hinted, area, watch.finished())
+        mattes_of: Shelf = shelf
+        if "matter" in models or (sam2 and settings.making.edges == "colour"):
+            mattes_of = shelf.part("edges")
+            with watch.stage("edges") as share:
+                refine_all(opened, shelf, mattes_of, _load_matter(models, settings), share)
+        calm = steady(opened, mattes_of, radius=settings.matte.radius, strength=settings.matte.stabilize)
+        area = write_mattes(opened, AsPainted(calm, painted), place, colours, clean, settings, watch)
+        shelf.clear()
+    return Made(place, len(opened), tuple(hints.frames), area, watch.finished())
 
 
 def refine_matte(
@@ -145,20 +173,20 @@ def refine_matte(
     settings, place, watch = settings or Settings(), Path(output), Watch(on_progress)
     if band is not None and not 0 < band <= 200:
         raise UsageError(f"--band {band} is out of bounds; give more than 0 to 200 pixels")
+    models = _find(settings)
     with ExitStack() as stack:
         opened = stack.enter_context(open_clip(clip, **asdict(settings.clip)))
         check_place(place, opened, overwrite)
         rough = stack.enter_context(
             open_matte(matte, opened.info, replace(settings.matte, stabilize=0.0), opened)
         )
-        shelf = stack.enter_context(Shelf())
-        wide = band or band_for((opened.info.height, opened.info.width))
-        with watch.stage("matte") as share:
-            for at in range(len(opened)):
-                shelf.put(at, refine_edge(opened[at], rough[at], wide))
-                share((at + 1) / len(opened))
+        made_from = _MAKING_VERSION, opened, rough, band, settings.making, _names(models)
+        shelf = work_shelf(place, fingerprint(made_from))
+        with watch.stage("edges") as share:
+            refine_all(opened, rough, shelf, _load_matter(models, settings), share, band)
         calm = steady(opened, shelf, radius=settings.matte.radius, strength=settings.matte.stabilize)
-        area = _write(opened, calm, place, None, foreground, settings, watch)
+        area = write_mattes(opened, calm, place, None, foreground, settings, watch)
+        shelf.clear()
     return Made(place, len(opened), (), area, watch.finished())
 
 
@@ -207,43 +235,38 @@ def _still(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
-def _key(clip: Clip, colour: str, shelf: Shelf, watch: Watch) -> Callable[[Image, F32], Image]:
-    """Key every frame; returns what takes the screen's light off a frame."""
-    from stylize.mattes.chroma import chroma_matte, despill, parse_colour
+def _find(settings: Settings, *kinds: str | None) -> dict[str, Path]:
+    """Find the models that are asked for, before any work; nothing is loaded."""
+    wanted = [kind for kind in kinds if kind]
+    if settings.making.edges == "vitmatte":
+        wanted.append("matter")
+    if not wanted:
+        return {}
+    from stylize.mattes.learned import find_learned
 
-    screen = parse_colour(colour, clip[0])
-    with watch.stage("matte") as share:
-        for at in range(len(clip)):
-            shelf.put(at, chroma_matte(clip[at], screen))
-            share((at + 1) / len(clip))
-    return lambda frame, matte: despill(foreground(frame, matte), screen)
+    return {kind: find_learned(kind, settings.making, settings.models) for kind in wanted}
 
 
-def _write(
-    clip: Clip,
-    mattes: Sequence[F32],
-    place: Path,
-    colours: str | Path | None,
-    clean: Callable[[Image, F32], Image],
-    settings: Settings,
-    watch: Watch,
-) -> float:
-    """Write mattes, and the subject's colours where asked; returns the mean area."""
-    with ExitStack() as stack, watch.stage("write") as share:
-        writer = stack.enter_context(make_writer(place, clip.info, settings.output))
-        second = None
-        if colours is not None:
-            second = stack.enter_context(make_writer(Path(colours), clip.info, settings.output))
-        area = 0.0
-        for at in range(len(clip)):
-            matte = mattes[at]
-            grey = np.rint(matte * 65535).astype(np.uint16)[..., None]
-            writer.write(np.repeat(grey, 3, axis=2))
-            if second is not None:
-                second.write(clean(clip[at], matte))
-            area += float(matte.mean()) / len(clip)
-            share((at + 1) / len(clip))
-    return area
+def _names(models: dict[str, Path]) -> dict[str, str]:
+    from stylize.models import model_hash
+
+    return {kind: model_hash(path) for kind, path in models.items()}
+
+
+def _load_segmenter(models: dict[str, Path], settings: Settings) -> Segmenter | None:
+    if "segmenter" not in models:
+        return None
+    from stylize.mattes.sam2 import Segmenter
+
+    return Segmenter(models["segmenter"], settings.making)
+
+
+def _load_matter(models: dict[str, Path], settings: Settings) -> Matter | None:
+    if "matter" not in models:
+        return None
+    from stylize.mattes.vitmatte import Matter
+
+    return Matter(models["matter"], settings.making)
 
 
 def _spans(frames: list[int]) -> str:

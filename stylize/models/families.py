@@ -35,6 +35,8 @@ CHECKPOINTS = (
     ("cond_stage_model.model.", "sd2"),
 )
 """Part of a tensor's name in a checkpoint of one file, and the family that alone has it."""
+ARCHITECTURES = (("DepthEstimation", "depth"), ("Sam2", "segmenter"), ("VitMatte", "matter"))
+"""Part of a class of transformers and the kind of its models."""
 SD15_LAYERS = 16
 """Layers of cross-attention in SD1.5 and SD2; SDXL has 70."""
 
@@ -105,8 +107,10 @@ def _part(config: Mapping[str, Any]) -> tuple[str, str]:
         if config.get("addition_embed_type") == "text_time":
             return kind, "sdxl"
         return kind, "sd2" if config.get("cross_attention_dim") == 1024 else "sd15"
-    if any("DepthEstimation" in one for one in config.get("architectures") or ()):
-        return "depth", ""
+    for one in config.get("architectures") or ():
+        for word, kind in ARCHITECTURES:
+            if word in one:
+                return kind, ""
     return "", ""
 
 

@@ -26,6 +26,7 @@ def find_model(
     *,
     download: bool = False,
     options: ModelOptions | None = None,
+    instead: str = "",
     on_progress: OnProgress | None = None,
 ) -> Path:
     """Return where a model is: a folder, or a single file.
@@ -41,6 +42,8 @@ def find_model(
         Fetch it when it is not here; `options.download` does the same. Without, no network is touched.
     options
         Where to look and what to let in.
+    instead
+        What works without the model, for the message; ``--renderer patch`` when empty.
     on_progress
         Told about a download.
 
@@ -56,7 +59,7 @@ def find_model(
     if found is None and (download or options.download):
         found = fetch_model(str(name), options, on_progress)
     if found is None:
-        raise ModelError(missing_message(str(name), kind))
+        raise ModelError(missing_message(str(name), kind, instead))
     for one in check_model(found, quick=True):
         if not (one.pickled and options.allow_pickle):
             raise ModelError(f"{one.file}: {one.what}")

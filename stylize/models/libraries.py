@@ -13,8 +13,8 @@ from stylize.errors import ModelError
 __all__ = ["load_libraries", "mask_broken_torchvision"]
 
 
-def load_libraries(*names: str, wanted_by: str) -> tuple[Any, ...]:
-    """Import packages of the ``diffusion`` extra.
+def load_libraries(*names: str, wanted_by: str, extra: str = "diffusion") -> tuple[Any, ...]:
+    """Import packages of an extra.
 
     Parameters
     ----------
@@ -22,6 +22,8 @@ def load_libraries(*names: str, wanted_by: str) -> tuple[Any, ...]:
         Such as ``torch``, ``transformers``, ``diffusers``.
     wanted_by
         What needs them, for the message.
+    extra
+        Which extra installs them.
 
     Raises
     ------
@@ -38,7 +40,7 @@ def load_libraries(*names: str, wanted_by: str) -> tuple[Any, ...]:
             missing = getattr(error, "name", None) or names[0]
             raise ModelError(
                 f"{wanted_by} needs {missing}, which does not load; install it with: "
-                f"pip install 'keystylize[diffusion]' ({error})"
+                f"pip install 'keystylize[{extra}]' ({error})"
             ) from error
     for library in found:
         if library.__name__ in ("transformers", "diffusers"):

@@ -67,14 +67,14 @@ def preset_of(name: str) -> Preset | None:
     return presets().get(name)
 
 
-def missing_message(name: str, kind: str) -> str:
+def missing_message(name: str, kind: str, instead: str = "") -> str:
     """Say in one line that a model is not here, how to get it, and what works without."""
     preset = preset_of(name)
     what = KINDS.get(kind, kind)
     size = f", about {preset.megabytes / 1000:.1f} GB, {preset.licence}" if preset else ""
     return (
-        f"{name} ({what}{size}) is not on this machine; fetch it: `stylize models fetch {name}`, or paint "
-        "without any model: --renderer patch"
+        f"{name} ({what}{size}) is not on this machine; fetch it: `stylize models fetch {name}`, or "
+        f"{instead or 'paint without any model: --renderer patch'}"
     )
 
 

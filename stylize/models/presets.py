@@ -22,6 +22,8 @@ KINDS = {
     "embedding": "a textual inversion",
     "vae": "an autoencoder",
     "depth": "a depth model",
+    "segmenter": "a SAM 2",
+    "matter": "a ViTMatte",
     "edit": "an image editor",
     "annotator": "weights of a detector",
 }

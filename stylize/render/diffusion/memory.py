@@ -29,8 +29,11 @@ STEPS = {
 _SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate")
 
 
-def choose_device(wanted: str) -> str:
-    """Return ``cuda``, ``mps`` or ``cpu``; DeviceError if the one asked for is not here."""
+def choose_device(wanted: str, instead: str = "--renderer patch") -> str:
+    """Return ``cuda``, ``mps`` or ``cpu``; DeviceError if the one asked for is not here.
+
+    `instead` is what needs no model, for the message.
+    """
     import torch
 
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
@@ -39,7 +42,7 @@ def choose_device(wanted: str) -> str:
     if wanted not in there:
         raise UsageError(f"device {wanted!r} is unknown; choose auto, {', '.join(there)}")
     if not there[wanted]:
-        raise DeviceError(f"device {wanted} is not on this machine; use --device cpu, or --renderer patch")
+        raise DeviceError(f"device {wanted} is not on this machine; use --device cpu, or {instead}")
     return wanted
 
 

@@ -103,6 +103,43 @@ def test_painted_frames_are_carried_over_the_clip(scene, clip, tmp_path):
     assert max(one.chatter for one in facts) < 0.06
 
 
+@pytest.mark.parametrize("share_of_work", [0.4, 0.7, 0.95])
+def test_an_interrupted_run_is_gone_on_with(share_of_work, tmp_path):
+    frames, truth = motion.moving_subject(24)
+    for at, frame in enumerate(frames):
+        write_image(tmp_path / "clip" / f"{at:04d}.png", frame, durable=False)
+    for at in (2, 21):
+        codes = np.rint(truth[at] * 65535).astype(np.uint16)[..., None]
+        write_image(tmp_path / "painted" / f"{at}.png", codes, durable=False)
+
+    def stop(stage, share):
+        if stage == "matte" and share >= share_of_work:
+            raise KeyboardInterrupt
+
+    make_matte(tmp_path / "clip", tmp_path / "straight", mattes=tmp_path / "painted")
+    with pytest.raises(KeyboardInterrupt):
+        make_matte(tmp_path / "clip", tmp_path / "m", mattes=tmp_path / "painted", on_progress=stop)
+    assert (tmp_path / ".m.making").is_dir()
+    make_matte(tmp_path / "clip", tmp_path / "m", mattes=tmp_path / "painted")
+    for at in range(24):
+        np.testing.assert_array_equal(read(tmp_path / "m", at), read(tmp_path / "straight", at))
+    np.testing.assert_allclose(read(tmp_path / "m", 2), truth[2], atol=1e-5)
+    assert not (tmp_path / ".m.making").exists()
+
+
+def test_work_of_other_hints_is_not_gone_on_with(clip, tmp_path):
+    def stop(stage, share):
+        if stage == "matte" and share >= 0.9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_matte(clip, tmp_path / "m", boxes=["0:20,20,40,40"], on_progress=stop)
+    for place in ("m", "straight"):
+        make_matte(clip, tmp_path / place, boxes=["0:30,20,60,60"])
+    for at in range(8):
+        np.testing.assert_array_equal(read(tmp_path / "m", at), read(tmp_path / "straight", at))
+
+
 def test_refining_improves_a_rough_matte_of_a_clip(scene, clip, tmp_path):
     rough = [cv2.GaussianBlur(np.roll(matte, 2, axis=1), (0, 0), 2) for matte in scene[1]]
     for at, matte in enumerate(rough):

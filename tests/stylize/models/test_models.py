@@ -64,7 +64,8 @@ def test_every_preset_is_sound():
     ("inside", "kind", "family"),
     [
         ("sd15/base", "base", "sd15"), ("sdxl/base", "base", "sdxl"), ("edit", "edit", "flux2"),
-        ("depth", "depth", ""), ("sd15/base.safetensors", "base", "sd15"),
+        ("depth", "depth", ""), ("segmenter", "segmenter", ""), ("matter", "matter", ""),
+        ("sd15/base.safetensors", "base", "sd15"),
         ("sd15/controlnet-canny", "controlnet", "sd15"), ("sdxl/controlnet-canny", "controlnet", "sdxl"),
         ("sdxl/controlnet-union", "controlnet", "sdxl"), ("sd15/base/vae", "vae", ""),
         ("sd15/lora.safetensors", "lora", "sd15"), ("sdxl/lora.safetensors", "lora", "sdxl"),

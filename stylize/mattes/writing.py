@@ -1,0 +1,110 @@
+"""Mattes on their way to files: keyed, refined, written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+
+from stylize.mattes.colours import foreground
+from stylize.mattes.edges import band_for, refine_edge
+from stylize.mattes.keeping import FolderShelf
+from stylize.output import make_writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from propagate.arrays import F32, Image
+    from stylize.mattes.keeping import Shelf
+    from stylize.mattes.vitmatte import Matter
+    from stylize.media import Clip
+    from stylize.progress import Watch
+    from stylize.settings import Settings
+
+__all__ = ["AsPainted", "key_frames", "refine_all", "work_shelf", "write_mattes"]
+
+
+def work_shelf(place: Path, mark: str) -> FolderShelf:
+    """Open the shelf beside an output where an interrupted run finds what it had done."""
+    return FolderShelf(place.absolute().with_name(f".{place.name}.making"), mark)
+
+
+class AsPainted(Sequence["F32"]):
+    """Mattes, but where a frame's was painted by hand that one."""
+
+    def __init__(self, mattes: Sequence[F32], painted: Mapping[int, F32]) -> None:
+        self._mattes, self._painted = mattes, painted
+
+    def __len__(self) -> int:
+        return len(self._mattes)
+
+    @overload
+    def __getitem__(self, index: int) -> F32: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[F32]: ...
+    def __getitem__(self, index: int | slice) -> F32 | Sequence[F32]:
+        if isinstance(index, slice):
+            raise TypeError("mattes are written one by one")
+        at = range(len(self))[index]
+        return self._painted[at] if at in self._painted else self._mattes[at]
+
+
+def refine_all(
+    clip: Clip,
+    rough: Sequence[F32],
+    shelf: Shelf,
+    matter: Matter | None,
+    on_progress: Callable[[float], None],
+    band: float | None = None,
+) -> None:
+    """Find the edge of every matte anew: by `matter` if there is one, else by colour; all go on the shelf."""
+    wide = band or band_for((clip.info.height, clip.info.width))
+    refine = refine_edge if matter is None else matter.refine
+    for at in range(len(clip)):
+        if at not in shelf:
+            matte = rough[at]
+            shelf.put(at, refine(clip[at], matte, wide) if matte.any() else matte)
+        on_progress((at + 1) / len(clip))
+
+
+def key_frames(clip: Clip, colour: str, shelf: Shelf, watch: Watch) -> Callable[[Image, F32], Image]:
+    """Key every frame; returns what takes the screen's light off a frame."""
+    from stylize.mattes.chroma import chroma_matte, despill, parse_colour
+
+    screen = parse_colour(colour, clip[0])
+    with watch.stage("matte") as share:
+        for at in range(len(clip)):
+            if at not in shelf:
+                shelf.put(at, chroma_matte(clip[at], screen))
+            share((at + 1) / len(clip))
+    return lambda frame, matte: despill(foreground(frame, matte), screen)
+
+
+def write_mattes(
+    clip: Clip,
+    mattes: Sequence[F32],
+    place: Path,
+    colours: str | Path | None,
+    clean: Callable[[Image, F32], Image],
+    settings: Settings,
+    watch: Watch,
+) -> float:
+    """Write mattes, and the subject's colours where asked; returns the mean area."""
+    with ExitStack() as stack, watch.stage("write") as share:
+        writer = stack.enter_context(make_writer(place, clip.info, settings.output))
+        second = None
+        if colours is not None:
+            second = stack.enter_context(make_writer(Path(colours), clip.info, settings.output))
+        area = 0.0
+        for at in range(len(clip)):
+            matte = mattes[at]
+            grey = np.rint(matte * 65535).astype(np.uint16)[..., None]
+            writer.write(np.repeat(grey, 3, axis=2))
+            if second is not None:
+                second.write(clean(clip[at], matte))
+            area += float(matte.mean()) / len(clip)
+            share((at + 1) / len(clip))
+    return area
