@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylize.render.overlap import AgreementOptions, Overlap, next_key
-from stylize.render.protocol import Anchor
+from stylize.render.groups import paint_group, painting_order, take_group
+from stylize.render.overlap import AgreementOptions, Overlap
+from stylize.render.protocol import Anchor, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -194,54 +195,37 @@ def paint_shot(  # noqa: PLR0913  what is there, what is wanted, and who listens
     wanted = {key for key in keys if key not in there}
     total, settled = max(len(wanted), 1), recorded or {}
     overlap = Overlap(frames, sorted({*keys, *there}))
-    for done in range(len(wanted)):
-        key = _next(overlap, wanted, there, locked, settled, agreement)
-        anchors = anchors_for(key, frames, there, _parents(overlap, key, there, settled, agreement))
-        followed = anchors if agreement.level == "strong" else [_weakened(anchor) for anchor in anchors]
+    while wanted:
+        done = total - len(wanted)
+        order = painting_order(overlap, wanted, there, locked, settled, agreement)
+        group = take_group(order, renderer, there)
+        tasks, around = [], []
+        for key, parents, painter in group:
+            anchors = anchors_for(key, frames, there, parents)
+            followed = anchors if agreement.level == "strong" else [_weakened(anchor) for anchor in anchors]
+            tasks.append(Task(painter, frames[key], followed))
+            around.append(anchors)
 
-        def report(share: float, done: int = done) -> None:
+        def report(share: float, done: int = done, count: int = len(tasks)) -> None:
             if on_progress is not None:
-                on_progress((done + share) / total)
+                on_progress((done + share * count) / total)
 
-        painter = renderer(key) if callable(renderer) else renderer
-        made = painter.paint(frames[key], followed, seed=seed, on_progress=report)
-        found = measure_agreement(made.image, anchors)
-        made.recipe["parents"] = [anchor.key for anchor in anchors]
-        made.recipe["agreement"] = {
-            "level": agreement.level,
-            "difference": None if np.isnan(found.difference) else round(found.difference, 3),
-            "shared": round(found.shared, 4),
-        }
-        there[key] = made.image
-        wanted.remove(key)
-        yield key, made
+        for (key, _, _), anchors, made in zip(group, around, paint_group(tasks, seed, report), strict=True):
+            there[key] = made.image
+            wanted.remove(key)
+            yield key, _told(made, anchors, agreement)
 
 
-def _next(
-    overlap: Overlap,
-    wanted: Collection[int],
-    there: Mapping[int, Image],
-    locked: Collection[int],
-    settled: Mapping[int, Sequence[int]],
-    agreement: AgreementOptions,
-) -> int:
-    if agreement.level == "off" or len(overlap.keys) < 2:
-        return min(wanted)
-    return next_key(overlap, wanted, there.keys(), locked=locked, recorded=settled)
-
-
-def _parents(
-    overlap: Overlap,
-    key: int,
-    there: Mapping[int, Image],
-    settled: Mapping[int, Sequence[int]],
-    agreement: AgreementOptions,
-) -> tuple[int, ...]:
-    """Whom `key` follows: those of the last time as far as they are there, else those that share most."""
-    if agreement.level == "off":
-        return ()
-    again = tuple(parent for parent in settled.get(key, ()) if parent in there)
-    return again or overlap.best(key, there.keys(), agreement.anchors, agreement.least)
+def _told(made: PaintedKey, anchors: Sequence[Anchor], agreement: AgreementOptions) -> PaintedKey:
+    """Write into the recipe whom a key followed, and how well it agrees with them."""
+    found = measure_agreement(made.image, anchors)
+    made.recipe["parents"] = [anchor.key for anchor in anchors]
+    made.recipe["agreement"] = {
+        "level": agreement.level,
+        "difference": None if np.isnan(found.difference) else round(found.difference, 3),
+        "shared": round(found.shared, 4),
+    }
+    return made
 
 
 def _weakened(anchor: Anchor) -> Anchor:

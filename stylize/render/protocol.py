@@ -20,6 +20,7 @@ __all__ = [
     "Progress",
     "Renderer",
     "Spot",
+    "Task",
     "make_renderer",
     "register_renderer",
     "renderer_names",
@@ -97,11 +98,21 @@ class Spot:
     window: tuple[int, int, int, int] | None = None
 
 
+@dataclass(frozen=True)
+class Task:
+    """A key to paint: who paints it, as that renderer is there, its frame, and what it follows."""
+
+    painter: Renderer
+    frame: Image
+    anchors: Sequence[Anchor] = ()
+
+
 class Renderer(Protocol):
     """Paints one frame in the manner of the style.
 
     A renderer that changes along the clip also has ``at(spot: Spot) -> Renderer``, which returns it as it is
-    at that key.
+    at that key. One that paints several keys faster together has ``together``, how many at most,
+    ``goes_with(other) -> bool`` and ``paint_together(tasks, seed=…, on_progress=…) -> list[PaintedKey]``.
     """
 
     @property

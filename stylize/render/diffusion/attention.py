@@ -1,9 +1,9 @@
 """Self-attention that also looks at finished keys.
 
-The batch holds finished keys first and the key that is painted last, for each half of the guidance. The
-finished ones look at themselves, as always; the last one looks at all. After Text2Video-Zero (Khachatryan et
-al. 2023) and Rerender A Video (Yang et al. 2023), which replace a frame's keys and values where these are
-added to its own.
+The batch holds finished keys first and then those that are painted, for each half of the guidance. The
+finished ones look at themselves, as always; each of the others looks at some of them and at itself.
+After Text2Video-Zero (Khachatryan et al. 2023) and Rerender A Video (Yang et al. 2023), which replace a
+frame's keys and values where these are added to its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["LookAtRows", "looking_at"]
 
@@ -24,11 +24,15 @@ class LookAtRows:
 
     Attributes
     ----------
-    rows
-        Pictures in each half of the batch; with 1 it is the stock attention.
+    references
+        Finished keys, the first pictures in each half of the batch.
+    looks
+        For each of the pictures behind them: numbers of those that it looks at. Without any it is the stock
+        attention.
     """
 
-    rows: int
+    references: int
+    looks: tuple[tuple[int, ...], ...]
 
     def __call__(
         self,
@@ -56,11 +60,13 @@ class LookAtRows:
         )
         # the stock call for all rows, so that pinned ones come out as they would alone
         seen = torch.nn.functional.scaled_dot_product_attention(query, key, value)
-        if self.rows > 1:
-            last = slice(self.rows - 1, None, self.rows)
-            wide = [self._joined(part) for part in (key, value)]
-            seen = seen.clone()
-            seen[last] = torch.nn.functional.scaled_dot_product_attention(query[last], *wide)
+        if any(self.looks):
+            seen, rows = seen.clone(), self.references + len(self.looks)
+            for row, chosen in enumerate(self.looks, start=self.references):
+                if chosen:
+                    wide = [self._joined(part, (*chosen, row)) for part in (key, value)]
+                    mine = query[row::rows]
+                    seen[row::rows] = torch.nn.functional.scaled_dot_product_attention(mine, *wide)
         found = seen.transpose(1, 2).flatten(2).to(query.dtype)
         found = attn.to_out[1](attn.to_out[0](found))
         if len(shape) == 4:
@@ -69,11 +75,12 @@ class LookAtRows:
             found = found + residual
         return found / attn.rescale_output_factor
 
-    def _joined(self, part: Any) -> Any:
-        """(halves * rows, heads, tokens, width) to (halves, heads, rows * tokens, width)."""
+    def _joined(self, part: Any, chosen: tuple[int, ...]) -> Any:
+        """(halves * rows, heads, tokens, width) to (halves, heads, chosen * tokens, width)."""
         batch, heads, tokens, width = part.shape
-        rows = part.view(batch // self.rows, self.rows, heads, tokens, width)
-        return rows.transpose(1, 2).reshape(batch // self.rows, heads, self.rows * tokens, width)
+        count = self.references + len(self.looks)
+        rows = part.view(batch // count, count, heads, tokens, width)[:, list(chosen)]
+        return rows.transpose(1, 2).reshape(batch // count, heads, len(chosen) * tokens, width)
 
 
 def _heads(attn: Any, states: Any) -> Any:
@@ -82,8 +89,8 @@ def _heads(attn: Any, states: Any) -> Any:
 
 
 @contextmanager
-def looking_at(unet: Any, rows: int, layers: str) -> Iterator[None]:
-    """Let the last of `rows` pictures look at the others for the block; afterwards everything is as before.
+def looking_at(unet: Any, references: int, looks: Sequence[tuple[int, ...]], layers: str) -> Iterator[None]:
+    """Let pictures look at finished ones for the block; afterwards everything is as before.
 
     Only self-attention changes: the layers of an IP-Adapter stay the objects that they are.
 
@@ -91,16 +98,18 @@ def looking_at(unet: Any, rows: int, layers: str) -> Iterator[None]:
     ----------
     unet
         diffusers' UNet2DConditionModel.
-    rows
-        Pictures in each half of the batch; with 1 nothing is changed.
+    references
+        Finished keys, the first pictures in each half of the batch.
+    looks
+        For each of the others, which of the finished ones it looks at; if none of them does, nothing changes.
     layers
         ``up`` for those on the way up, ``all``.
     """
-    if rows < 2:
+    if not any(looks):
         yield
         return
     before = dict(unet.attn_processors)
-    mine = LookAtRows(rows)
+    mine = LookAtRows(references, tuple(looks))
     chosen = {
         name: mine
         if name.endswith("attn1.processor") and (layers == "all" or name.startswith("up_"))

@@ -57,9 +57,9 @@ class Engine:
         if loras:
             self.pipe.set_adapters([f"lora{index}" for index in range(len(loras))], [o.weight for o in loras])
 
-    def run(self, attempt: Callable[[], Any], references: int = 0) -> Any:
+    def run(self, attempt: Callable[[], Any], references: int = 0, keys: int = 1) -> Any:
         """Return what `attempt` makes, giving up one thing after the other while memory is short."""
-        return self.ladder.run(attempt, self.give_up, references, spare=lambda: _close(but=self))
+        return self.ladder.run(attempt, self.give_up, references, keys, spare=lambda: _close(but=self))
 
     def give_up(self, step: str) -> None:
         """Do what a step of the ladder says."""
@@ -103,7 +103,7 @@ def open_engine(parts: Parts, device: str, dtype: Any, *, safety_checker: bool) 
         pipe = load_pipeline(parts, dtype)
         checker = load_checker(parts, dtype) if safety_checker else None
         engine = Engine(pipe, parts, device, dtype, Ladder(device), pipe.scheduler.config, checker)
-        useless = ("references", "no references", "tiling")  # all of that is of painting
+        useless = ("batch", "references", "no references", "tiling")  # all of that is of painting
         engine.ladder.run(engine.place, engine.give_up, 0, passing=useless, spare=lambda: _close(but=engine))
         _OPEN[key] = engine
     _OPEN.move_to_end(key)

@@ -19,6 +19,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 STEPS = {
+    "batch": "painting one key at a time",
     "references": "looking at one finished key at a time",
     "no references": "finished keys are held but not looked at",
     "tiling": "decoding the picture in tiles, which may show faint seams",
@@ -100,6 +101,10 @@ class Ladder:
     device: str
     given_up: list[str] = field(default_factory=list)
 
+    def together(self, wanted: int) -> int:
+        """How many keys are painted at once when `wanted` could be."""
+        return 1 if "batch" in self.given_up else wanted
+
     def references(self, wanted: int) -> int:
         """How many finished keys are looked at when `wanted` are there."""
         if "no references" in self.given_up:
@@ -116,6 +121,7 @@ class Ladder:
         attempt: Callable[[], T],
         apply: Callable[[str], None],
         references: int,
+        keys: int = 1,
         *,
         passing: Collection[str] = (),
         spare: Callable[[], bool] = lambda: False,
@@ -130,6 +136,8 @@ class Ladder:
             Told the name of the step, to act on it.
         references
             Finished keys that would be looked at: steps that change nothing are passed over.
+        keys
+            That would be painted together; likewise.
         passing
             More steps that are passed over.
         spare
@@ -157,7 +165,7 @@ class Ladder:
                 release(self.device)
                 step = None
                 continue
-            step = self._next(references, passing)
+            step = self._next(references, keys, passing)
             if step is None:
                 raise DeviceError(
                     f"{self.device}: out of memory with everything given up ({shortage}); paint smaller with "
@@ -167,10 +175,11 @@ class Ladder:
             self.given_up.append(step)
             release(self.device)
 
-    def _next(self, references: int, passing: Collection[str] = ()) -> str | None:
+    def _next(self, references: int, keys: int = 1, passing: Collection[str] = ()) -> str | None:
         for step in STEPS:
             useless = (
                 step in passing
+                or (step == "batch" and keys < 2)
                 or (step == "references" and references < 2)
                 or (step == "no references" and references < 1)
                 or ("offload" in step and self.device != "cuda")

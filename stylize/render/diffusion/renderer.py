@@ -5,34 +5,31 @@ from __future__ import annotations
 import copy
 import hashlib
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from propagate.arrays import check_image, check_map
-from stylize.errors import MediaError, StylizeError, UsageError
+from stylize.errors import UsageError
 from stylize.render.anchors import match_colors, merge_anchors
 from stylize.render.diffusion.ground import ground_for, ground_within
 from stylize.render.diffusion.masks import check_masks, cut_masks
 from stylize.render.diffusion.moment import Moment, check_schedules, moment_at
+from stylize.render.diffusion.painting import Brush, Job, paint_jobs
 from stylize.render.diffusion.region import blend_region, region_mask
-from stylize.render.diffusion.sizes import fit_size
-from stylize.render.protocol import Anchor, PaintedKey, Progress, Spot
+from stylize.render.protocol import Anchor, PaintedKey, Progress, Spot, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from propagate.arrays import F32, Image
-    from stylize.render.diffusion.engine import Engine
-    from stylize.render.diffusion.ground import Ground
+    from propagate.arrays import Image
     from stylize.render.diffusion.options import DiffusionOptions
     from stylize.render.diffusion.parts import Parts
-    from stylize.render.diffusion.sampling import Row, Setup
 
 __all__ = ["DiffusionRenderer"]
 
-_SMALLEST_FRAME = 16
+_BATCH = 4
+"""Keys that are painted at once on a GPU; when memory runs out it is one at a time."""
 
 
 class DiffusionRenderer:
@@ -64,7 +61,7 @@ class DiffusionRenderer:
             )
         self.styles, self.options, self.parts, self.masks = tuple(styles), options, parts, tuple(masks)
         check_schedules(options)
-        self._spot = Spot()
+        self.spot = Spot()
         self._contents = [_content(image) for image in (*styles, *masks)]
         self._identity = parts.identity()
 
@@ -78,7 +75,7 @@ class DiffusionRenderer:
         """
         check_masks(self.masks, spot.size)
         other = copy.copy(self)
-        vars(other).update(_spot=spot)
+        vars(other).update(spot=spot)
         return other
 
     def fingerprint(self) -> dict[str, Any]:
@@ -86,7 +83,17 @@ class DiffusionRenderer:
 
         The device is not part of it: a key that was painted on another machine is not painted again.
         """
-        unread = ("device", "model", "config", "vae", "controls", "loras", "embeddings", "depth_model")
+        unread = (
+            "device",
+            "batch",
+            "model",
+            "config",
+            "vae",
+            "controls",
+            "loras",
+            "embeddings",
+            "depth_model",
+        )
         options = {
             name: value
             for name, value in asdict(self.options).items()
@@ -100,7 +107,7 @@ class DiffusionRenderer:
             "options": {**options, **asdict(self._moment()), "controls": controls},
             "loras": [lora.weight for lora in self.parts.loras],
             "styles": [*self._contents, self.options.style_adapter == "attention"],
-            "noise_of": self._spot.frame if self.options.seed_per_key else None,
+            "noise_of": self.spot.frame if self.options.seed_per_key else None,
         }
 
     def paint(
@@ -132,16 +139,57 @@ class DiffusionRenderer:
         ModelError, DeviceError
             If weights do not load, memory does not suffice, or nothing but black comes out.
         """
-        for anchor in anchors:
-            check_image("anchor", anchor.image, (3,))
-            check_map("anchor confidence", anchor.confidence, frame.shape[:2])
-        known = merge_anchors(anchors, frame) if anchors else None
-        ground = ground_for(frame, known, self.options.hold)
-        looked = [a for a in anchors if a.frame is not None and a.painted is not None]
-        image, facts = self._painted(frame, ground, looked, seed, on_progress)
-        if known is not None:
-            image = match_colors(image, *known, self.options.match_colors)
-        return PaintedKey(image, {**self.fingerprint(), **facts, "seed": seed, "anchors": len(anchors)})
+        return self.paint_together([Task(self, frame, anchors)], seed=seed, on_progress=on_progress)[0]
+
+    @property
+    def together(self) -> int:
+        """How many keys are painted at once, where they do not follow each other."""
+        from stylize.render.diffusion.loading import prepare_imports
+        from stylize.render.diffusion.memory import choose_device
+
+        if self.options.batch:
+            return self.options.batch
+        prepare_imports()
+        return _BATCH if choose_device(self.options.device) == "cuda" else 1
+
+    def goes_with(self, other: object) -> bool:
+        """Whether a key of `other` can be painted together with one of this renderer: all but words alike."""
+        return (
+            isinstance(other, DiffusionRenderer)
+            and not self.options.seed_per_key
+            and not self.masks
+            and self.fingerprint() == other.fingerprint()
+        )
+
+    def paint_together(
+        self, tasks: Sequence[Task], *, seed: int = 0, on_progress: Progress | None = None
+    ) -> list[PaintedKey]:
+        """Paint several keys that go together and do not follow each other, in their order; see `paint`.
+
+        Each is painted as it would be alone, but for rounding: sums over a larger batch are taken in another
+        order.
+        """
+        jobs, knowns = [], []
+        for task in tasks:
+            for anchor in task.anchors:
+                check_image("anchor", anchor.image, (3,))
+                check_map("anchor confidence", anchor.confidence, task.frame.shape[:2])
+            check_image("frame", task.frame, (3,))
+            known = merge_anchors(task.anchors, task.frame) if task.anchors else None
+            looked = [a for a in task.anchors if a.frame is not None and a.painted is not None]
+            ground = ground_for(task.frame, known, self.options.hold)
+            number = getattr(task.painter, "spot", self.spot).frame
+            jobs.append(Job(task.frame, ground, looked, number))
+            knowns.append(known)
+        painted = []
+        found = paint_jobs(jobs, self._brush(seed, tasks[0].frame), on_progress or _nobody)
+        for task, known, (picture, facts) in zip(tasks, knowns, found, strict=True):
+            image = picture
+            if known is not None:
+                image = match_colors(picture, *known, self.options.match_colors)
+            whole = {**self.fingerprint(), **facts, "seed": seed, "anchors": len(task.anchors)}
+            painted.append(PaintedKey(image, whole))
+        return painted
 
     def paint_region(
         self,
@@ -172,114 +220,26 @@ class DiffusionRenderer:
         """
         mask = region_mask(region, (frame.shape[0], frame.shape[1]))
         ground = ground_within(before, mask)
-        image, facts = self._painted(frame, ground, (), seed, on_progress)
+        job = Job(frame, ground, number=self.spot.frame)
+        ((image, facts),) = paint_jobs([job], self._brush(seed, frame), on_progress or _nobody)
         whole = {**self.fingerprint(), **facts, "seed": seed, "region": _content(region)}
         return PaintedKey(blend_region(before, image, mask), whole)
 
-    def _painted(
-        self,
-        frame: Image,
-        ground: Ground,
-        looked: Sequence[Anchor],
-        seed: int,
-        on_progress: Progress | None,
-    ) -> tuple[Image, dict[str, Any]]:
-        """Paint on a ground, at the size of the model and back at the frame's; also tells how it was done."""
-        check_image("frame", frame, (3,))
-        if min(frame.shape[:2]) < _SMALLEST_FRAME:
-            height, width = frame.shape[:2]
-            raise MediaError(
-                f"the frame is {width}x{height}; painting needs at least {_SMALLEST_FRAME} pixels a side"
-            )
-        from stylize.render.diffusion.setting import make_row, make_setup
-
-        report = on_progress or (lambda _: None)
-        moment = self._moment()
-        engine = self._engine()
-        fit = fit_size(frame.shape[0], frame.shape[1], self._area(engine))
-        masks = cut_masks(self.masks, self._spot, frame)
-
-        def prepare() -> Setup:
-            settings = self.options, moment, fit, self._seed(seed)
-            return make_setup(engine, self.parts, *settings, self.styles, masks)
-
-        def row_of(seen: Image, painted: Image) -> Row:
-            return make_row(self.parts, seen, painted, fit, engine.device)
-
-        rows = [row_of(a.frame, a.painted) for a in looked]  # type: ignore[arg-type]
-        if self.options.style_adapter == "attention":
-            rows = [*(row_of(s, s) for s in map(_plain, self.styles)), *rows]
-        row = replace(row_of(frame, frame), picture=fit.down_float(ground.picture))
-        held = None if ground.held is None else fit.down_float(ground.held)
-        until = None if ground.until is None else fit.down_float(ground.until)
-        picture, used = self._run(engine, row, rows, (held, until), prepare, report)
-        facts = {
-            "size": list(fit.work),
-            "device": engine.device,
-            "dtype": str(engine.dtype).removeprefix("torch."),
-            "looked_at": used,
-            "given_up": list(engine.ladder.given_up),
-            "packages": {name: version(name) for name in ("torch", "diffusers", "transformers")},
-        }
-        try:
-            return fit.up(picture, frame, self.options.edges), facts
-        finally:
-            report(1.0)
-
-    def _run(
-        self,
-        engine: Engine,
-        row: Row,
-        rows: Sequence[Row],
-        holding: tuple[F32 | None, F32 | None],
-        prepare: Callable[[], Setup],
-        report: Callable[[float], None],
-    ) -> tuple[F32, int]:
-        """Sample, giving up what must be while memory is short; returns picture and rows looked at."""
-        from stylize.render.diffusion.sampling import Canvas, sample
-
-        used = 0
-
-        def attempt() -> F32:
-            nonlocal used
-            used = engine.ladder.references(len(rows))
-            canvas = Canvas(row, rows[:used], *holding)
-            try:
-                return sample(engine, canvas, prepare(), lambda share: report(0.02 + 0.93 * share))
-            except StylizeError as error:
-                raise type(error)(f"frame {self._spot.frame}: {error}") from error
-
-        return engine.run(attempt, len(rows)), used
-
-    def _engine(self) -> Engine:
-        from stylize.render.diffusion.engine import open_engine
-        from stylize.render.diffusion.loading import prepare_imports
-        from stylize.render.diffusion.memory import choose_device, choose_dtype
-
-        prepare_imports()
-        device = choose_device(self.options.device)
-        dtype = choose_dtype(self.options.dtype, device, self.parts.family.name)
-        return open_engine(self.parts, device, dtype, safety_checker=self.options.safety_checker)
+    def _brush(self, seed: int, frame: Image) -> Brush:
+        masks = cut_masks(self.masks, self.spot, frame)
+        return Brush(self.options, self.parts, self._moment(), self._seed(seed), self.styles, masks)
 
     def _moment(self) -> Moment:
-        return moment_at(self.options, self._spot)
+        return moment_at(self.options, self.spot)
 
     def _seed(self, seed: int) -> int:
         if not self.options.seed_per_key:
             return seed
-        return int.from_bytes(hashlib.sha256(f"{seed} {self._spot.frame}".encode()).digest()[:4], "big")
-
-    def _area(self, engine: Engine) -> float:
-        if self.options.megapixels:
-            return self.options.megapixels * 1e6
-        side = engine.pipe.unet.config.sample_size * engine.pipe.vae_scale_factor
-        return float(side * side * self.parts.family.area)
+        return int.from_bytes(hashlib.sha256(f"{seed} {self.spot.frame}".encode()).digest()[:4], "big")
 
 
-def _plain(style: Image) -> Image:
-    from stylize.render.diffusion.adapter import style_picture
-
-    return np.asarray(style_picture(style), np.uint8)
+def _nobody(share: float) -> None:
+    """Tell nobody how far it is."""
 
 
 def _content(image: Image) -> str:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from stylize.render.diffusion.moment import Moment
     from stylize.render.diffusion.prompts import Embeddings
 
-__all__ = ["Canvas", "Row", "Setup", "decode", "encode", "first_noise", "sample", "sample_latents"]
+__all__ = [
+    "Canvas", "Piece", "Row", "Setup", "broken", "decode", "encode", "first_noise", "judge", "sample",
+    "sample_latents",
+]  # fmt: skip
 
 _BLACK = 2 / 255
 
@@ -36,25 +39,41 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Canvas:
-    """The key that is painted.
+class Piece:
+    """A key that is painted.
 
     Attributes
     ----------
     ground
         What the painting begins from.
-    references
-        Finished keys that are looked at; their pictures are what they are.
     held
         float32 (h, w, 3), what is held of others' surface; None for free painting.
     until
         float32 (h, w), 0 to 1: until which share of the steps.
+    looks
+        Numbers of the canvas's references that it looks at.
     """
 
     ground: Row
-    references: Sequence[Row] = ()
     held: F32 | None = None
     until: F32 | None = None
+    looks: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The keys that are painted together, and the finished ones that they look at.
+
+    Attributes
+    ----------
+    pieces
+        At least one, all of one size.
+    references
+        Finished keys that are looked at; their pictures are what they are.
+    """
+
+    pieces: Sequence[Piece]
+    references: Sequence[Row] = ()
 
 
 @dataclass(frozen=True)
@@ -70,40 +89,49 @@ class Setup:
     layers: str = "up"
 
 
-def sample(engine: Engine, canvas: Canvas, setup: Setup, report: Callable[[float], None]) -> F32:
-    """Paint a canvas; returns float32 (h, w, 3), 0 to 1.
+def sample(engine: Engine, canvas: Canvas, setup: Setup, report: Callable[[float], None]) -> list[F32]:
+    """Paint a canvas; returns float32 (h, w, 3), 0 to 1, for each of its keys.
+
+    What comes out black or not a number in half precision is computed again in full.
+    """
+    first = len(canvas.references)
+    latents = sample_latents(engine, canvas, setup, report)[first:]
+    pictures = [decode(engine, one[None]) for one in latents]
+    grounds = [piece.ground.picture for piece in canvas.pieces]
+    if str(engine.dtype) != "torch.float32" and any(map(broken, pictures, grounds)):
+        with full_precision(engine):
+            # numbers that are no numbers are painted again, others only decoded
+            if not bool(latents.isfinite().all()):
+                latents = sample_latents(engine, canvas, setup, report)[first:]
+            pictures = [decode(engine, one[None]) for one in latents]
+    return pictures
+
+
+def judge(engine: Engine, picture: F32, ground: F32) -> None:
+    """Refuse a painting that nobody should see.
 
     Raises
     ------
     DeviceError
-        If the picture is black or not a number, even in full precision.
+        If it is black, where its ground is not, or not a number.
     StylizeError
         If the safety checker refuses it.
     """
-    latents = sample_latents(engine, canvas, setup, report)[-1:]
-    picture = decode(engine, latents)
-    if _broken(picture, canvas.ground.picture) and str(engine.dtype) != "torch.float32":
-        with full_precision(engine):
-            # numbers that are no numbers are painted again, others only decoded
-            finite = bool(latents.isfinite().all())
-            again = latents if finite else sample_latents(engine, canvas, setup, report)[-1:]
-            picture = decode(engine, again)
-    if _broken(picture, canvas.ground.picture):
+    if broken(picture, ground):
         raise DeviceError(
             "the painting came out black or not a number, in full precision too; try another --scheduler, "
             "--device cpu, or lower --guidance"
         )
     if engine.checker is not None:
         _check_safety(engine, picture)
-    return picture
 
 
 def sample_latents(engine: Engine, canvas: Canvas, setup: Setup, report: Callable[[float], None]) -> Any:
-    """Run the pipeline; returns latents (rows, 4, h, w): the references as they were, then the key."""
+    """Run the pipeline; returns latents (rows, 4, h, w): the references as they were, then the keys."""
     import torch
 
-    pipe, rows = engine.pipe, [*canvas.references, canvas.ground]
-    height, width = canvas.ground.picture.shape[:2]
+    pipe, rows = engine.pipe, [*canvas.references, *(piece.ground for piece in canvas.pieces)]
+    height, width = rows[0].picture.shape[:2]
     pipe.scheduler = make_scheduler(setup.moment.scheduler, engine.noise)
     guided, count = setup.moment.guidance > 1, len(rows)
     told: dict[str, Any] = {
@@ -131,7 +159,8 @@ def sample_latents(engine: Engine, canvas: Canvas, setup: Setup, report: Callabl
         told["ip_adapter_image_embeds"] = [torch.cat([negative, positive]) if guided else positive]
         if setup.masks is not None:
             told["cross_attention_kwargs"] = setup.masks
-    with torch.no_grad(), looking_at(pipe.unet, count, setup.layers):
+    looks = [piece.looks for piece in canvas.pieces]
+    with torch.no_grad(), looking_at(pipe.unet, len(canvas.references), looks, setup.layers):
         told["callback_on_step_end"] = _steering(engine, canvas, setup, report)
         return pipe(**told).images
 
@@ -142,15 +171,26 @@ def _steering(engine: Engine, canvas: Canvas, setup: Setup, report: Callable[[fl
     pinned = held = until = None
     if canvas.references:
         pinned = torch.cat([encode(engine, row.picture) for row in canvas.references])
-    if canvas.held is not None and canvas.until is not None:
-        held = encode(engine, canvas.held)
-        shrunk = -torch.nn.functional.adaptive_max_pool2d(
-            -torch.from_numpy(canvas.until)[None, None], tuple(held.shape[-2:])
-        )
-        until = shrunk.to(held.device)
-    height, width = (side // engine.pipe.vae_scale_factor for side in canvas.ground.picture.shape[:2])
+    if any(piece.held is not None for piece in canvas.pieces):
+        held, until = zip(*(_holding(engine, piece) for piece in canvas.pieces), strict=True)
+        held, until = torch.cat(held), torch.cat(until)
+    height, width = (
+        side // engine.pipe.vae_scale_factor for side in canvas.pieces[0].ground.picture.shape[:2]
+    )
     noise = first_noise(setup.seed, (1, 4, height, width), engine.dtype).to(engine.device)
     return Steering(pinned, held, until, noise, report)
+
+
+def _holding(engine: Engine, piece: Piece) -> tuple[Any, Any]:
+    """Latents (1, 4, h, w) that a key is held on, and (1, 1, h, w) until when; a free key until none."""
+    import torch
+
+    held = encode(engine, piece.ground.picture if piece.held is None else piece.held)
+    size = tuple(held.shape[-2:])
+    if piece.held is None or piece.until is None:
+        return held, torch.zeros(1, 1, *size, device=held.device)
+    least = -torch.nn.functional.adaptive_max_pool2d(-torch.from_numpy(piece.until)[None, None], size)
+    return held, least.to(held.device)
 
 
 def first_noise(seed: int, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -232,7 +272,7 @@ def _wide_enough(engine: Engine) -> Iterator[Any]:
             vae.to(torch.float16)
 
 
-def _broken(picture: F32, ground: F32) -> bool:
+def broken(picture: F32, ground: F32) -> bool:
     """Whether a painting is not a number somewhere, or black where the frame is not."""
     if not np.isfinite(picture).all():
         return True

@@ -24,9 +24,9 @@ class Steering:
     pinned
         Latents (R, 4, h, w) of finished keys: the first R rows of the batch, which come out as exactly these.
     held
-        Latents (1, 4, h, w) that the last row is held on; None for free painting.
+        Latents (N, 4, h, w) that the last N rows are held on; None for free painting.
     until
-        (1, 1, h, w), 0 to 1: the share of the steps until which each place is held; 1 is held to the end.
+        (N, 1, h, w), 0 to 1: the share of the steps until which each place is held; 1 is held to the end.
     noise
         (1, 4, h, w), what held and pinned latents are noised with: the noise that the rows began with.
     report
@@ -51,7 +51,7 @@ class Steering:
             keep = self.until >= (step + 1) / len(times)
             known = self._noised(pipe, self.held, times, step)
             latents = latents.clone()
-            latents[-1:] = known.where(keep, latents[-1:])
+            latents[-len(known) :] = known.where(keep, latents[-len(known) :])
         self.report((step + 1) / len(times))
         return {**tensors, "latents": latents}
 

@@ -6,6 +6,7 @@ from render_pictures import portrait, strokes
 
 from stylize.render import Anchor, PaintedKey
 from stylize.render.consistency import anchors_for, measure_agreement, paint_shot
+from stylize.render.overlap import AgreementOptions
 
 
 class Tinter:
@@ -69,4 +70,43 @@ def test_a_shot_is_painted_key_by_key_around_what_is_there():
     assert renderer.anchors == [1, 2]
     assert made[0].recipe["seed"] == 4
     assert made[0].recipe["agreement"]["shared"] > 0
+    assert shares[-1] == 1.0
+
+
+class Pair(Tinter):
+    """Paints up to three keys at once, and notes which."""
+
+    together = 3
+
+    def __init__(self):
+        super().__init__()
+        self.groups = []
+
+    def goes_with(self, other):
+        return other is self
+
+    def paint_together(self, tasks, *, seed=0, on_progress=None):
+        self.groups.append(len(tasks))
+        return [self.paint(t.frame, t.anchors, seed=seed, on_progress=on_progress) for t in tasks]
+
+
+@pytest.mark.parametrize("level", ["off", "strong"])
+def test_keys_that_follow_none_of_each_other_are_painted_together(level):
+    """In the same order, after the same parents, with the same result as one by one."""
+    frames = [portrait(shift=4 * i) for i in range(5)]
+    options = AgreementOptions(level=level, anchors=1)
+    one, several = Tinter(), Pair()
+    alone = list(paint_shot(frames, [0, 1, 2, 3, 4], one, agreement=options))
+    shares = []
+    made = list(paint_shot(frames, [0, 1, 2, 3, 4], several, agreement=options, on_progress=shares.append))
+    assert [key for key, _ in made] == [key for key, _ in alone]
+    for (_, first), (_, other) in zip(alone, made, strict=True):
+        assert first.recipe == other.recipe
+        assert np.array_equal(first.image, other.image)
+    assert several.groups == ([3, 2] if level == "off" else several.groups)
+    if level == "strong":
+        parents = {key: painted.recipe["parents"] for key, painted in made}
+        assert sum(several.groups) < 5, "a chain cannot be painted all at once"
+        assert all(parent in parents for of in parents.values() for parent in of)
+    assert shares == sorted(shares)
     assert shares[-1] == 1.0

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from stylize.render import Anchor, make_renderer
+from stylize.render.diffusion.painting import engine_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +54,10 @@ class Studio:
 
     def painter(self, styles: Any = None, **other: Any) -> Any:
         return make_renderer("sd", [picture(9)] if styles is None else styles, self.options(**other))
+
+    def engine(self, **other: Any) -> Any:
+        painter = self.painter(**other)
+        return engine_for(painter.options, painter.parts)
 
     def paint(
         self, frame: np.ndarray | None = None, anchors: Any = (), *, seed: int = 1, **other: Any

@@ -8,7 +8,7 @@ import torch
 
 from stylize.errors import DeviceError
 from stylize.render.diffusion import engine as engines
-from stylize.render.diffusion import memory, sampling
+from stylize.render.diffusion import memory, painting, sampling
 from tests.stylize.render.diffusion.studio import anchor, moved, picture
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -55,24 +55,29 @@ def test_keys_with_models_of_their_own_find_them_loaded_while_memory_allows(sd15
     assert len(engines._OPEN) == 1  # no room: the others were dropped first
 
 
+def close(one, other):
+    """Equal but for rounding: copied weights lie elsewhere in memory, and sums are taken in another order."""
+    return np.abs(one.astype(int) - other).max() <= 1
+
+
 @pytest.mark.parametrize("way", ["offload", "layer offload"])
 def test_offloaded_it_paints_the_same_key(studio, way):
     """The hooks that keep weights in main memory work on a processor too; only the device is another."""
     asked = {"loras": (studio.path("lora.safetensors"),), "clip_skip": 1}
     plain = studio.paint(anchors=[anchor(0.5)], **asked)
-    engine = studio.painter(**asked)._engine()
+    engine = studio.engine(**asked)
     engine.ladder.given_up.append(way)
     engine.give_up(way)
-    np.testing.assert_array_equal(studio.paint(anchors=[anchor(0.5)], **asked), plain)
+    assert close(studio.paint(anchors=[anchor(0.5)], **asked), plain)
     with engines.full_precision(engine):
         assert engine.pipe.unet.dtype == torch.float32
-    np.testing.assert_array_equal(studio.paint(anchors=[anchor(0.5)], **asked), plain)
+    assert close(studio.paint(anchors=[anchor(0.5)], **asked), plain)
 
 
 @pytest.mark.parametrize("way", ["", "offload", "layer offload"])
 def test_half_precision_falls_back_to_full_however_weights_are_kept(sd15, monkeypatch, way):
     full = sd15.paint()
-    engine = sd15.painter(dtype="bfloat16")._engine()
+    engine = sd15.engine(dtype="bfloat16")
     if way:
         engine.ladder.given_up.append(way)
         engine.give_up(way)
@@ -97,11 +102,11 @@ def test_half_precision_falls_back_to_full_however_weights_are_kept(sd15, monkey
     assert formats == [(torch.bfloat16,) * 3, (torch.float32,) * 3]
     assert moved(mended, full) < 12  # the weights were rounded once; all else is full
     monkeypatch.undo()
-    np.testing.assert_array_equal(sd15.paint(dtype="bfloat16"), half)
+    assert moved(sd15.paint(dtype="bfloat16"), half) < 0.5  # weights went to full and back
 
 
 def test_an_autoencoder_that_overflows_works_in_full_while_offloaded(sdxl):
-    engine = sdxl.painter(dtype="float16")._engine()
+    engine = sdxl.engine(dtype="float16")
     plain = sdxl.paint(dtype="float16")
     for way in ("offload", "layer offload"):
         engine.ladder.given_up.append(way)
@@ -174,7 +179,7 @@ def test_models_of_other_keys_go_before_anything_is_given_up(sd15, monkeypatch, 
     sd15.paint(controls=("none",))
     plain = sd15.paint()
     assert len(engines._OPEN) == 2
-    sample, tried = sampling.sample, []
+    sample, tried = painting.sample, []
 
     def short(*given):
         tried.append(len(engines._OPEN))
@@ -182,7 +187,7 @@ def test_models_of_other_keys_go_before_anything_is_given_up(sd15, monkeypatch, 
             raise torch.OutOfMemoryError("CUDA out of memory")
         return sample(*given)
 
-    monkeypatch.setattr(sampling, "sample", short)
+    monkeypatch.setattr(painting, "sample", short)
     made = sd15.painter().paint(picture(3), seed=1)
     np.testing.assert_array_equal(made.image, plain)
     assert (tried, made.recipe["given_up"]) == ([2, 1], [])

@@ -16,6 +16,7 @@ from stylize.errors import ModelError, UsageError
 from stylize.maps import detectors
 from stylize.models import ModelOptions
 from stylize.render.diffusion import parts
+from stylize.render.diffusion.painting import engine_for
 from stylize.render.diffusion.single import load_tensors
 from tests.stylize.maps.fake_controlnet_aux import make_package
 from tests.stylize.render.diffusion.studio import Studio, moved, picture
@@ -81,7 +82,7 @@ def test_fast_puts_its_lora_on_and_sets_what_that_needs(sd15, tmp_path, fast, st
     shares = []
     made = painter.paint(picture(3), seed=1, on_progress=shares.append)
     assert len(shares) == steps + 1
-    engine, file = painter._engine(), load_file(sd15.path("fast.safetensors"))
+    engine, file = engine_for(painter.options, painter.parts), load_file(sd15.path("fast.safetensors"))
     assert type(engine.pipe.scheduler).__name__ == scheduler
     if fast == "hyper":
         assert engine.pipe.scheduler.config.timestep_spacing == "trailing"

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from stylize.render import Spot, Task
 from stylize.render.diffusion import sampling
 from stylize.render.diffusion.attention import LookAtRows, looking_at
+from stylize.render.diffusion.painting import engine_for
 from stylize.render.diffusion.sampling import (
     Canvas,
+    Piece,
     Row,
     decode,
     encode,
@@ -77,7 +81,7 @@ def test_with_agreement_off_it_is_the_stock_pipeline(studio, tiny_models_folder)
 def ready(studio, **other):
     """An engine, a canvas without references, and a setup."""
     painter = studio.painter(**other)
-    engine = painter._engine()
+    engine = engine_for(painter.options, painter.parts)
     fit = fit_size(SIZE, SIZE, SIZE * SIZE)
     assert fit.work == (SIZE, SIZE)
     setup = make_setup(engine, painter.parts, painter.options, painter._moment(), fit, 1, painter.styles, ())
@@ -92,7 +96,7 @@ def latents(engine, canvas, setup):
 @pytest.mark.parametrize("scheduler", ["unipc", "ddim", "euler-a", "dpm++"])
 def test_a_pinned_row_is_its_reference(studio, scheduler):
     engine, rows, setup = ready(studio, scheduler=scheduler)
-    found = latents(engine, Canvas(rows[0], rows[1:]), setup)
+    found = latents(engine, Canvas([Piece(rows[0], looks=(0, 1))], rows[1:]), setup)
     assert torch.equal(found[:1], encode(engine, rows[1].picture))
     assert torch.equal(found[1:2], encode(engine, rows[2].picture))
 
@@ -101,37 +105,70 @@ def test_a_pinned_row_is_its_reference(studio, scheduler):
 def test_confidence_one_is_the_warped_key_and_zero_is_free(studio, scheduler):
     engine, rows, setup = ready(studio, scheduler=scheduler)
     held = rows[1].picture
-    free = latents(engine, Canvas(rows[0]), setup)
+    free = latents(engine, Canvas([Piece(rows[0])]), setup)
     whole = np.ones((SIZE, SIZE), np.float32)
-    kept = latents(engine, Canvas(rows[0], held=held, until=whole), setup)
+    kept = latents(engine, Canvas([Piece(rows[0], held=held, until=whole)]), setup)
     assert torch.equal(kept, encode(engine, held))
-    assert torch.equal(latents(engine, Canvas(rows[0], held=held, until=0 * whole), setup), free)
+    assert torch.equal(latents(engine, Canvas([Piece(rows[0], held=held, until=0 * whole)]), setup), free)
     half = whole.copy()
     half[:, SIZE // 2 :] = 0
-    part = latents(engine, Canvas(rows[0], held=held, until=half), setup)
+    part = latents(engine, Canvas([Piece(rows[0], held=held, until=half)]), setup)
     assert torch.equal(part[..., : SIZE // 16], encode(engine, held)[..., : SIZE // 16])
     assert not torch.allclose(part[..., SIZE // 16 :], encode(engine, held)[..., SIZE // 16 :], atol=0.1)
 
 
 def test_rows_that_are_not_looked_at_change_nothing(studio, monkeypatch):
     engine, rows, setup = ready(studio)
-    alone = latents(engine, Canvas(rows[0]), setup)
-    with_none = latents(engine, Canvas(rows[0], rows[1:]), setup)
+    alone = latents(engine, Canvas([Piece(rows[0])]), setup)
+    with_none = latents(engine, Canvas([Piece(rows[0], looks=(0, 1))], rows[1:]), setup)
     assert not torch.allclose(alone, with_none[-1:], atol=1e-2)  # looked at, they change the key
     monkeypatch.setattr(sampling, "looking_at", lambda *_: nullcontext())
-    beside = latents(engine, Canvas(rows[0], rows[1:]), setup)[-1:]
+    beside = latents(engine, Canvas([Piece(rows[0], looks=(0, 1))], rows[1:]), setup)[-1:]
     assert torch.allclose(alone, beside, atol=1e-4)  # in one batch and not looked at, they do not
+
+
+@pytest.mark.parametrize("scheduler", ["unipc", "euler-a"])
+def test_keys_painted_together_are_those_painted_alone(studio, scheduler):
+    """But for rounding: each looks at its own references, is held by its own, and all share one noise."""
+    painter = studio.painter(scheduler=scheduler, steps=3)
+    left = np.zeros((SIZE, SIZE), np.float32)
+    left[:, : SIZE // 2] = 0.6
+    first, second = anchor(0.4), replace(anchor(0.5, 41, 42), key=9, confidence=left)
+    tasks = [
+        Task(painter, picture(3), [first, second]), Task(painter, picture(4)),
+        Task(painter, picture(5), [second]), Task(painter, picture(6), [anchor(0.5, looked_at=False)]),
+    ]  # fmt: skip
+    shares = []
+    together = painter.paint_together(tasks, seed=1, on_progress=shares.append)
+    alone = [painter.paint(task.frame, task.anchors, seed=1) for task in tasks]
+    for one, other in zip(together, alone, strict=True):
+        assert np.abs(one.image.astype(int) - other.image).max() <= 1
+        assert {**one.recipe, "painted_together": 1} == other.recipe
+    assert [made.recipe["looked_at"] for made in together] == [2, 0, 1, 0]
+    assert {made.recipe["painted_together"] for made in together} == {4}
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+def test_what_differs_is_not_painted_together(sd15):
+    painter = sd15.painter(prompt="0: a fox, 9: a wolf")
+    assert painter.at(Spot(1)).goes_with(painter.at(Spot(8)))
+    assert not painter.at(Spot(1)).goes_with(painter.at(Spot(9)))
+    assert not painter.goes_with(sd15.painter(prompt="a fox", clip_skip=1))
+    own = sd15.painter(seed_per_key=True)
+    assert not own.at(Spot(1)).goes_with(own.at(Spot(2)))
+    assert [sd15.painter(batch=n).together for n in (0, 1, 5)] == [1, 1, 5]
 
 
 def test_one_row_attends_as_the_library_does(studio):
     engine, rows, setup = ready(studio)
-    plain = latents(engine, Canvas(rows[0]), setup)
+    plain = latents(engine, Canvas([Piece(rows[0])]), setup)
     unet = engine.pipe.unet
     before = dict(unet.attn_processors)
-    mine = {n: LookAtRows(1) if n.endswith("attn1.processor") else p for n, p in before.items()}
+    mine = {n: LookAtRows(0, ((),)) if n.endswith("attn1.processor") else p for n, p in before.items()}
     unet.set_attn_processor(mine)
     try:
-        assert torch.equal(latents(engine, Canvas(rows[0]), setup), plain)
+        assert torch.equal(latents(engine, Canvas([Piece(rows[0])]), setup), plain)
     finally:
         unet.set_attn_processor(before)
 
@@ -153,7 +190,7 @@ def test_what_was_installed_is_gone_afterwards(studio):
 def test_an_error_inside_leaves_nothing_behind(studio):
     engine, _, _ = ready(studio)
     before = dict(engine.pipe.unet.attn_processors)
-    looking = looking_at(engine.pipe.unet, 3, "all")
+    looking = looking_at(engine.pipe.unet, 2, [(0, 1)], "all")
     looking.__enter__()
     assert engine.pipe.unet.attn_processors != before
     assert not looking.__exit__(KeyError, KeyError(), None)
@@ -174,7 +211,7 @@ def test_held_surface_has_the_noise_that_the_pipeline_draws(studio):
 
 def test_decoding_is_the_librarys(studio):
     engine, rows, setup = ready(studio)
-    found = latents(engine, Canvas(rows[0]), setup)
+    found = latents(engine, Canvas([Piece(rows[0])]), setup)
     inner = found / engine.pipe.vae.config.scaling_factor
     with torch.no_grad():
         theirs = engine.pipe.image_processor.postprocess(engine.pipe.vae.decode(inner).sample, "np")[0]

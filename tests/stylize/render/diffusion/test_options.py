@@ -191,7 +191,7 @@ def test_every_option_is_in_the_fingerprint_or_known_to_be_unread(sd15):
     seen = sd15.painter().fingerprint()["options"]
     by_content = {
         "model", "config", "vae", "loras", "embeddings", "style_adapter", "style_masks", "depth_model",
-        "device", "blend_prompts",
+        "device", "batch", "blend_prompts",
     }  # fmt: skip
     assert {field.name for field in fields(DiffusionOptions)} <= {*seen, *by_content}
 

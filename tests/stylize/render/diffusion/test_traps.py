@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ import torch
 
 from stylize.errors import DeviceError, ModelError, StylizeError, UsageError
 from stylize.models import ModelOptions
-from stylize.render import make_renderer
-from stylize.render.diffusion import adapter, memory, sampling
+from stylize.render import Task, make_renderer
+from stylize.render.diffusion import adapter, memory, painting, sampling
 from stylize.render.diffusion import engine as engines
 from stylize.render.diffusion.families import SD15, SDXL, detect
 from stylize.render.diffusion.options import DiffusionOptions
@@ -31,7 +32,7 @@ SOURCES = sorted((ROOT / "stylize" / "render" / "diffusion").glob("*.py"))
 
 
 def engine_of(studio, **other):
-    return studio.painter(**other)._engine()
+    return studio.engine(**other)
 
 
 # 1, 2: where tiling is switched on, and what a machine without a GPU can give up
@@ -44,7 +45,7 @@ class Short:
         self.times, self.seen, self.sample = times, [], sampling.sample
 
     def __call__(self, engine, canvas, setup, report):
-        self.seen.append((len(canvas.references), engine.pipe.vae.use_tiling))
+        self.seen.append((len(canvas.pieces), len(canvas.references), engine.pipe.vae.use_tiling))
         if len(self.seen) <= self.times:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
         return self.sample(engine, canvas, setup, report)
@@ -52,21 +53,24 @@ class Short:
 
 def test_memory_is_given_up_step_by_step_and_said(sd15, monkeypatch, caplog):
     engines._OPEN.clear()
-    short = Short(3)
-    monkeypatch.setattr(sampling, "sample", short)
-    anchors = [anchor(0.5), anchor(0.5, 41, 42)]
-    made = sd15.painter().paint(picture(3), anchors, seed=1)
-    assert short.seen == [(2, False), (1, False), (0, False), (0, True)]
-    assert made.recipe["given_up"] == ["references", "no references", "tiling"]
-    assert [r.getMessage().partition(";")[0] for r in caplog.records] == ["out of memory on cpu"] * 3
+    short = Short(4)
+    monkeypatch.setattr(painting, "sample", short)
+    anchors = [anchor(0.5), replace(anchor(0.5, 41, 42), key=9)]
+    painter = sd15.painter()
+    tasks = [Task(painter, picture(3), anchors), Task(painter, picture(4))]
+    made = painter.paint_together(tasks, seed=1)
+    assert short.seen[:4] == [(2, 2, False), (1, 2, False), (1, 1, False), (1, 0, False)]
+    assert short.seen[4:] == [(1, 0, True), (1, 0, True)]  # one key, then the other
+    assert made[0].recipe["given_up"] == ["batch", "references", "no references", "tiling"]
+    assert [r.getMessage().partition(";")[0] for r in caplog.records] == ["out of memory on cpu"] * 4
     again = sd15.painter().paint(picture(3), anchors, seed=1)  # remembered: no second climb
-    np.testing.assert_array_equal(made.image, again.image)
+    np.testing.assert_array_equal(made[0].image, again.image)
     engines._OPEN.clear()
 
 
 def test_when_nothing_is_left_to_give_up_it_says_so(sd15, monkeypatch):
     engines._OPEN.clear()
-    monkeypatch.setattr(sampling, "sample", Short(9))
+    monkeypatch.setattr(painting, "sample", Short(9))
     with pytest.raises(DeviceError, match=r"everything given up.*--megapixels"):
         sd15.paint()
     monkeypatch.undo()
@@ -92,13 +96,13 @@ def test_what_counts_as_out_of_memory(error, short):
 def test_a_gpu_can_give_up_more_than_a_processor():
     def climb(device):
         ladder, steps = memory.Ladder(device), []
-        while step := ladder._next(2):
+        while step := ladder._next(2, 2):
             ladder.given_up.append(step)
             steps.append(step)
         return steps
 
     assert climb("cuda") == list(memory.STEPS)
-    assert climb("cpu") == climb("mps") == list(memory.STEPS)[:3]
+    assert climb("cpu") == climb("mps") == list(memory.STEPS)[:4]
 
 
 def test_devices_and_number_formats():
@@ -313,7 +317,7 @@ def test_missing_weights_are_answered_at_once_and_without_torch(tmp_path):
     program = """
 import sys, time
 from stylize.errors import ModelError
-from stylize.render import make_renderer
+from stylize.render import Task, make_renderer
 import numpy as np
 try:
     make_renderer("sd", [np.zeros((40, 40, 3), np.uint8)], {})
