@@ -14,11 +14,12 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from propagate.memory import one_heap
 from stylize.commands import FAMILIES, Answer, Command, all_commands
 from stylize.errors import StylizeError
-from stylize.flags import Flag, pair_guides, settings_of
+from stylize.flags import HEADINGS, Flag, help_of, pair_guides, settings_of
 from stylize.progress import Notes
 
 ABOUT = "Paint a few frames of a clip, carry the paint to all others."
@@ -38,7 +39,26 @@ def add_commands(top: typer.Typer) -> None:
                 families[first[0]] = typer.Typer(no_args_is_help=True, help=FAMILIES[first[0]])
                 top.add_typer(families[first[0]], name=first[0])
             of = families[first[0]]
-        of.command(name, help=command.help)(terminal_function(command))
+        of.command(name, help=command.help, cls=told_with_defaults(command))(terminal_function(command))
+
+
+def told_with_defaults(command: Command) -> type[TyperCommand]:
+    """Return the class of a command whose help tells the defaults of its settings.
+
+    They are asked of the settings when the page is asked for, and no earlier: rooms are slow to import.
+    """
+
+    class Told(TyperCommand):
+        def format_help(self, ctx: Any, formatter: Any) -> None:
+            from stylize.settings import describe
+
+            defaults = describe()
+            helps = {flag.name: help_of(flag, defaults) for flag in command.flags}
+            for one in self.params:
+                one.help = helps.get(one.name or "", getattr(one, "help", None))  # type: ignore[attr-defined]
+            super().format_help(ctx, formatter)
+
+    return Told
 
 
 def terminal_function(command: Command) -> Callable[..., None]:
@@ -66,12 +86,13 @@ def terminal_function(command: Command) -> Callable[..., None]:
 
 def parameter(flag: Flag, must: bool) -> inspect.Parameter:
     """Return a flag as a parameter that typer understands."""
-    texts: dict[str, Any] = {"metavar": flag.metavar or None, "help": flag.help, "min": flag.least}
+    plain = flag.kind is bool and not flag.setting and "/" not in flag.spelling
+    texts: dict[str, Any] = {"help": flag.help, "min": flag.least}
+    texts["metavar"] = "" if flag.kind is bool else flag.metavar or None
     if flag.positional:
         note: Any = typer.Argument(**{**texts, "metavar": flag.metavar or flag.spelling})
     else:
-        note = typer.Option(*flag.spelling.split(), **texts)
-    plain = flag.kind is bool and not flag.setting
+        note = typer.Option(*flag.spelling.split(), **texts, rich_help_panel=HEADINGS.get(flag.group))
     default = inspect.Parameter.empty if must else False if plain else None
     kind: Any = flag.kind if plain or must else flag.kind | None
     only = inspect.Parameter.KEYWORD_ONLY

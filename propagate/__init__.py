@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from propagate.flow import chain as chain
     from propagate.flow import consistency as consistency
     from propagate.flow import estimate_flow as estimate_flow
+    from propagate.options import PropagateOptions as PropagateOptions
+    from propagate.options import SynthesisOptions as SynthesisOptions
     from propagate.register import Registration as Registration
     from propagate.span import CarriedFrame as CarriedFrame
-    from propagate.span import PropagateOptions as PropagateOptions
     from propagate.span import propagate_keyframes as propagate_keyframes
     from propagate.synthesis import Guide as Guide
     from propagate.synthesis import Synthesis as Synthesis
-    from propagate.synthesis import SynthesisOptions as SynthesisOptions
     from propagate.synthesis import synthesize as synthesize
 
 _HOME = {
     "propagate_keyframes": "propagate.span",
-    "PropagateOptions": "propagate.span",
+    "PropagateOptions": "propagate.options",
     "CarriedFrame": "propagate.span",
     "Registration": "propagate.register",
     "estimate_flow": "propagate.flow",
@@ -32,7 +32,7 @@ _HOME = {
     "chain": "propagate.flow",
     "synthesize": "propagate.synthesis",
     "Guide": "propagate.synthesis",
-    "SynthesisOptions": "propagate.synthesis",
+    "SynthesisOptions": "propagate.options",
     "Synthesis": "propagate.synthesis",
 }
 

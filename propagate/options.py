@@ -1,14 +1,16 @@
-"""What carrying keys takes as options, and what it gives for a frame."""
+"""What carrying keys and synthesis take as options, and what carrying gives for a frame."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from propagate.arrays import F32, I32, Image
 
-__all__ = ["CarriedFrame", "PropagateOptions"]
+_LARGE = 1e6
+__all__ = ["CarriedFrame", "PropagateOptions", "SynthesisOptions"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,74 @@ class PropagateOptions:
             raise ValueError(f"seed is {self.seed}; expected 0 to 4294967295")
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"threads is {self.threads}; expected at least 1")
+
+
+@dataclass(frozen=True)
+class SynthesisOptions:
+    """How to search and how long.
+
+    Attributes
+    ----------
+    patch_size : int
+        Odd side of the compared squares.  Larger keeps bigger strokes whole, at the price of seams and time.
+    uniformity : float
+        Larger uses all parts of the style evenly; 0 lets flat parts repeat themselves until they look washed.
+        With `initial_matches` that are to be kept (a repair), 0 is right: it pulls towards what is unused.
+    pyramid_levels : int or None
+        More levels arrange larger structures; 1 only repairs what `initial` or `initial_matches` give.
+        None takes as many as the pictures allow.
+    search_vote_iters : int
+        Rounds of search and vote on coarse levels, half as many at full size.  More sharpens and settles the
+        picture.
+    patchmatch_iters : int
+        Sweeps in each search, half as many at full size.  More finds better patches.
+    stop_threshold : float
+        8-bit steps: a pixel that changes by less in a round is left alone in the next.  0 never stops.
+    extra_pass_3x3 : bool
+        End with a pass of 3 x 3 patches without uniformity: closer to the guides, finer noise.
+    vote : {"weighted", "plain"}
+        "weighted" lets better matches count for more (crisper); "plain" is EbSynth's average.
+    seed : int
+        Another seed, another equally good picture; the same seed, the same picture on any number of threads.
+    threads : int or None
+        None uses as many as Numba is set to.
+    backend : {"auto", "cpu", "cuda"}
+        "auto" takes a CUDA device if there is one.
+    """
+
+    patch_size: int = 5
+    uniformity: float = 3500.0
+    pyramid_levels: int | None = None
+    search_vote_iters: int = 6
+    patchmatch_iters: int = 4
+    stop_threshold: float = 5.0
+    extra_pass_3x3: bool = False
+    vote: Literal["weighted", "plain"] = "weighted"
+    seed: int = 0
+    threads: int | None = None
+    backend: Literal["auto", "cpu", "cuda"] = "auto"
+
+    def __post_init__(self) -> None:
+        """Check every bound."""
+        if self.patch_size < 3 or self.patch_size % 2 == 0:
+            raise ValueError(f"patch_size is {self.patch_size}; expected an odd number of at least 3")
+        if not 0 <= self.uniformity <= _LARGE:
+            raise ValueError(f"uniformity is {self.uniformity}; expected 0 to {_LARGE:.0f}")
+        if self.pyramid_levels is not None and self.pyramid_levels < 1:
+            raise ValueError(f"pyramid_levels is {self.pyramid_levels}; expected at least 1, or None")
+        for name in ("search_vote_iters", "patchmatch_iters"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected at least 1")
+        if not math.isfinite(self.stop_threshold) or self.stop_threshold < 0:
+            raise ValueError(f"stop_threshold is {self.stop_threshold}; expected a number of at least 0")
+        if self.vote not in ("weighted", "plain"):
+            raise ValueError(f"vote is {self.vote!r}; expected 'weighted' or 'plain'")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed is {self.seed}; expected 0 to 4294967295")
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"threads is {self.threads}; expected at least 1, or None")
+        if self.backend not in ("auto", "cpu", "cuda"):
+            raise ValueError(f"backend is {self.backend!r}; expected 'auto', 'cpu' or 'cuda'")
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import platform
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distributions, version
+from importlib.metadata import PackageNotFoundError, distributions, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Check", "examine", "opencv_clash", "spell"]
 
+NAME = "keystylize"
 OPENCV = (
     "opencv-python",
     "opencv-python-headless",
@@ -26,18 +29,6 @@ OPENCV = (
     "opencv-contrib-python-headless",
 )
 ENCODERS = ("libx264", "prores_ks", "libvpx-vp9")
-PACKAGES = (
-    "numpy",
-    "scipy",
-    "numba",
-    "av",
-    "scikit-image",
-    "OpenEXR",
-    "pydantic",
-    "typer",
-    "rich",
-    "tomlkit",
-)
 LEARNED = ("torch", "diffusers", "transformers", "accelerate", "peft")
 """Packages of the extra `diffusion`."""
 NEEDED_BYTES = 2 * 1024**3
@@ -122,12 +113,22 @@ def _guarded(check: Callable[[], Check]) -> Check:
     except Exception as error:  # noqa: BLE001  a doctor must survive every patient
         name = getattr(check, "__name__", "disk").strip("_").replace("<lambda>", "disk")
         return Check(
-            name, "bad", f"{type(error).__name__}: {error}", f"{_pip()} install --force-reinstall keystylize"
+            name, "bad", f"{type(error).__name__}: {error}", f"{_pip()} install --force-reinstall {_source()}"
         )
 
 
 def _pip() -> str:
-    return f"{Path(sys.executable).name} -m pip"
+    """Spell pip of the Python that runs this, which need not be the first on the path."""
+    name = Path(sys.executable).name
+    found = shutil.which(name)
+    here = found is not None and Path(found).absolute() == Path(sys.executable).absolute()
+    return f"{name if here else shlex.quote(sys.executable)} -m pip"
+
+
+def _source() -> str:
+    """Return what pip installs this from: the checkout that runs, if it is one."""
+    root = Path(__file__).resolve().parent.parent
+    return f"-e {shlex.quote(str(root))}" if (root / "pyproject.toml").is_file() else NAME
 
 
 def _python() -> Check:
@@ -136,8 +137,10 @@ def _python() -> Check:
 
 
 def _packages() -> Check:
+    """Look for every package that the distribution requires, extras left out."""
+    needed = [re.split(r"[^\w.-]", one)[0] for one in requires(NAME) or () if "extra ==" not in one]
     found, missing = [], []
-    for name in PACKAGES:
+    for name in needed:
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
@@ -222,7 +225,7 @@ def _kernel_cache() -> Check:
 def _gpu() -> Check:
     if find_spec("numba_cuda") is None:
         return Check(
-            "gpu", "absent", "not needed; numba-cuda is not installed", f"{_pip()} install 'keystylize[cuda]'"
+            "gpu", "absent", "not needed; numba-cuda is not installed", f"{_pip()} install '{NAME}[cuda]'"
         )
     cuda = importlib.import_module("numba.cuda")
     if not cuda.is_available():
@@ -236,7 +239,7 @@ def _learned() -> Check:
     there = {name: find_spec(name) is not None for name in LEARNED}
     if not all(there.values()):
         missing = ", ".join(name for name, here in there.items() if not here)
-        mend = f"{_pip()} install 'keystylize[diffusion]'"
+        mend = f"{_pip()} install '{NAME}[diffusion]'"
         return Check("learned", "absent", f"renderer patch needs none; missing: {missing}", mend)
     found = ", ".join(f"{name} {version(name)}" for name in LEARNED)
     if find_spec("torchvision") is not None:

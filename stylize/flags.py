@@ -11,7 +11,23 @@ from stylize.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["FLAGS", "Flag", "flags_of", "pair_guides", "settings_of"]
+__all__ = ["FLAGS", "HEADINGS", "Flag", "flags_of", "help_of", "pair_guides", "settings_of"]
+
+HEADINGS = {
+    "reading": "Reading the clip",
+    "shots": "Cuts",
+    "keys": "Choosing keys",
+    "agree": "Painting",
+    "paint": "Painting",
+    "seed": "Painting",
+    "diffusion": "Stable Diffusion and image editors",
+    "models": "Models",
+    "download": "Models",
+    "matte": "Matte",
+    "write": "Writing",
+    "synth": "Synthesis",
+}
+"""Group of flags → the heading that they stand under in a command's help; others stand at its top."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +103,23 @@ def settings_of(values: Mapping[Flag, Any]) -> dict[str, Any]:
     return found
 
 
+def help_of(flag: Flag, defaults: Mapping[str, Any]) -> str:
+    """Return a flag's help with the default of its setting, if that is more than "off" or "as it comes".
+
+    Parameters
+    ----------
+    flag
+        Any flag.
+    defaults
+        Every option by full name, as `stylize.settings.describe` gives them.
+    """
+    value = defaults[flag.setting.split()[0]] if flag.setting and flag.stands_for is None else None
+    if value is None or value is False or value in ("", ()):
+        return flag.help
+    words = "on" if value is True else f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{flag.help} Default: {' '.join(value) if isinstance(value, tuple) else words}."
+
+
 def pair_guides(arguments: Sequence[str]) -> list[str]:
     """Spell ``--guide A B`` as ``--guide A --guide B``, since no repeatable flag takes two values."""
     spelled: list[str] = []
@@ -102,7 +135,9 @@ JOB = (
     Flag("style", "--style", list[Path], "A picture to paint like; may repeat.", metavar="REF"),
     Flag("output", "--output -o", Path, "A video's name, or a folder's for images.", metavar="OUT"),
     Flag("project", "--project", Path, "Where the work is kept; beside the clip by default.", metavar="DIR"),
-    Flag("renderer", "--renderer", str, "Who paints the keys.", metavar="auto|patch|sd|edit|files"),
+    Flag(
+        "renderer", "--renderer", str, "Who paints the keys: auto, patch, sd, edit or files.", metavar="NAME"
+    ),
     Flag("handmade", "--keys", Path, "Keys painted by you, named by frame.", metavar="DIR"),
     Flag("matte", "--matte", str, "Where to style: white or alpha of a video or images.", metavar="M"),
     Flag("range", "--start", str, "First frame: 10, seconds 2.5s or timecode.", metavar="T"),
@@ -155,9 +190,9 @@ SETTINGS = (
         "diffusion",
         "--control",
         list[str],
-        "What of the frame is kept: canny, depth:0.5:0-0.8; may repeat; none.",
+        "What of the frame is kept, how much, in which steps: depth:0.5:0-0.8; may repeat; none.",
         "diffusion.controls",
-        metavar="NAME[@MODEL][:WEIGHT[:START-END]]",
+        metavar="MAP",
     ),
     Flag(
         "diffusion", "--control-scale", str, "Times the weight of every control.", "diffusion.control_scale"

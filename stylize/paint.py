@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stylize.fingerprint import file_hash, fingerprint
 from stylize.render.consistency import paint_shot
-from stylize.render.overlap import AgreementOptions
+from stylize.render.options import AgreementOptions
 from stylize.render.protocol import Spot
 from stylize.takes import chosen_take, fitting_take, stand
 

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     from stylize.models.options import ModelOptions
     from stylize.render.diffusion.options import DiffusionOptions
     from stylize.render.edit.options import EditOptions
-    from stylize.render.overlap import AgreementOptions
-    from stylize.render.patch import PatchOptions
+    from stylize.render.options import AgreementOptions, PatchOptions
 
 __all__ = [
     "SECTIONS",
@@ -48,8 +47,8 @@ SECTIONS: Final = {
     "shots": "keyframes:ShotOptions",
     "analysis": "keyframes:AnalysisOptions",
     "select": "keyframes:SelectOptions",
-    "agreement": "stylize.render.overlap:AgreementOptions",
-    "patch": "stylize.render.patch:PatchOptions",
+    "agreement": "stylize.render.options:AgreementOptions",
+    "patch": "stylize.render.options:PatchOptions",
     "diffusion": "stylize.render.diffusion.options:DiffusionOptions",
     "edit": "stylize.render.edit.options:EditOptions",
     "propagate": "propagate:PropagateOptions",

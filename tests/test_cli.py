@@ -8,13 +8,16 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import cli
+from stylize.flags import flags_of, help_of
 from stylize.media import read_image, write_image
+from stylize.settings import describe
 from tests.stylize import fakes
 from tests.stylize.world import World, make_frames, make_world
 
@@ -52,6 +55,14 @@ def error_line(err: str) -> str:
 
 def snapshot(root: Path) -> dict[str, int]:
     return {str(path.relative_to(root)): path.stat().st_mtime_ns for path in root.rglob("*")}
+
+
+@dataclass
+class Nothing:
+    """What an export wrote that was not made."""
+
+    output: str = "out"
+    files: dict[str, str] = field(default_factory=dict)
 
 
 # ---- what works
@@ -220,6 +231,32 @@ def test_synth_with_ebsynths_spelling(world, call, rng):
     )
     assert code == 2
     assert "patch_size is 4; expected an odd number" in error_line(err)
+
+
+def test_help_tells_every_default_under_its_heading(call, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    code, page, _ = call("run", "--help")
+    assert code == 0
+    said = " ".join(page.replace("│", " ").split())
+    defaults = describe()
+    for flag in flags_of("reading", "shots", "keys", "agree", "paint", "matte", "diffusion", "write"):
+        assert help_of(flag, defaults) in said, flag.spelling
+    assert "Share of every shot that keys must explain. Default: 0.97." in said
+    assert "0 the style's colours, 1 the clip's. Default: 0." in said
+    assert [said.index(f"─ {one} ─") for one in ("Options", "Matte", "Choosing keys", "Writing")]
+
+
+@pytest.mark.parametrize(("words", "motion"), [((), True), (("--no-motion",), False)])
+def test_export_has_motion_unless_told_otherwise(world, call, monkeypatch, words, motion):
+    asked = []
+
+    def export(_job, options, *_rest):
+        asked.append(options)
+        return Nothing()
+
+    monkeypatch.setattr("stylize.compose.export.export_project", export)
+    assert call("export", world.frames, "-o", "out", "--what", "exr", *words)[0] == 0
+    assert asked[0].motion is motion
 
 
 def test_doctor(call):

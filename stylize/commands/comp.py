@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 from stylize.commands import Answer, Ask, command
 from stylize.flags import Flag
@@ -11,7 +12,8 @@ WHAT = Flag("", "--what", list[str], "flat, layers, mattes, exr, otio, nuke, ae;
 FORMAT = Flag("", "--format", str, "png or tif with 16 bits, prores 4444, or vp9 with alpha.")
 FIRST = Flag("", "--first", int, "Number of the first image; 1001 by default.", least=0)
 COLOUR = Flag("", "--colour", str, "srgb, rec709, linear or acescg; EXR is linear by default.")
-MOTION = Flag("", "--motion/--no-motion", bool, "Motion vectors in EXR frames.")
+MOTION = Flag("", "--motion/--no-motion", bool, "Motion vectors in EXR frames; they are in by default.")
+DELIVERY = Flag("", "--output -o", Path, "The folder for all of it.", metavar="DIR")
 
 
 @command("comp", "clip", "output", "project", "range", "json", "yes", "write", LIGHT := Flag(
@@ -29,7 +31,7 @@ def comp(ask: Ask) -> Answer:
 
 
 @command(
-    "export", "clip", "output", "project", "range", WHAT, FORMAT, FIRST, COLOUR, MOTION, LIGHT, "json", "yes",
+    "export", "clip", DELIVERY, "project", "range", WHAT, FORMAT, FIRST, COLOUR, MOTION, LIGHT, "json", "yes",
     needs="output",
 )  # fmt: skip
 def export(ask: Ask) -> Answer:

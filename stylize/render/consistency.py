@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stylize.render.groups import paint_group, painting_order, take_group
-from stylize.render.overlap import AgreementOptions, Overlap
+from stylize.render.options import AgreementOptions
+from stylize.render.overlap import Overlap
 from stylize.render.protocol import Anchor, Task
 
 if TYPE_CHECKING:

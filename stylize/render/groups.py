@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from propagate.arrays import Image
-    from stylize.render.overlap import AgreementOptions, Overlap
+    from stylize.render.options import AgreementOptions
+    from stylize.render.overlap import Overlap
     from stylize.render.protocol import PaintedKey, Progress, Renderer, Task
 
 __all__ = ["paint_group", "painting_order", "take_group"]

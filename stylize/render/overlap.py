@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from propagate.arrays import Image
 
-__all__ = ["AgreementOptions", "Overlap", "next_key"]
+__all__ = ["Overlap", "next_key"]
 
 _SMALL = 160
 """Longer side in pixels at which pairs of keys are compared: enough to see what they share."""
@@ -20,37 +20,6 @@ _REACH = 6
 """Keys are compared with so many neighbours on either side; those farther away share little else."""
 _TOLERANCE = 14.0
 """Difference in 8-bit steps at which two places count as one surface to 37 %; small pictures blur detail."""
-
-
-@dataclass(frozen=True)
-class AgreementOptions:
-    """How far a key follows the keys that were painted before it.
-
-    Attributes
-    ----------
-    level : str
-        ``off``: every key is painted on its own, whatever the others look like. ``weak``: what others show
-        is the ground that a key is painted on. ``strong``: it is held until shortly before the end, and a
-        painter with attention looks at the finished keys while it paints.
-    anchors : int
-        1 to 8: at most so many finished keys are followed, those that share most. More finds more surface
-        and takes more memory.
-    least : float
-        0 to 1. Keys that share less than this part of the picture do not follow each other.
-    """
-
-    level: Literal["off", "weak", "strong"] = "strong"
-    anchors: int = 2
-    least: float = 0.02
-
-    def __post_init__(self) -> None:
-        """Check every bound."""
-        if self.level not in ("off", "weak", "strong"):
-            raise ValueError(f"level is {self.level!r}; choose 'off', 'weak' or 'strong'")
-        if not 1 <= self.anchors <= 8:
-            raise ValueError(f"anchors is {self.anchors}; expected 1 to 8")
-        if not 0 <= self.least <= 1:
-            raise ValueError(f"least is {self.least}; expected 0 to 1")
 
 
 @dataclass

@@ -8,7 +8,7 @@ shapes are laid with strokes of the style from coarse to fine, then broad forms 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -18,6 +18,7 @@ from propagate.arrays import check_image, check_map
 from stylize.errors import MediaError, UsageError
 from stylize.render.finish import crisp_gain, crispen, keep_colors, set_right
 from stylize.render.oklab import oklab_to_rgb, rgb_to_oklab
+from stylize.render.options import PatchOptions
 from stylize.render.palette import ColorMap, fit_colors
 from stylize.render.protocol import Anchor, PaintedKey, Progress
 from stylize.render.strokes import STROKE, Held, Sitting, compose, enlarge, resized
@@ -29,46 +30,12 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Image
 
-__all__ = ["PatchOptions", "PatchRenderer", "make_patch_renderer"]
+__all__ = ["PatchRenderer", "make_patch_renderer"]
 
 _WORK_PIXELS = 640 * 480
 """Strokes are composed at about this size; a larger frame gets them enlarged from the style itself."""
 _SMALLEST_FRAME = 16
-
-
-@dataclass(frozen=True)
-class PatchOptions:
-    """What the painter is asked for.
-
-    Attributes
-    ----------
-    style_strength : float
-        0 to 1. Larger gives the strokes their own way; smaller keeps closer to the frame's forms.
-    keep_colors : float
-        0 to 1. 0 paints in the style's palette, 1 in the frame's own hues with the style's strokes and light.
-    stroke_scale : float
-        0.25 to 4. 2 paints with strokes twice as large, 0.5 with finer ones.
-    palette_reach : float
-        0 to 1. Larger uses more of the style's colours, however far from the frame's; 0 only the nearest.
-    """
-
-    style_strength: float = 0.6
-    keep_colors: float = 0.0
-    stroke_scale: float = 1.0
-    palette_reach: float = 0.5
-
-    def __post_init__(self) -> None:
-        """Check every bound."""
-        bounds = {
-            "style_strength": (0, 1),
-            "keep_colors": (0, 1),
-            "stroke_scale": (0.25, 4),
-            "palette_reach": (0, 1),
-        }
-        for name, (low, high) in bounds.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"{name} is {value}; expected {low} to {high}")
+_USUAL = PatchOptions()
 
 
 class PatchRenderer:
@@ -77,7 +44,7 @@ class PatchRenderer:
     name = "patch"
     version = "2"
 
-    def __init__(self, styles: Sequence[Image], options: PatchOptions = PatchOptions()) -> None:
+    def __init__(self, styles: Sequence[Image], options: PatchOptions = _USUAL) -> None:
         """Take the styles, uint8 or uint16 (H, W, 1 to 4); raise MediaError if one cannot be painted from."""
         check_styles(styles)
         self.styles = tuple(styles)

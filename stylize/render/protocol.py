@@ -173,7 +173,7 @@ def make_renderer(name: str, styles: Sequence[Image], options: Mapping[str, Any]
     styles
         Style images, uint8 or uint16 (H, W, 1 to 4).
     options
-        The renderer's own options by name, see for example `stylize.render.patch.PatchOptions`.
+        The renderer's own options by name, see for example `stylize.render.options.PatchOptions`.
 
     Raises
     ------

@@ -32,11 +32,9 @@ class Run:
     Attributes
     ----------
     what
-        ``keys``, ``paint``, ``run``, ``matte``, or ``all`` layers.
+        ``keys``, ``paint`` or ``run``.
     key
-        The one frame that is painted, if it is one; of a matte, where carrying begins.
-    layer
-        The layer that it was started from.
+        The one frame that is painted, if it is one.
     state
         ``running``, ``cancelling``, ``done``, ``cancelled`` or ``failed``.
     stage, share
@@ -49,7 +47,6 @@ class Run:
 
     what: str
     key: int | None = None
-    layer: str = ""
     state: str = "running"
     stage: str = "starting"
     share: float = 0.0
@@ -79,7 +76,7 @@ class Runner:
         with self._turn:
             if self.run is not None and self.run.live:
                 raise UsageError("a run is going on; cancel it first")
-            run = Run(order["what"], order.get("key"), order.get("layer", ""))
+            run = Run(order["what"], order.get("key"))
             root = str(Path(stylize.__file__).parents[1])
             path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
             process = subprocess.Popen(

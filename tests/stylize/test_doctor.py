@@ -151,3 +151,25 @@ def test_the_device_of_learned_painters_is_named(monkeypatch):
     assert doctor._device().state == "absent"
     monkeypatch.setattr(doctor, "find_spec", lambda _: None)
     assert "torch is not installed" in doctor._device().found
+
+
+def test_every_package_that_is_required_is_looked_for(monkeypatch):
+    required = [
+        "numpy>=2.0",
+        "psd-tools>=1.26",
+        "no-such-package[fast]>=3",
+        "torch>=2 ; extra == 'diffusion'",
+    ]
+    monkeypatch.setattr(doctor, "requires", lambda name: required if name == "keystylize" else None)
+    check = next(check for check in examine() if check.name == "packages")
+    assert (check.state, check.found) == ("bad", "missing: no-such-package")
+    assert check.mend.endswith("pip install no-such-package")
+
+
+def test_mends_use_the_python_that_runs_and_not_the_first_on_the_path(monkeypatch, tmp_path):
+    inside = tmp_path / "my venv" / "python3"
+    monkeypatch.setattr(sys, "executable", str(inside))
+    monkeypatch.setattr(doctor.shutil, "which", lambda _: "/usr/bin/python3")
+    assert opencv_clash([]).mend.startswith(f"'{inside}' -m pip install ")
+    monkeypatch.setattr(doctor.shutil, "which", lambda _: str(inside))
+    assert opencv_clash([]).mend.startswith("python3 -m pip install ")

@@ -12,7 +12,7 @@ from stylize.media import open_clip, read_image, write_image
 from stylize.paint import key_states, paint_keys
 from stylize.project import Project
 from stylize.render import Anchor, consistency
-from stylize.render.overlap import AgreementOptions
+from stylize.render.options import AgreementOptions
 from tests.stylize import fakes
 from tests.stylize.world import make_frames
 

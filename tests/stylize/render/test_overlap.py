@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from render_pictures import portrait, strokes
 
-from stylize.render.overlap import AgreementOptions, Overlap, next_key
+from stylize.render.options import AgreementOptions
+from stylize.render.overlap import Overlap, next_key
 
 SHARES = {(0, 1): 0.9, (1, 2): 0.8, (2, 3): 0.3, (0, 2): 0.5, (1, 3): 0.6, (0, 3): 0.1}
 

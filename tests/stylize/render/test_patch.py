@@ -10,7 +10,8 @@ from stylize.errors import MediaError, UsageError
 from stylize.render import Anchor, make_renderer
 from stylize.render.finish import patchiness, set_right
 from stylize.render.oklab import rgb_to_oklab
-from stylize.render.patch import PatchOptions, PatchRenderer
+from stylize.render.options import PatchOptions
+from stylize.render.patch import PatchRenderer
 
 
 def paint(frame, style=None, anchors=(), seed=0, **options):
