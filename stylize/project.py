@@ -7,6 +7,7 @@
         keys/NAME.png     painted keys, with NAME.json: how   the artist may paint over
         takes/NAME/       every painting of a key there was   kept for good, see `stylize.takes`
         overrides/NAME.*  painted by hand: inputs, read only
+        matte/            a matte painted in the review page  the artist may paint over matte/painted
         layers/HASH/      finished frames of one shot, with frames.jsonl: their quality
         cache/            results of steps, by fingerprint; may be deleted at any time
         out/ report/ logs/

@@ -86,7 +86,7 @@ class Desk:
         if action not in ACTIONS:
             raise UsageError(f"action {action[:40]!r} is unknown; choose {', '.join(ACTIONS)}")
         frame, words = asked["frame"], f"{action} {asked['frame']}"
-        with self._turn, self._held():
+        with self._turn, self.held():
             text = self._checked(revision)
             plan = self.plan() or new_plan(facts_of(self.work.whole.info), ())
             try:
@@ -110,7 +110,7 @@ class Desk:
             What its file was called, for the history.
         """
         project, names = self.work.project, self.work.whole.info.names
-        with self._turn, self._held():
+        with self._turn, self.held():
             text = self._checked(revision)
             plan = self.plan() or new_plan(facts_of(self.work.whole.info), ())
             try:
@@ -134,7 +134,7 @@ class Desk:
         return self._turn_back(revision, back=False)
 
     def _turn_back(self, revision: str, *, back: bool) -> str:
-        with self._turn, self._held():
+        with self._turn, self.held():
             text = self._checked(revision)
             if self._history.left_behind(text):
                 self._history.forget()
@@ -187,7 +187,7 @@ class Desk:
         return text
 
     @contextmanager
-    def _held(self) -> Iterator[None]:
+    def held(self) -> Iterator[None]:
         """Hold the project; wait a moment for somebody who edits, not for somebody who runs."""
         until = time.monotonic() + _PATIENCE
         while True:

@@ -49,7 +49,7 @@ def state(session: Session) -> dict[str, Any]:
         "keys": [asdict(key) for key in keys],
         "shots": [[max(s.start, first), min(s.stop, stop), s.begins] for s in shots],
         "banned": [] if plan is None else [f for f in plan.banned if first <= f < stop],
-        "matte": work.mattes is not None,
+        "matte": session.matte,
         "styles": [path.name for path in work.job.styles],
         "renderer": work.job.renderer,
         "given": work.job.keys is not None,
@@ -95,18 +95,31 @@ def details(session: Session) -> dict[str, Any]:
 
 def last_run(session: Session) -> dict[int, tuple[Path, Path]]:
     """Return picture and confidence of each frame as the last run left them, as far as they are there."""
-    root = session.work.project.root
+    project = session.work.project
+    root = project.root
     try:
         facts = json.loads((root / "report" / "run.json").read_text(encoding="utf-8"))
         told = {int(fact["frame"]): str(fact["file"]) for fact in facts["frames"] if fact.get("file")}
     except (OSError, ValueError, KeyError, TypeError):
-        return {}
+        told = _finished(session)  # a layer that was run with others has no report of its own
     inside, found = (root / "layers").resolve(), {}
     for frame, file in told.items():
         path = (root / file).resolve()  # the list may be from another machine, or another hand
         if path.is_relative_to(inside) and path.is_file():
             found[frame] = (path, path.parent / "confidence" / f"{path.stem}.png")
     return found
+
+
+def _finished(session: Session) -> dict[int, str]:
+    """Return the frames that the project notes as finished, by frame of the clip."""
+    names = session.work.whole.info.names
+    try:
+        done = session.work.project.about()["finished"]
+        folders = [name for name, count in done["folders"] for _ in range(count)]
+        frames = range(int(done["span"][0]), int(done["span"][1]))
+        return {f: f"layers/{name}/{names[f]}.png" for f, name in zip(frames, folders, strict=True) if name}
+    except (KeyError, TypeError, ValueError, IndexError):
+        return {}
 
 
 def options(session: Session) -> list[dict[str, Any]]:

@@ -13,6 +13,8 @@ import numpy as np
 
 from stylize.atomic import disk_errors
 from stylize.errors import StylizeError
+from stylize.mattes import open_matte
+from stylize.mattes.planes import one_plane
 from stylize.media import open_clip, read_image
 from stylize.media.place import placed
 
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stylize.job import Work
+    from stylize.mattes import MatteClip
 
-__all__ = ["PROXY", "Pictures"]
+__all__ = ["PROXY", "LayerPictures", "Pictures", "encode_frame"]
 
 PROXY = 640
 """Long side in pixels of the small pictures."""
@@ -39,7 +42,7 @@ _BACKDROP = 48
 
 
 class Pictures:
-    """Makes JPEGs for the page; safe to use from several threads.
+    """Makes JPEGs of the clip for the page; safe to use from several threads.
 
     Small pictures of the clip are files in the project's cache. A thread makes them in order; one that is
     asked for sooner is made at once, by a decoder of its own, so that neither disturbs the other.
@@ -68,39 +71,16 @@ class Pictures:
         """Return frame `frame` of the whole clip."""
         if full:
             mark = ("clip", frame)
-            return self._recall(mark, lambda: encode(self._work.whole[frame], None))
+            return self.recall(mark, lambda: encode(self._work.whole[frame], None))
         path = self._place(frame)
         with contextlib.suppress(OSError):
             return path.read_bytes()
         data = encode(self._work.whole.small(frame, PROXY), PROXY)
-        self._keep(path, data)
+        self.keep(path, data)
         return data
 
-    def file(self, path: Path, *, full: bool = False) -> bytes:
-        """Return a painted or carried picture; made again when its file has changed."""
-        mark = ("file", str(path), path.stat().st_mtime_ns, full)
-        return self._recall(mark, lambda: encode(read_image(path), None if full else PROXY))
-
-    def matte(self, frame: int, *, full: bool = False) -> bytes:
-        """Return the matte of a frame: white is styled."""
-        mattes, first = self._work.mattes, self._work.span[0]
-        if mattes is None:
-            raise FileNotFoundError("no matte")
-
-        def make() -> bytes:
-            grey = np.rint(np.clip(mattes[frame - first], 0, 1) * 255).astype(np.uint8)
-            return encode(grey[..., None], None if full else PROXY)
-
-        return self._recall(("matte", frame, full), make)
-
-    def confidence(self, sure: Path, carried: Path, *, full: bool = False) -> bytes:
-        """Return how sure a frame is: its own picture in grey where it is, warm colours where it is not."""
-        mark = ("sure", str(sure), sure.stat().st_mtime_ns, full)
-        return self._recall(
-            mark, lambda: encode(heat(read_image(sure), read_image(carried)), None if full else PROXY)
-        )
-
-    def _recall(self, mark: tuple[Any, ...], make: Callable[[], bytes]) -> bytes:
+    def recall(self, mark: tuple[Any, ...], make: Callable[[], bytes]) -> bytes:
+        """Return what `make` gives, once for every `mark` as long as there is room."""
         with self._turn:
             if mark in self._kept:
                 self._kept.move_to_end(mark)
@@ -118,7 +98,7 @@ class Pictures:
     def _place(self, frame: int) -> Path:
         return self._folder / f"{frame:06d}.jpg"
 
-    def _keep(self, path: Path, data: bytes) -> None:
+    def keep(self, path: Path, data: bytes) -> None:
         """Put a small picture in the cache; one that cannot be kept is made again when it is asked for."""
         with contextlib.suppress(StylizeError, OSError), self._turn:
             with disk_errors(path):
@@ -140,10 +120,82 @@ class Pictures:
                     return
                 path = self._place(frame)
                 if not path.exists():
-                    self._keep(path, encode(clip.small(frame, PROXY), PROXY))
+                    self.keep(path, encode(clip.small(frame, PROXY), PROXY))
                 done += 1
                 if done % 10 == 0 or done == stop - first:
                     self._on_progress(done, stop - first)
+
+
+class LayerPictures:
+    """Makes the pictures of one layer, and hands on those of the clip; safe to use from several threads."""
+
+    def __init__(self, work: Work, clip: Pictures) -> None:
+        self.work, self._clip = work, clip
+        self._turn = threading.Lock()
+        self._opened: tuple[MatteClip, MatteClip] | None = None
+
+    def clip(self, frame: int, *, full: bool = False) -> bytes:
+        """Return frame `frame` of the whole clip."""
+        return self._clip.clip(frame, full=full)
+
+    def file(self, path: Path, *, full: bool = False) -> bytes:
+        """Return a painted or carried picture; made again when its file has changed."""
+        mark = ("file", str(path), path.stat().st_mtime_ns, full)
+        return self._clip.recall(mark, lambda: encode(read_image(path), None if full else PROXY))
+
+    def matte(self, frame: int, *, full: bool = False, calm: bool = True) -> bytes:
+        """Return the matte in use as a white PNG that is transparent where nothing is styled.
+
+        Steadying an edge takes a while, so small ones are kept in the project's cache; with `calm` off, edges
+        are as they come.
+        """
+        mattes, first = self.work.mattes, self.work.span[0]
+        if mattes is None:
+            raise FileNotFoundError("no matte")
+        if not calm:
+            plain = self._plain(mattes)
+            return self._clip.recall(
+                ("plain matte", plain.fingerprint, frame),
+                lambda: encode_matte(plain[frame - first], full=False),
+            )
+        folder = self.work.project.root / "cache" / "proxies" / f"matte-{mattes.fingerprint[:16]}"
+        path = folder / f"{frame:06d}.png"
+        if not full:
+            with contextlib.suppress(OSError):
+                return path.read_bytes()
+        data = self._clip.recall(
+            ("matte", mattes.fingerprint, frame, full), lambda: encode_matte(mattes[frame - first], full=full)
+        )
+        if not full:
+            self._clip.keep(path, data)
+        return data
+
+    def _plain(self, mattes: MatteClip) -> MatteClip:
+        """Return the matte in use, not steadied; opened once."""
+        with self._turn:
+            if self._opened is None or self._opened[0] is not mattes:
+                self.close()
+                spec, work = self.work.job.matte or "", self.work
+                self._opened = mattes, open_matte(spec, work.clip.info, work.settings.matte)
+            return self._opened[1]
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if self._opened is not None:
+            self._opened[1].close()
+            self._opened = None
+
+    def kept_matte(self, path: Path, *, full: bool = False) -> bytes:
+        """Return a matte that is a file in the same manner."""
+        mark = ("kept matte", str(path), path.stat().st_mtime_ns, full)
+        return self._clip.recall(mark, lambda: encode_matte(one_plane(read_image(path), "luma"), full=full))
+
+    def confidence(self, sure: Path, carried: Path, *, full: bool = False) -> bytes:
+        """Return how sure a frame is: its own picture in grey where it is, warm colours where it is not."""
+        mark = ("sure", str(sure), sure.stat().st_mtime_ns, full)
+        return self._clip.recall(
+            mark, lambda: encode(heat(read_image(sure), read_image(carried)), None if full else PROXY)
+        )
 
 
 def encode(image: NDArray[Any], side: int | None) -> bytes:
@@ -170,6 +222,26 @@ def encode(image: NDArray[Any], side: int | None) -> bytes:
     whole, data = cv2.imencode(".jpg", shown, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not whole:
         raise StylizeError(f"a picture of {image.shape[1]}x{image.shape[0]} cannot be made a JPEG")
+    return bytes(data)
+
+
+def encode_frame(image: NDArray[Any], *, full: bool) -> bytes:
+    """Return a picture as JPEG, small or as it is."""
+    return encode(image, None if full else PROXY)
+
+
+def encode_matte(matte: NDArray[np.float32], *, full: bool) -> bytes:
+    """Return a matte as a PNG: white, as opaque as it is."""
+    side = max(matte.shape)
+    if not full and side > PROXY:
+        scale = PROXY / side
+        size = (max(round(matte.shape[1] * scale), 1), max(round(matte.shape[0] * scale), 1))
+        matte = np.asarray(cv2.resize(matte, size, interpolation=cv2.INTER_AREA), np.float32)
+    shown = np.full((*matte.shape, 4), 255, np.uint8)
+    shown[..., 3] = np.rint(np.clip(matte, 0, 1) * 255)
+    whole, data = cv2.imencode(".png", shown, [cv2.IMWRITE_PNG_COMPRESSION, 2])
+    if not whole:
+        raise StylizeError(f"a matte of {matte.shape[1]}x{matte.shape[0]} cannot be made a PNG")
     return bytes(data)
 
 

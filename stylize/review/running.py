@@ -32,9 +32,11 @@ class Run:
     Attributes
     ----------
     what
-        ``keys``, ``paint`` or ``run``.
+        ``keys``, ``paint``, ``run``, ``matte``, or ``all`` layers.
     key
-        The one frame that is painted, if it is one.
+        The one frame that is painted, if it is one; of a matte, where carrying begins.
+    layer
+        The layer that it was started from.
     state
         ``running``, ``cancelling``, ``done``, ``cancelled`` or ``failed``.
     stage, share
@@ -47,6 +49,7 @@ class Run:
 
     what: str
     key: int | None = None
+    layer: str = ""
     state: str = "running"
     stage: str = "starting"
     share: float = 0.0
@@ -76,7 +79,7 @@ class Runner:
         with self._turn:
             if self.run is not None and self.run.live:
                 raise UsageError("a run is going on; cancel it first")
-            run = Run(order["what"], order.get("key"))
+            run = Run(order["what"], order.get("key"), order.get("layer", ""))
             root = str(Path(stylize.__file__).parents[1])
             path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
             process = subprocess.Popen(

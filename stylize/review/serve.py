@@ -17,7 +17,7 @@ from stylize.errors import UsageError
 from stylize.job import memory_of, open_work
 from stylize.review.app import make_app
 from stylize.review.gate import Gate
-from stylize.review.session import Session
+from stylize.review.house import House
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from stylize.job import Job, Work
 
-__all__ = ["serve"]
+__all__ = ["begin", "serve"]
 
 
 def serve(
@@ -56,7 +56,7 @@ def serve(
     Raises
     ------
     UsageError
-        If the address may not or cannot be listened on, or the project has layers of its own.
+        If the address may not or cannot be listened on.
     """
     if not _loopback(host) and not allow_remote:
         raise UsageError(
@@ -64,11 +64,9 @@ def serve(
             "pass --allow-remote if that is meant"
         )
     with _listening(host, port) as listener, open_work(_as_before(job), settings) as work:
-        if work.parts:
-            folders = ", ".join(str(layer.project.root) for layer in work.parts)
-            raise UsageError(f"{work.project.root}: has several layers; review one of them: {folders}")
-        _begin(work)
-        session = Session(work)
+        for layer in (work, *work.parts):
+            begin(layer)
+        house = House(work)
         chosen = listener.getsockname()[1]
 
         def link() -> str:
@@ -76,7 +74,7 @@ def serve(
             return f"http://{f'[{shown}]' if ':' in shown else shown}:{chosen}/?token={gate.token}"
 
         gate = Gate(
-            make_app(session), port=chosen, host=host, on_entry=lambda: say(f"for another browser: {link()}")
+            make_app(house), port=chosen, host=host, on_entry=lambda: say(f"for another browser: {link()}")
         )
         if not _loopback(host):
             say(f"warning: {host} can be reached from other machines, without encryption")
@@ -112,12 +110,12 @@ def _as_before(job: Job) -> Job:
     return replace(job, start=str(first), end=str(first + count))
 
 
-def _begin(work: Work) -> None:
-    """Make the project's folder, and remember a style that is named; one that is worked on is let be."""
+def begin(work: Work) -> None:
+    """Make the project's folder, and remember what is named; one that is worked on is let be."""
     from stylize.lock import HeldError
 
     with contextlib.suppress(HeldError), work.project.lock():
-        if work.job.styles or work.job.keys is not None:
+        if work.job.styles or work.job.keys is not None or work.job.matte is not None:
             work.project.remember(inputs=memory_of(work.job))
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import threading
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,19 +15,23 @@ from stylize.errors import StylizeError, UsageError
 from stylize.job import look
 from stylize.keyfiles import find_keys
 from stylize.lock import holder
+from stylize.mattes import open_matte
 from stylize.output import is_ours
 from stylize.progress import Watch
+from stylize.review.carrying import matte_in_use
 from stylize.review.curves import Curves
 from stylize.review.desk import Desk
+from stylize.review.matting import Matting
 from stylize.review.outlook import KeyState, Outlook, look_ahead
-from stylize.review.pictures import Pictures
-from stylize.review.running import Run, Runner
+from stylize.review.pictures import LayerPictures
 from stylize.stages import make_painter
 
 if TYPE_CHECKING:
     from keyframes import Plan
     from stylize.job import Work
     from stylize.render import Renderer
+    from stylize.review.pictures import Pictures
+    from stylize.review.running import Run, Runner
 
 __all__ = ["Session"]
 
@@ -45,16 +50,19 @@ class Session:
         Counts what may have changed pictures or states; the page asks again when it rises.
     """
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    def __init__(self, work: Work, runner: Runner, clip: Pictures) -> None:
+        """Open the review of a layer; the one `runner` and the pictures of the `clip` are shared by all."""
+        self.work, self.runner = work, runner
         self.desk = Desk(work)
-        self.pictures = Pictures(work, self._proxies_made)
-        self.runner = Runner(self._run_changed)
+        self.matting = Matting(work, self.desk.held)
+        self.pictures = LayerPictures(work, clip)
         self.curves = Curves(work)
         self.generation = 1
         self.proxies = (0, work.span[1] - work.span[0])
         self.failed: dict[int, str] = {}
         self._turn = threading.Lock()
+        self._looking = threading.Lock()
+        self._open = ExitStack()
         self._outlook: tuple[Any, Outlook] | None = None
         self._renderer: Renderer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -65,9 +73,32 @@ class Session:
     def seen(self) -> Work:
         """The work with its matte looked at."""
         if self.work.mattes is not None and self.work.seen is None:
-            self.work = replace(look(self.work, Watch(), keep=True))
-            self.curves.work = self.work
+            with self._looking:
+                if self.work.seen is None:
+                    self._take(look(self.work, Watch(), keep=True))
         return self.work
+
+    @property
+    def matte(self) -> str:
+        """A short name of the matte in use; empty without one."""
+        return "" if self.work.mattes is None else self.work.mattes.fingerprint[:12]
+
+    def adopt_matte(self) -> None:
+        """Open the matte that the project has by now."""
+        spec = matte_in_use(self.work)
+        mattes = None
+        if spec is not None:
+            work = self.work
+            mattes = open_matte(spec, work.clip.info, work.settings.matte, work.clip)
+            self._open.callback(mattes.close)
+        job = replace(self.work.job, matte=spec)
+        self._take(replace(self.work, job=job, mattes=mattes, seen=None))
+        self.generation += 1
+
+    def _take(self, work: Work) -> None:
+        """Let everybody know the work as it is now."""
+        self.work = self.desk.work = self.pictures.work = self.curves.work = work
+        self.matting.adopt(work)
 
     def plan(self) -> tuple[Plan | None, str]:
         """Return the plan, or what is wrong with its file."""
@@ -128,15 +159,16 @@ class Session:
                     before = now
                     self.tell("plan", {"revision": now[0], "busy": now[1], "generation": self.generation})
 
-    def order(self, what: str, key: int | None) -> dict[str, Any]:
-        """Return what a worker is told to do."""
-        work = self.work
+    def order(self, what: str, key: int | None, work: Work | None = None) -> dict[str, Any]:
+        """Return what a worker is told to do, with this layer's project or another `work`."""
+        work = work or self.work
         whole = work.span == (0, len(work.whole))
         written = work.project.about().get("outputs", {})
         there = [place for place, made in written.items() if is_ours(work.project, Path(place), made["mark"])]
         return {
             "what": what,
             "key": key,
+            "layer": self.work.layer.name,
             "clip": str(work.whole.info.path),
             "project": str(work.project.root),
             "span": [None, None] if whole else [str(work.span[0]), str(work.span[1])],
@@ -146,9 +178,10 @@ class Session:
         }
 
     def close(self) -> None:
-        """End what runs in the background."""
-        self.runner.close()
+        """Close what was opened."""
+        self.matting.close()
         self.pictures.close()
+        self._open.close()
 
     def _look(self, plan: Plan | None, problem: str) -> Outlook:
         try:
@@ -165,19 +198,27 @@ class Session:
         except StylizeError as error:
             return Outlook(problem=str(error))
 
-    def _proxies_made(self, done: int, total: int) -> None:
+    def proxies_made(self, done: int, total: int) -> None:
+        """Tell how many small pictures of the clip there are."""
         self.proxies = (done, total)
         self.tell("proxies", {"done": done, "total": total})
 
-    def _run_changed(self, run: Run) -> None:
+    def run_changed(self, run: Run) -> None:
+        """Take note of a run, and tell of it."""
         import time
 
         now = time.monotonic()
+        mine = run.layer == self.work.layer.name or run.what == "all"
         if not run.live:
-            if run.key is not None:
+            if mine and run.key is not None and run.what == "paint":
                 self.failed.pop(run.key, None)
                 if run.state == "failed":
                     self.failed[run.key] = run.error
+            if mine and run.what == "matte" and run.state == "done":
+                try:
+                    self.adopt_matte()
+                except StylizeError as error:
+                    run.error, run.state = str(error), "failed"
             self.generation += 1
         elif now - self._refreshed > _REFRESH:
             self._refreshed = now

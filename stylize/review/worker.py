@@ -47,7 +47,7 @@ class Teller(logging.Handler):
 
 
 def work(order: dict[str, Any], teller: Teller) -> None:
-    """Do what `order` says: choose keys, paint some, or run the whole job."""
+    """Do what `order` says: choose keys, paint some, carry the painted matte, or run the whole job."""
     from stylize.editing import auto_keys
     from stylize.job import Job
     from stylize.pipeline import paint_job, run_job
@@ -67,6 +67,13 @@ def work(order: dict[str, Any], teller: Teller) -> None:
         auto_keys(job, None, teller.on_progress)
     elif order["what"] == "paint":
         paint_job(job, None, order["key"], teller.on_progress)
+    elif order["what"] == "matte":
+        from stylize.job import open_work
+        from stylize.progress import Watch
+        from stylize.review.carrying import carry_matte
+
+        with open_work(job) as opened, opened.project.lock():
+            carry_matte(opened, order["key"] or 0, Watch(teller.on_progress))
     else:
         result = run_job(job, None, lambda _: bool(order["output"]), teller.on_progress)
         teller.say(output=str(result.output), frames=result.frames)

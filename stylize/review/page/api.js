@@ -18,10 +18,15 @@ async function answered(response) {
   throw new Refused(response.status, words);
 }
 
+// Of a project with layers the page shows one; its name stands in the page's own address.
+const layer = new URLSearchParams(location.search).get("layer");
+export const placed = (path) =>
+  layer === null ? path : `${path}${path.includes("?") ? "&" : "?"}layer=${encodeURIComponent(layer)}`;
+
 async function asked(path, init) {
   let response;
   try {
-    response = await fetch(path, { credentials: "same-origin", ...init });
+    response = await fetch(placed(path), { credentials: "same-origin", ...init });
   } catch {
     throw new Refused(0, "the server does not answer; is `stylize review` still running?");
   }
@@ -35,7 +40,7 @@ export const post = (path, body = {}) =>
 
 // Calls handlers[kind](facts) for every event; the browser connects again by itself when the line breaks.
 export function listen(handlers, onLost) {
-  const source = new EventSource("/api/events");
+  const source = new EventSource(placed("/api/events"));
   for (const [kind, handle] of Object.entries(handlers)) {
     source.addEventListener(kind, (event) => handle(JSON.parse(event.data)));
   }

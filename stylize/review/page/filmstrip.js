@@ -1,5 +1,6 @@
 // Small pictures along the timeline, of what the viewer shows, as far as it is there.
 
+import { placed } from "/api.js";
 import { $, h } from "/dom.js";
 import { address } from "/pictures.js";
 import { store } from "/store.js";
@@ -22,16 +23,20 @@ export function draw(state) {
   const count = Math.min(Math.max(Math.round(strip.clientWidth / each), 1), stop - first);
   const frames = Array.from({ length: count }, (_, i) => first + Math.floor(((i + 0.5) * (stop - first)) / count));
   const urls = frames.map((frame) => {
-    const place = state.view === "painted" ? null : address(state.view, frame);
-    return (place || address("source", frame)).url;
+    const place = ["painted", "comp"].includes(state.view) ? null : address(state.view, frame);
+    const { url } = place || address("source", frame);
+    return placed(url.includes("/frame/matte/") ? `${url}&calm=0` : url); // steady edges take a while, and are not seen here
   });
+  strip.classList.toggle("matte", state.view === "matte");
   if (urls.join() === shown) return;
   shown = urls.join();
   urls.forEach((url, i) => {
     const old = strip.children[i];
     if (old?.tagName === "IMG") {
-      if (old.getAttribute("src") !== url) old.src = url;
-    } else strip.append(h("img", { src: url, alt: "", draggable: false, decoding: "async" }));
+      if (old.getAttribute("src") === url) return;
+      old.classList.add("coming"); // or it would show another view until it is there
+      old.src = url;
+    } else strip.append(h("img", { src: url, alt: "", draggable: false, decoding: "async", onload: ({ target }) => target.classList.remove("coming") }));
   });
   while (strip.children.length > urls.length) strip.lastChild.remove();
 }

@@ -4,6 +4,7 @@ import { listen } from "/api.js";
 import { $, say } from "/dom.js";
 import * as filmstrip from "/filmstrip.js";
 import * as keyboard from "/keyboard.js";
+import * as matte from "/matte.js";
 import * as panel from "/panel.js";
 import { address, picture } from "/pictures.js";
 import * as runbar from "/runbar.js";
@@ -11,8 +12,8 @@ import { change, fault, load, settled, store, subscribe, upload } from "/store.j
 import * as timeline from "/timeline.js";
 import * as viewer from "/viewer.js";
 
-for (const part of [viewer, timeline, filmstrip, runbar, keyboard]) part.build();
-for (const part of [viewer, timeline, filmstrip, panel, runbar]) subscribe(part.draw);
+for (const part of [viewer, matte, timeline, filmstrip, runbar, keyboard]) part.build();
+for (const part of [viewer, matte, timeline, filmstrip, panel, runbar]) subscribe(part.draw);
 subscribe(play);
 subscribe(begin);
 
@@ -21,6 +22,9 @@ let begun = false;
 function begin(state) {
   if (begun || !state.details.cost) return;
   begun = true;
+  const place = JSON.parse(sessionStorage.getItem("place") || "null");
+  sessionStorage.removeItem("place");
+  if (place) return change({ ...place, frame: Math.min(Math.max(place.frame, state.clip.first), state.clip.stop - 1) });
   if (Object.keys(state.details.results).length && state.view === "source") change({ view: "result" });
 }
 

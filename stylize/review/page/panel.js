@@ -1,6 +1,8 @@
 // What is known of the frame, what can be done with it, and the list of keys.
 
+import { placed } from "/api.js";
 import { $, KINDS, h, key as kbd, many, say } from "/dom.js";
+import { matteCard } from "/mattepanel.js";
 import { change, detailOf, edit, go, keyAfter, keyAt, keyBefore, kindOf, locked, start, store } from "/store.js";
 
 const STATES = {
@@ -11,6 +13,10 @@ let draft = null; // settings that were changed in the form and not yet painted 
 
 export function draw(state) {
   if (!state.clip) return;
+  if (state.brush.on) {
+    shown = "";
+    return matteCard(state);
+  }
   const key = keyAt(state.frame);
   const detail = detailOf(state.frame);
   if (draft && (draft.frame !== state.frame || draft.revision !== state.revision)) draft = null;
@@ -152,7 +158,7 @@ function takes(state, key, detail, fixed) {
         class: `take${take.number === standing ? " stands" : ""}`, "aria-pressed": String(take.number === chosen),
         title: `${take.made.replace("T", " ")} ${take.from}`, onclick: () => change({ view: "painted", take: { frame: key.frame, ...take } }),
       },
-      h("img", { src: `/api/take/${key.frame}/${take.number}?v=${take.stamp}`, alt: `Take ${take.number}`, loading: "lazy" }),
+      h("img", { src: placed(`/api/take/${key.frame}/${take.number}?v=${take.stamp}`), alt: `Take ${take.number}`, loading: "lazy" }),
       h("span", {}, h("b", {}, String(take.number)), " ", about(take))))),
     chosen !== null && chosen !== standing
       ? h("div", { class: "row", id: "take-row" }, act(`Let take ${chosen} stand`, "", () => edit("take", { frame: key.frame, take: chosen }), "primary", fixed))

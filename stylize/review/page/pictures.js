@@ -1,5 +1,6 @@
 // Decoded pictures, the most recent ones kept; those next in line are fetched before they are asked for.
 
+import { placed } from "/api.js";
 import { detailOf, nearestPainted, store } from "/store.js";
 
 const MOST = 180;
@@ -9,7 +10,8 @@ const held = new Map();
 export function address(view, frame) {
   const { clip, details, take } = store;
   if (view === "source") return { url: `/api/frame/source/${frame}?v=${clip.version}` };
-  if (view === "matte") return store.matte ? { url: `/api/frame/matte/${frame}?v=${clip.version}` } : null;
+  if (view === "matte") return matteOf(frame);
+  if (view === "comp") return { url: `/api/frame/comp/${frame}?v=${store.comp}` };
   if (view === "painted" && take) return { url: `/api/take/${take.frame}/${take.number}?v=${take.stamp}`, note: `take ${take.number}` };
   if (view === "painted") {
     const key = nearestPainted(frame);
@@ -22,6 +24,15 @@ export function address(view, frame) {
   return stamp ? { url: `/api/frame/${view}/${frame}?v=${stamp}`, old: !now } : null;
 }
 
+// While it is painted: what is painted or carried; else the matte that is in use, steadied and shaped.
+function matteOf(frame) {
+  const made = store.brush.on ? store.mattes : null;
+  const now = made?.painted[frame] || made?.carried[frame];
+  const old = made?.old[frame];
+  if (now || old) return { url: `/api/matte/${frame}?v=${now || old}`, old: !now, note: made.painted[frame] ? "painted" : now ? "carried" : "" };
+  return store.matte ? { url: `/api/frame/matte/${frame}?v=${store.matte}`, note: made ? "in use" : "" } : null;
+}
+
 // Returns {bitmap, failed, ready}: bitmap is null until `ready` has resolved.
 export function picture(url) {
   let entry = held.get(url);
@@ -31,13 +42,13 @@ export function picture(url) {
     return entry;
   }
   entry = { bitmap: null, failed: false, ready: null };
-  entry.ready = fetch(url, { credentials: "same-origin" })
+  entry.ready = fetch(placed(url), { credentials: "same-origin" })
     .then((response) => (response.ok ? response.blob() : Promise.reject(new Error(String(response.status)))))
     .then((blob) => createImageBitmap(blob))
     .then((bitmap) => (entry.bitmap = bitmap))
     .catch(() => {
       entry.failed = true;
-      held.delete(url);
+      setTimeout(() => held.delete(url), 3000); // then it may be asked for again
       return null;
     });
   held.set(url, entry);
@@ -57,7 +68,9 @@ export function prefetch(views, frame, towards, count) {
       if (at < first || at >= stop) continue;
       for (const view of views) {
         const place = address(view, at);
-        if (place) picture(place.url);
+        if (!place) continue;
+        picture(place.url);
+        if (view === "matte" && store.look !== "alone") picture(address("source", at).url);
       }
     }
   }

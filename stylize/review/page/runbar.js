@@ -1,15 +1,17 @@
 // What is left to do and what it takes, the run and its progress, and what stands in the way.
 
 import { $, duration, h, many, say, timecode } from "/dom.js";
-import { cancel, change, go, keyAfter, keyBefore, loadDetails, locked, redo, start, store, undo } from "/store.js";
+import { cancel, change, go, keyAfter, keyBefore, loadDetails, loadMattes, locked, redo, start, store, undo } from "/store.js";
 
 const STAGES = {
   starting: "Starting", shots: "Looking for cuts", analysis: "Looking for what is new", keys: "Choosing keys", matte: "Looking at the matte",
-  paint: "Painting", propagate: "Carrying the paint", write: "Writing", report: "Writing the report",
+  "carry matte": "Carrying the matte", paint: "Painting", propagate: "Carrying the paint", write: "Writing", report: "Writing the report",
 };
 
 export function build() {
   $("run").addEventListener("click", () => start("run"));
+  $("run-all").addEventListener("click", () => start("all"));
+  $("layer").addEventListener("change", (event) => openLayer(event.target.value));
   $("choose").addEventListener("click", () => start("keys"));
   $("cancel").addEventListener("click", cancel);
   $("undo").addEventListener("click", undo);
@@ -21,11 +23,28 @@ export function build() {
   $("play").addEventListener("click", () => change({ playing: !store.playing }));
 }
 
+// Another layer is another page; the frame and the view go along.
+export function openLayer(name) {
+  sessionStorage.setItem("place", JSON.stringify({ frame: store.frame, view: store.view, zoom: store.zoom, centre: store.centre }));
+  location.search = `?layer=${encodeURIComponent(name)}`;
+}
+
+function layers(state) {
+  $("layer-label").hidden = !state.layers.length;
+  const names = [...state.layers].reverse(); // the topmost first, as compositors list them
+  if ([...$("layer").options].map((option) => option.value).join("\n") !== names.join("\n"))
+    $("layer").replaceChildren(...names.map((name) => h("option", { value: name }, name)));
+  $("layer").value = state.layer;
+  $("run").firstChild.textContent = state.layers.length ? "Run layer" : "Run";
+}
+
 export function draw(state) {
   if (!state.clip) return;
   const { clip, run } = state;
+  layers(state);
   $("clip-name").textContent = clip.name;
-  document.title = `${clip.name} – review`;
+  $("clip-name").title = clip.name;
+  document.title = `${state.layer ? `${state.layer} – ` : ""}${clip.name} – review`;
   const count = clip.stop - clip.first;
   $("clip-facts").textContent = [
     many(count, "frame"), `${Number(clip.rate.toFixed(3))} fps`, `${clip.width} × ${clip.height}`,
@@ -36,21 +55,25 @@ export function draw(state) {
   $("counter").replaceChildren(`${state.frame} `, h("small", {}, `of ${clip.first} – ${clip.stop - 1}`), h("small", { class: "time" }, timecode(state.frame, clip.rate)));
   $("play").setAttribute("aria-pressed", String(state.playing));
   $("play").setAttribute("aria-label", state.playing ? "Pause" : "Play");
+  const can = state.brush.on ? state.mattes?.can || {} : state.can;
   for (const what of ["undo", "redo"]) {
-    $(what).disabled = !state.can[what] || locked();
-    $(what).title = state.can[what] ? `${what === "undo" ? "Undo" : "Redo"}: ${state.can[what]}` : `Nothing to ${what}`;
+    $(what).disabled = !can[what] || locked();
+    $(what).title = can[what] ? `${what === "undo" ? "Undo" : "Redo"}: ${can[what]}` : `Nothing to ${what}`;
   }
   const live = run && ["running", "cancelling"].includes(run.state);
   $("progress").hidden = !live;
   $("cancel").hidden = !live;
   $("cancel").disabled = run?.state === "cancelling";
   $("run").hidden = Boolean(live);
+  $("run-all").hidden = Boolean(live) || !state.layers.length;
+  $("run-all").disabled = locked();
   $("choose").hidden = Boolean(live) || state.given;
   $("run").disabled = $("choose").disabled = locked();
   $("cost").hidden = Boolean(live);
   if (live) {
     const words = run.state === "cancelling" ? "Cancelling" : STAGES[run.stage] || run.stage;
-    $("progress-words").textContent = `${words} ${Math.round(100 * run.share)} %`;
+    const of = state.layers.length ? (run.what === "all" ? "All layers: " : `${run.layer}: `) : "";
+    $("progress-words").textContent = `${of}${words} ${Math.round(100 * run.share)} %`;
     $("progress-bar").value = run.share;
   } else $("cost").replaceChildren(...cost(state));
   banner(state);
@@ -83,6 +106,9 @@ function banner(state) {
 
 let news = -1e9;
 export const lastNews = () => news; // a run changes the plan too; that is not somebody else's doing
+const ENDS = {
+  keys: () => "Keys are chosen.", paint: (run) => `Key ${run.key} is painted.`, matte: () => "The matte is carried over the clip, and in use.",
+};
 let stage = "";
 let looked = 0;
 
@@ -95,7 +121,7 @@ export function heard(run) {
   if (over) {
     if (run.state === "failed") say(run.error, true);
     else if (run.state === "cancelled") say("Cancelled. What was finished is kept.");
-    else say(run.what === "keys" ? "Keys are chosen." : run.what === "paint" ? `Key ${run.key} is painted.` : `Finished: ${run.output}`);
+    else say(ENDS[run.what]?.(run) || `Finished: ${run.output}`);
     stage = "";
     return true;
   }
@@ -103,6 +129,10 @@ export function heard(run) {
     looked = performance.now();
     change({ generation });
     loadDetails().catch(() => {});
+  }
+  if (run.what === "matte" && store.brush.on && performance.now() - looked > 500) {
+    looked = performance.now();
+    loadMattes().catch(() => {});
   }
   stage = run.stage;
   return false;

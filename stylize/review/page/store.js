@@ -5,9 +5,11 @@ import { say } from "/dom.js";
 
 export const store = {
   clip: null, keys: [], shots: [], banned: [], options: [], revision: "", generation: 0,
-  can: { undo: null, redo: null }, planned: false, problem: "", busy: "", given: false, matte: false, run: null,
+  can: { undo: null, redo: null }, planned: false, problem: "", busy: "", given: false, matte: "", comp: "", layer: "", layers: [], run: null,
   details: { novelty: [], coverage: [], keys: {}, spans: [], confidence: [], results: {}, stale: {}, cost: null, problem: "" },
   frame: 0, view: "source", mode: "plain", against: "source", wipe: 0.5, take: null, playing: false, lost: false,
+  zoom: 0, centre: null, look: "over",
+  brush: { on: false, tool: "add", size: 0, exact: false }, mattes: null, strokes: [], stroke: null, cursor: null,
 };
 
 const listeners = new Set();
@@ -55,7 +57,12 @@ export function go(frame) {
 let wanted = 0;
 export async function load() {
   take(await get("/api/state"));
+  if (store.brush.on) loadMattes().catch(fault);
   await loadDetails();
+}
+
+export async function loadMattes() {
+  change({ mattes: await get("/api/matte") });
 }
 
 export async function loadDetails() {
@@ -67,7 +74,9 @@ export async function loadDetails() {
 function take(state) {
   const first = store.clip === null;
   change(state);
-  if (first) change({ frame: state.clip.first });
+  if (!first) return;
+  const size = Math.max(4, Math.round(Math.max(state.clip.width, state.clip.height) / 50));
+  change({ frame: state.clip.first, brush: { ...store.brush, size } });
 }
 
 const WORDS = {
@@ -108,14 +117,30 @@ export async function fault(error) {
   if (error.status === 409) await load();
 }
 
+// The painted matte has a history of its own; what it leads to comes back as the answer.
+export async function writeMatte(path, body, done) {
+  try {
+    const { frame, ...mattes } = await post(`/api/matte/${path}`, body);
+    change({ mattes });
+    if (frame !== undefined) go(frame);
+    if (done) say(done);
+    return true;
+  } catch (error) {
+    await fault(error);
+    return false;
+  }
+}
+
 export const edit = (action, body) => write("/api/edit", { action, ...body }, WORDS[action](body));
 
 export async function undo() {
+  if (store.brush.on) return writeMatte("undo", {});
   const words = store.can.undo;
   if (words && (await write("/api/undo", {}))) say(`Taken back: ${words}`);
 }
 
 export async function redo() {
+  if (store.brush.on) return writeMatte("redo", {});
   const words = store.can.redo;
   if (words && (await write("/api/redo", {}))) say(`Done again: ${words}`);
 }

@@ -42,9 +42,9 @@ export function draw(state) {
   $("playhead").style.left = `${share * 100}%`;
   $("playhead").classList.toggle("flip", share > 0.9);
   $("playhead-label").textContent = String(state.frame);
-  if (state.details !== shown.details || state.shots !== shown.shots || sized()) curves(state);
+  if (state.details !== shown.details || state.shots !== shown.shots || state.mattes !== shown.mattes || state.brush.on !== shown.painting || sized()) curves(state);
   if (state.keys !== shown.keys || state.details !== shown.details || state.frame !== shown.frame || locked() !== shown.locked) markers(state);
-  shown = { details: state.details, shots: state.shots, keys: state.keys, frame: state.frame, locked: locked() };
+  shown = { details: state.details, shots: state.shots, keys: state.keys, frame: state.frame, locked: locked(), mattes: state.mattes, painting: state.brush.on };
 }
 
 let shown = {};
@@ -112,18 +112,37 @@ function curves(state) {
     if (value) pen.fillRect(x(first + i) + 0.1 * (width / count), up(value / most), Math.max((0.8 * width) / count, 1), bottom - up(value / most));
   });
   const barTop = height - bar - 0.2 * unit;
-  for (const span of spans) stripes(x(span.start), barTop, x(span.stop) - x(span.start), bar, unit);
-  confidence.forEach((value, i) => {
-    if (value === null) return;
-    pen.fillStyle = sureColour(value);
-    pen.fillRect(Math.floor(x(first + i)), barTop, Math.ceil(width / count), bar);
-  });
+  if (state.brush.on) mattes(state, x, barTop, bar, unit);
+  else {
+    for (const span of spans) stripes(x(span.start), barTop, x(span.stop) - x(span.start), bar, unit);
+    confidence.forEach((value, i) => {
+      if (value === null) return;
+      pen.fillStyle = sureColour(value);
+      pen.fillRect(Math.floor(x(first + i)), barTop, Math.ceil(width / count), bar);
+    });
+  }
   pen.fillStyle = colour("panel");
-  for (const span of spans) if (span.start > first) pen.fillRect(Math.round(x(span.start)) - devicePixelRatio, barTop, 2 * devicePixelRatio, bar);
+  for (const span of state.brush.on ? [] : spans) if (span.start > first) pen.fillRect(Math.round(x(span.start)) - devicePixelRatio, barTop, 2 * devicePixelRatio, bar);
   for (const [start] of state.shots) {
     if (start <= first) continue;
     pen.fillStyle = colour("ink");
     pen.fillRect(Math.round(x(start)) - devicePixelRatio, ruler * 0.25, 2 * devicePixelRatio, height - ruler * 0.25);
+  }
+}
+
+// Which frames have a matte: painted ones stand out, carried ones are filled, what is to be carried is hatched.
+function mattes(state, x, top, tall, unit) {
+  const { first, stop } = state.clip;
+  stripes(x(first), top, x(stop) - x(first), tall, unit);
+  if (!state.mattes) return;
+  for (let frame = first; frame < stop; frame++) {
+    const { painted, carried, old } = state.mattes;
+    const name = painted[frame] ? "user" : carried[frame] ? "coverage" : old[frame] ? "locked" : null;
+    if (!name) continue;
+    const high = painted[frame] ? 0.35 * unit : 0;
+    pen.fillStyle = colour(name);
+    const wide = painted[frame] ? Math.max(x(frame + 1) - x(frame), 0.3 * unit) : Math.ceil(x(frame + 1) - x(frame));
+    pen.fillRect(Math.floor(x(frame)), top - high, wide, tall + high);
   }
 }
 

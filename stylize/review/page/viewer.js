@@ -1,19 +1,22 @@
 // The picture: one view of the frame, or two compared.
 
-import { $, h, key as kbd } from "/dom.js";
+import { $, h } from "/dom.js";
+import { drawMatte, drawStrokes, under } from "/overlay.js";
 import { address, picture, prefetch } from "/pictures.js";
 import { change, keyAfter, keyBefore, store } from "/store.js";
 
 export const VIEWS = [
-  ["source", "Source"], ["painted", "Painted"], ["result", "Result"], ["matte", "Matte"], ["confidence", "Confidence"],
+  ["source", "Source"], ["painted", "Painted"], ["result", "Result"], ["matte", "Matte"], ["confidence", "Confidence"], ["comp", "Comp"],
 ];
 export const MODES = [["wipe", "Wipe", "W"], ["side", "Side by side", "S"], ["difference", "Difference", "D"], ["onion", "Onion skin", "O"]];
 const MISSING = {
   painted: "No key is painted yet. Run, or paint one key.",
   result: "This frame is not carried yet. Run to see it.",
   confidence: "This frame is not carried yet. Run to see how sure it is.",
-  matte: "This project has no matte.",
+  matte: "This project has no matte yet. “Paint matte” makes one.",
+  comp: "Not every layer is carried here yet. Run them to see them together.",
 };
+const ZOOMS = [0, 1, 2, 4, 8];
 
 const canvas = $("picture");
 const pen = canvas.getContext("2d");
@@ -37,8 +40,11 @@ export function build() {
   }
   $("against").addEventListener("change", (event) => change({ against: event.target.value }));
   $("wipe").addEventListener("input", (event) => change({ wipe: event.target.value / 100 }));
+  $("zoom").addEventListener("change", (event) => zoomTo(Number(event.target.value)));
+  $("stage").addEventListener("wheel", wheeled, { passive: false });
   const drag = (event) => {
-    if (store.mode !== "wipe" || !event.buttons || !drawn.box) return;
+    if (panning(event)) return pan(event.movementX * devicePixelRatio, event.movementY * devicePixelRatio);
+    if (store.mode !== "wipe" || store.brush.on || !event.buttons || !drawn.box) return;
     const x = (event.offsetX * devicePixelRatio - drawn.box.x) / drawn.box.w;
     change({ wipe: Math.min(Math.max(x, 0), 1) });
   };
@@ -47,7 +53,48 @@ export function build() {
     drag(event);
   });
   canvas.addEventListener("pointermove", drag);
+  canvas.addEventListener("auxclick", (event) => event.preventDefault());
   new ResizeObserver(() => draw(store)).observe($("stage"));
+}
+
+// Whether a view is to be had in this project.
+export const available = (view, state = store) => (view === "matte" ? Boolean(state.matte) || state.brush.on : view === "comp" ? Boolean(state.matte || state.layers.length) : true);
+
+// Where the picture, or the left one of two, is drawn, in pixels of the screen.
+export const drawnBox = () => drawn.box;
+
+const panning = (event) => store.zoom && (event.buttons & 4 || (event.buttons & 1 && (event.altKey || (!store.brush.on && store.mode !== "wipe"))));
+
+export function zoomTo(zoom, around = null) {
+  const { width, height } = store.clip;
+  const [x, y] = store.centre || [width / 2, height / 2];
+  if (!around || !drawn.box) return change({ zoom, centre: [x, y] });
+  // what is under the pointer stays there
+  const { box } = drawn;
+  const at = [((around[0] - box.x) / box.w) * width, ((around[1] - box.y) / box.h) * height];
+  const room = [canvas.width / 2, canvas.height / 2];
+  change({ zoom, centre: held([at[0] - (around[0] - room[0]) / (zoom || 1), at[1] - (around[1] - room[1]) / (zoom || 1)]) });
+}
+
+export const turnZoom = () => zoomTo(ZOOMS[(ZOOMS.indexOf(store.zoom) + 1) % 4]);
+
+// Moves the picture by pixels of the screen.
+export function pan(x, y) {
+  const [cx, cy] = store.centre || [store.clip.width / 2, store.clip.height / 2];
+  change({ centre: held([cx - x / (store.zoom || 1), cy - y / (store.zoom || 1)]) });
+}
+
+const held = ([x, y]) => [Math.min(Math.max(x, 0), store.clip.width), Math.min(Math.max(y, 0), store.clip.height)];
+
+let turned = 0;
+function wheeled(event) {
+  event.preventDefault();
+  turned += event.deltaY;
+  if (Math.abs(turned) < 50 || !store.clip || store.mode === "side") return;
+  const at = ZOOMS.indexOf(store.zoom) + (turned < 0 ? 1 : -1);
+  turned = 0;
+  const zoom = ZOOMS[Math.min(Math.max(at, 0), ZOOMS.length - 1)];
+  if (zoom !== store.zoom) zoomTo(zoom, [event.offsetX * devicePixelRatio, event.offsetY * devicePixelRatio]);
 }
 
 export function toggle(mode) {
@@ -73,15 +120,16 @@ export function draw(state) {
   $("tag-b").hidden = !compared;
   $("tag-b").textContent = compared ? label(state.against, state, b.place) : "";
   $("tag-b").classList.toggle("old", Boolean(b?.place?.old));
-  const lacking = !a.place ? state.view : compared && !b.place ? state.against : null;
-  $("missing").hidden = !lacking;
-  $("missing").textContent = lacking ? MISSING[lacking] : "";
+  const lacking = !a.place || a.failed ? state.view : compared && (!b.place || b.failed) ? state.against : null;
+  $("missing").hidden = !lacking || state.brush.on;
+  $("missing").textContent = lacking ? MISSING[lacking] || "This picture cannot be had." : "";
   paint(state);
-  canvas.dataset.ready = String(Boolean(drawn.a));
+  canvas.dataset.ready = String(Boolean(drawn.a) || (state.brush.on && Boolean(state.mattes)));
   const views = compared ? [state.view, state.against] : [state.view];
   prefetch(views, state.frame, Math.sign(state.frame - before.frame) || 1, state.playing ? 24 : 9);
   before = { frame: state.frame, view: state.view };
   clearTimeout(sharpening);
+  if (state.view === "matte" || (compared && state.against === "matte")) views.push("source");
   if (!state.playing && (drawn.box?.w || 0) > 660) sharpening = setTimeout(() => sharpen(state, views), 200);
 }
 
@@ -91,7 +139,7 @@ function fetched(view, frame, state) {
   const full = sharp.get(place.url);
   const entry = full?.bitmap ? full : picture(place.url);
   if (!entry.bitmap && !entry.failed) entry.ready.then(() => state.frame === store.frame && change({}));
-  return { place, bitmap: entry.bitmap };
+  return { place, bitmap: entry.bitmap, failed: entry.failed };
 }
 
 // Once a frame is looked at for a moment, it is fetched at its full size.
@@ -117,27 +165,51 @@ function paint(state) {
   const { clip } = state;
   const pair = state.mode === "side";
   const gap = pair ? Math.round(10 * devicePixelRatio) : 0;
+  pen.imageSmoothingEnabled = state.zoom < 2; // from there on the pixels themselves are looked at
   const box = fit(pair ? { x: 0, y: 0, w: (canvas.width - gap) / 2, h: canvas.height } : { x: 0, y: 0, w: canvas.width, h: canvas.height }, clip);
   drawn.box = box;
   pen.imageSmoothingQuality = "high";
-  if (!drawn.a) {
+  if (pair) clipped(0, (canvas.width - gap) / 2);
+  if (state.brush.on && state.view === "matte" && !drawn.a) drawMatte(pen, null, under(state.frame, sharp), box, state.look);
+  else if (!drawn.a) {
     const source = picture(address("source", state.frame).url);
     if (source.bitmap) {
       pen.globalAlpha = 0.35;
       pen.drawImage(source.bitmap, box.x, box.y, box.w, box.h);
       pen.globalAlpha = 1;
     } else source.ready.then(() => change({}));
-  } else pen.drawImage(drawn.a, box.x, box.y, box.w, box.h);
+  } else show(drawn.a, state.view, box, state);
+  if (pair) pen.restore();
+  drawStrokes(pen, state, box);
   if (state.mode === "onion") onion(state, box);
   if (!drawn.b) return;
   if (pair) {
     const right = fit({ x: (canvas.width + gap) / 2, y: 0, w: (canvas.width - gap) / 2, h: canvas.height }, clip);
-    pen.drawImage(drawn.b, right.x, right.y, right.w, right.h);
+    clipped((canvas.width + gap) / 2, canvas.width);
+    show(drawn.b, state.against, right, state);
+    pen.restore();
   } else if (state.mode === "difference") difference(box);
   else if (state.mode === "wipe") wipe(state, box);
 }
 
+function clipped(from, to) {
+  pen.save();
+  pen.beginPath();
+  pen.rect(from, 0, to - from, canvas.height);
+  pen.clip();
+}
+
+function show(bitmap, view, box, state) {
+  if (view === "matte") drawMatte(pen, bitmap, under(state.frame, sharp), box, state.mode === "difference" ? "alone" : state.look);
+  else pen.drawImage(bitmap, box.x, box.y, box.w, box.h);
+}
+
 function fit(room, clip) {
+  if (store.zoom) {
+    const [w, h] = [clip.width * store.zoom, clip.height * store.zoom];
+    const [x, y] = store.centre || [clip.width / 2, clip.height / 2];
+    return { x: Math.round(room.x + room.w / 2 - x * store.zoom), y: Math.round(room.y + room.h / 2 - y * store.zoom), w, h };
+  }
   const scale = Math.min(room.w / clip.width, room.h / clip.height);
   const [w, h] = [Math.round(clip.width * scale), Math.round(clip.height * scale)];
   return { x: Math.round(room.x + (room.w - w) / 2), y: Math.round(room.y + (room.h - h) / 2), w, h };
@@ -149,7 +221,7 @@ function wipe(state, box) {
   pen.beginPath();
   pen.rect(at, box.y, box.x + box.w - at, box.h);
   pen.clip();
-  pen.drawImage(drawn.b, box.x, box.y, box.w, box.h);
+  show(drawn.b, state.against, box, state);
   pen.restore();
   pen.fillStyle = "rgb(0 0 0 / 55%)";
   pen.fillRect(at - 2 * devicePixelRatio, box.y, 4 * devicePixelRatio, box.h);
@@ -187,9 +259,16 @@ function showControls(state) {
   for (const button of $("views").children) {
     button.setAttribute("aria-checked", String(button.dataset.view === state.view));
     button.tabIndex = button.dataset.view === state.view ? 0 : -1;
-    button.disabled = button.dataset.view === "matte" && !state.matte;
+    button.disabled = button.dataset.view === "matte" && !available("matte", state);
+    button.hidden = button.dataset.view === "comp" && !available("comp", state);
   }
   for (const button of $("modes").children) button.setAttribute("aria-pressed", String(button.dataset.mode === state.mode));
+  $("modes").hidden = state.brush.on;
+  for (const option of $("against").options) option.hidden = option.disabled = !available(option.value, state);
+  $("zoom").value = String(state.zoom);
+  $("look-label").hidden = state.view !== "matte" && state.against !== "matte";
+  $("look").value = state.look;
+  $("stage").classList.toggle("panning", Boolean(state.zoom) && !state.brush.on && state.mode !== "wipe");
   const compared = ["wipe", "side", "difference"].includes(state.mode);
   $("against-label").hidden = !compared;
   $("against").value = state.against;

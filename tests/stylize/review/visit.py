@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 from stylize.job import open_work
 from stylize.review.app import make_app
 from stylize.review.gate import Gate
-from stylize.review.session import Session
+from stylize.review.house import House
+from stylize.review.serve import begin
 
 HOME = "http://127.0.0.1:8123"
 
@@ -19,7 +20,8 @@ HOME = "http://127.0.0.1:8123"
 class Visit:
     """A session, and a client that went through the gate."""
 
-    session: Session
+    house: House
+    session: Any
     gate: Gate
     client: TestClient
     world: Any
@@ -51,12 +53,14 @@ class OpenVisit:
     def __enter__(self):
         self._work = open_work(self._job)
         work = self._work.__enter__()
-        session = Session(work)
-        gate = Gate(make_app(session), port=8123)
+        for layer in (work, *work.parts):
+            begin(layer)
+        house = House(work)
+        gate = Gate(make_app(house), port=8123)
         self._client = TestClient(gate, base_url=HOME, headers={"sec-fetch-site": "same-origin"})
         client = self._client.__enter__()
         assert client.get(f"/?token={gate.token}", follow_redirects=False).status_code == 303
-        return Visit(session, gate, client, self._world)
+        return Visit(house, house.first, gate, client, self._world)
 
     def __exit__(self, *failure):
         self._client.__exit__(*failure)

@@ -1,0 +1,111 @@
+// The panel while the matte is painted: tools, what there is, what is left, and what is in use.
+
+import { $, h, key as kbd, many } from "/dom.js";
+import { TOOLS, carry, mark, setBrush, toggle } from "/matte.js";
+import { go, locked, store, writeMatte } from "/store.js";
+
+let shown = "";
+
+export function matteCard(state) {
+  const { brush, mattes, frame } = state;
+  const now = JSON.stringify([brush, mattes, frame, locked(), state.matte, state.clip.width]);
+  if (now === shown && $("panel").querySelector("#matte-tools")) return;
+  shown = now;
+  const focused = document.activeElement?.closest?.("#panel") && document.activeElement.id;
+  $("panel").replaceChildren(...(mattes ? card(state) : [h("h2", {}, "Paint the matte"), h("p", { class: "soft", id: "matte-tools" }, "One moment …")]));
+  if (focused) $(focused)?.focus();
+}
+
+function card(state) {
+  const { mattes, frame } = state;
+  return [
+    h("h2", {}, "Paint the matte", h("span", { class: "chip plain" }, `frame ${frame}`)),
+    h("p", { class: "why", "aria-live": "polite" }, advice(mattes)),
+    tools(state),
+    h("section", { "aria-label": "This frame" },
+      h("h3", {}, `Frame ${frame}: ${here(mattes, frame)}`),
+      h("div", { class: "row" },
+        act("keep", "Right as it is", () => mark("keep", `The matte of frame ${frame} counts as painted.`), !mattes.painted[frame] && !state.matte && !mattes.carried[frame] && !mattes.old[frame],
+          "Let this matte count as if it were painted: its neighbours follow from it"),
+        act("empty", "Not in this frame", () => mark("empty", `The subject is not in frame ${frame}.`), false, "The subject is not to be seen here"),
+        act("clear", "Clear", () => mark("clear", `Nothing is painted on frame ${frame} any more.`), !mattes.painted[frame], "Take back all that is painted on this frame"))),
+    h("section", { "aria-label": "The clip" },
+      h("h3", {}, "Over the clip"),
+      h("div", { class: "row" },
+        act("carry", mattes.left ? `Carry to ${many(mattes.left, "frame")}` : "Carry", carry, !Object.keys(mattes.painted).length || (!mattes.left && mattes.use === "painted"), "Follow what is painted to all other frames, this one's neighbours first", "C", "primary"),
+        act("done", "Done", toggle, false, "Back to keys and paint", "M")),
+      h("p", { class: "soft" }, using(mattes)),
+      mattes.use === "painted"
+        ? h("div", { class: "row" }, act("former", mattes.former ? `Back to ${mattes.former}` : "Use no matte", () => writeMatte("use", { wanted: false }, mattes.former ? `${mattes.former} is in use again.` : "No matte is in use."), false, "What is painted is kept"))
+        : mattes.use !== "painted" && !mattes.left && Object.keys(mattes.carried).length
+          ? h("div", { class: "row" }, act("use", "Use the painted matte", () => writeMatte("use", { wanted: true }, "The painted matte is in use."), false)) : null),
+    frames(mattes, frame),
+  ].filter(Boolean);
+}
+
+function advice(mattes) {
+  if (!Object.keys(mattes.painted).length)
+    return "Draw a box around the subject, or paint on it with Add: the edge is found by colour. Correct it with Add and Remove, then carry it over the clip.";
+  if (mattes.left) return "Carry it on when it fits here. Frames between two painted ones follow from both.";
+  return "Every frame has its matte. Where one is wrong, correct it there and carry again: only the frames up to the next painted ones are made anew.";
+}
+
+function here(mattes, frame) {
+  if (mattes.painted[frame]) {
+    const count = mattes.marks[frame];
+    return count ? `painted, ${many(count, "mark")}` : "painted by hand";
+  }
+  if (mattes.carried[frame]) return "carried";
+  if (mattes.old[frame]) return "carried, from before the last change";
+  return mattes.use === "none" ? "no matte yet" : "the matte in use";
+}
+
+function using(mattes) {
+  const empty = mattes.empty ? ` ${many(mattes.empty, "frame")} of shots without a painted frame ${mattes.empty === 1 ? "is" : "are"} empty.` : "";
+  if (mattes.use === "painted") return `The painted matte is in use.${empty}`;
+  if (mattes.use === "other") return `${mattes.source} is in use; once it is carried, the painted matte takes its place.${empty}`;
+  return `No matte is in use yet; once it is carried, the painted one is.${empty}`;
+}
+
+function tools(state) {
+  const { brush, clip } = state;
+  const most = Math.max(clip.width, clip.height) / 6;
+  const size = h("input", { id: "brush-size", type: "range", min: 0, max: 1000, step: 1, "aria-valuetext": `${brush.size} pixels`, disabled: brush.tool === "box",
+    oninput: (event) => setBrush({ size: Math.round(10 * 0.5 * (most / 0.5) ** (event.target.value / 1000)) / 10 }) });
+  size.value = String(Math.round((1000 * Math.log(brush.size / 0.5)) / Math.log(most / 0.5)));
+  return h("section", { "aria-label": "Brush", id: "matte-tools" },
+    h("div", { class: "tools", role: "radiogroup", "aria-label": "Tool" },
+      TOOLS.map(([tool, label, letter]) => h("button", {
+        id: `tool-${tool}`, role: "radio", "aria-checked": String(tool === brush.tool), tabIndex: tool === brush.tool ? 0 : -1, onclick: () => setBrush({ tool }), onkeydown: turn,
+      }, label, kbd(letter)))),
+    h("div", { class: "brush" },
+      h("label", { htmlFor: "brush-size" }, "Size ", kbd("-"), kbd("=")), size, h("output", { htmlFor: "brush-size" }, `${brush.size} px`)),
+    h("label", { class: "check" },
+      h("input", { id: "brush-edge", type: "checkbox", checked: !brush.exact, disabled: brush.tool === "box", onchange: (event) => setBrush({ exact: !event.target.checked }) }),
+      h("span", {}, "Find the edge in the picture", kbd("F"))));
+}
+
+// As in every group of radio buttons, arrows go round.
+function turn(event) {
+  const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+  if (!by) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const at = TOOLS.findIndex(([tool]) => tool === store.brush.tool);
+  const [tool] = TOOLS[(at + by + TOOLS.length) % TOOLS.length];
+  setBrush({ tool });
+  requestAnimationFrame(() => requestAnimationFrame(() => $(`tool-${tool}`)?.focus()));
+}
+
+function frames(mattes, frame) {
+  const painted = Object.keys(mattes.painted).map(Number);
+  if (!painted.length) return null;
+  return h("section", { "aria-label": "Painted frames" },
+    h("h3", {}, many(painted.length, "painted frame"), " · ", kbd("["), kbd("]")),
+    h("div", { class: "frames" },
+      painted.map((one) => h("button", { id: `painted-${one}`, "aria-current": one === frame ? "true" : null, onclick: () => go(one) }, String(one)))));
+}
+
+function act(id, words, run, off, title = "", letter = "", kind = "") {
+  return h("button", { id: `matte-${id}`, class: kind, disabled: off || locked(), onclick: run, title: title || words }, words, letter ? kbd(letter) : null);
+}
