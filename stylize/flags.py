@@ -157,6 +157,9 @@ EBSYNTH = (
 )
 SETTINGS = (
     Flag("reading", "--missing", str, "For holes in a sequence: error, hold or black.", "clip.missing"),
+    Flag(
+        "reading", "--rate", str, "Frames per second of a sequence: 25, 23.976; 24 if not said.", "clip.rate"
+    ),
     Flag("reading", "--allow-truncated", bool, "Use what a broken video has.", "clip.allow_truncated"),
     Flag("reading", "--assume-matrix", str, "Of untagged video: bt601, bt709, bt2020.", "clip.assume_matrix"),
     Flag("shots", "--scenes", Path, "PySceneDetect's list of scenes, in place of cuts.", metavar="CSV"),

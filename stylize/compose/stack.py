@@ -149,7 +149,8 @@ def stack_mark(layers: Sequence[Painted], settings: Settings) -> str:
         )
         for layer in layers
     ]
-    return fingerprint("output", 2, parts, what_matters(settings.output), settings.compose)
+    rate = layers[0].work.clip.info.rate
+    return fingerprint("output", 3, parts, what_matters(settings.output), settings.compose, str(rate))
 
 
 def _laid(layer: Painted) -> Any:

@@ -110,6 +110,7 @@ def open_clip(
     assume_matrix: str | None = None,
     allow_truncated: bool = False,
     missing: str = "error",
+    rate: float | str | None = None,
     cache_bytes: int = 256 << 20,
 ) -> Clip:
     """Open a video file or a folder of numbered images.
@@ -128,6 +129,8 @@ def open_clip(
     missing
         For a sequence with holes: "error" refuses and names them, "hold" repeats the frame before, "black" is
         black.
+    rate
+        Frames per second of a sequence, as ``25``, ``23.976`` or ``24000/1001``; None takes 24.
     cache_bytes
         Memory for frames that are kept. More makes reading backwards through long stretches cheaper.
 
@@ -143,7 +146,7 @@ def open_clip(
     if place.is_dir():
         from stylize.media.sequence import SequenceSource, list_sequence
 
-        listing = list_sequence(place, missing=missing)
+        listing = list_sequence(place, missing=missing, rate=rate)
         info: ClipInfo = listing.info
         source: FrameSource = SequenceSource(listing, cache)
     else:

@@ -17,13 +17,19 @@ if TYPE_CHECKING:
 
     from propagate.arrays import Image
 
-__all__ = ["exr_size", "read_exr", "write_exr"]
+__all__ = ["exr_has_alpha", "exr_size", "read_exr", "write_exr"]
 
 
 def exr_size(path: Path) -> tuple[int, int]:
     """Return (width, height) of the data window, from the header."""
     first, last = _open(path, header_only=True).header()["dataWindow"]
     return int(last[0] - first[0]) + 1, int(last[1] - first[1]) + 1
+
+
+def exr_has_alpha(path: Path) -> bool:
+    """Whether the first part has an alpha channel, in its header."""
+    channels = _open(path, header_only=True).header()["channels"]
+    return any(channel.name.rsplit(".", 1)[-1].upper() == "A" for channel in channels)
 
 
 def read_exr(path: Path) -> Image:

@@ -54,6 +54,7 @@ def probe(
     assume_matrix: str | None = None,
     allow_truncated: bool = False,
     missing: str = "error",
+    rate: float | str | None = None,
 ) -> ClipInfo:
     """Describe a clip; all of it is read, but no more than a frame decoded.
 
@@ -61,7 +62,7 @@ def probe(
     ----------
     path
         A video file or a folder of numbered images.
-    assume_matrix, allow_truncated, missing
+    assume_matrix, allow_truncated, missing, rate
         As for `open_clip`.
 
     Raises
@@ -73,7 +74,7 @@ def probe(
     if place.is_dir():
         from stylize.media.sequence import list_sequence
 
-        return list_sequence(place, missing=missing).info
+        return list_sequence(place, missing=missing, rate=rate).info
     return index_video(place, assume_matrix=assume_matrix, allow_truncated=allow_truncated).info
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from propagate.arrays import Image
 
-__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "image_depth", "image_size", "read_image"]
+__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "image_depth", "image_has_alpha", "image_size", "read_image"]
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".webp", ".bmp")
 """What a frame or key in a folder ends with; `read_image` itself looks at the content."""
@@ -73,6 +73,19 @@ def image_depth(path: str | Path) -> int:
         return psd_depth(place)
     with _opened(place) as image:
         return 16 if image.mode.startswith(("I", "F")) or _is_deep(place, image) else 8
+
+
+def image_has_alpha(path: str | Path) -> bool:
+    """Whether an image file has an alpha channel, from its header; of a Photoshop file, not looked at."""
+    place = _checked(path)
+    if _is_exr(place):
+        from stylize.media.exr import exr_has_alpha
+
+        return exr_has_alpha(place)
+    if is_psd(place):
+        return False
+    with _opened(place) as image:
+        return image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info
 
 
 def read_image(path: str | Path, channels: int | None = None) -> Image:

@@ -83,6 +83,8 @@ class ClipInfo:
         Where this range begins in the file, and how many frames the file has.
     last_duration
         Time units that the last frame of this range stays on.
+    rate_assumed
+        True for a sequence whose rate nobody told.
     notices
         One line each on what was assumed or changed; to be shown to the user once.
     """
@@ -105,6 +107,7 @@ class ClipInfo:
     start: int = 0
     total: int = 0
     last_duration: int = 1
+    rate_assumed: bool = False
     notices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

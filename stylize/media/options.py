@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from stylize.media.times import frame_rate
+
 __all__ = ["ClipOptions", "OutputOptions"]
 
 
@@ -17,6 +19,9 @@ class ClipOptions:
     missing
         What stands for a number that an image sequence lacks: ``error`` refuses, ``hold`` repeats the frame
         before, ``black`` is black.
+    rate
+        Frames per second of an image sequence, which does not say: ``25``, ``23.976``, ``24000/1001``; None
+        takes 24. Videos keep their own. It times videos, timelines and seconds, and moves no pixel.
     allow_truncated
         Use what there is of a video that breaks off.
     assume_matrix
@@ -25,12 +30,15 @@ class ClipOptions:
     """
 
     missing: Literal["error", "hold", "black"] = "error"
+    rate: float | str | None = None
     allow_truncated: bool = False
     assume_matrix: Literal["bt601", "bt709", "bt2020"] | None = None
 
     def __post_init__(self) -> None:
         if self.missing not in ("error", "hold", "black"):
             raise ValueError(f"missing is {self.missing!r}; choose 'error', 'hold' or 'black'")
+        if self.rate is not None:
+            frame_rate(self.rate)
         if self.assume_matrix not in (None, "bt601", "bt709", "bt2020"):
             raise ValueError(f"assume_matrix is {self.assume_matrix!r}; choose 'bt601', 'bt709' or 'bt2020'")
 

@@ -232,6 +232,10 @@ def _notices(place: Path, kind: Deliverable | None, info: ClipInfo) -> tuple[str
         for track in info.audio
         if not kind.keeps(track)
     ]
+    if info.rate_assumed:
+        notices.append(
+            f"{info.path.name} does not say its rate; {float(info.rate):g} is taken (--rate changes it)"
+        )
     if kind.even and (info.width % 2 or info.height % 2):
         notices.append(
             f"{place.name}: H.264 needs even sizes; {info.width}x{info.height} becomes "

@@ -14,8 +14,9 @@ import numpy as np
 from stylize.errors import MediaError, UsageError
 from stylize.media.cache import THUMBS_BYTES, FrameCache
 from stylize.media.depth import to_8_bits, to_16_bits
-from stylize.media.images import IMAGE_SUFFIXES, image_depth, image_size, read_image
+from stylize.media.images import IMAGE_SUFFIXES, image_depth, image_has_alpha, image_size, read_image
 from stylize.media.info import ClipInfo, ColourTags
+from stylize.media.times import frame_rate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Listing", "SequenceSource", "list_sequence", "numbered_images"]
 
 RATE = Fraction(24)
-"""Frames per second of a sequence, which does not say."""
+"""Frames per second of a sequence when nobody tells."""
 _NUMBERED = re.compile(r"(.*?)(\d+)(\D*)")
 _MISSING = ("error", "hold", "black")
 
@@ -84,7 +85,7 @@ class SequenceSource:
         self.thumbs.clear()
 
 
-def list_sequence(folder: Path, *, missing: str = "error") -> Listing:
+def list_sequence(folder: Path, *, missing: str = "error", rate: float | str | None = None) -> Listing:
     """Find the numbered images of a folder.
 
     The last group of digits in a name is its number; numbers may start anywhere.
@@ -95,16 +96,22 @@ def list_sequence(folder: Path, *, missing: str = "error") -> Listing:
         Where the images lie.
     missing
         What stands for numbers that are not there: "error", "hold" the frame before, or "black".
+    rate
+        Frames per second as for `frame_rate`; None takes 24.
 
     Raises
     ------
     MediaError
         If there is no image, more than one series, a hole (with "error"), or images of differing sizes.
     UsageError
-        If `missing` is none of the three.
+        If `missing` is none of the three, or `rate` no rate.
     """
     if missing not in _MISSING:
         raise UsageError(f"missing is {missing!r}; expected one of {', '.join(_MISSING)}")
+    try:
+        per_second = RATE if rate is None else frame_rate(rate)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     numbered, others = _series(folder)
     first, last = min(numbered), max(numbered)
     gaps = [number for number in range(first, last + 1) if number not in numbered]
@@ -131,13 +138,18 @@ def list_sequence(folder: Path, *, missing: str = "error") -> Listing:
         notices.append(f"{folder.name} lacks frame{_ranges(gaps)}; {instead} stands there")
     if others:
         notices.append(f"{folder.name} holds {others} images without a number, which are left out")
+    if image_has_alpha(numbered[first]):
+        notices.append(
+            f"{folder.name} has an alpha channel, "
+            f"which is left out; --matte {folder.name} styles what it covers"
+        )
     info = ClipInfo(
         path=folder,
         width=width,
         height=height,
         count=len(files),
-        rate=RATE,
-        time_base=1 / RATE,
+        rate=per_second,
+        time_base=1 / per_second,
         pts=tuple(range(len(files))),
         bit_depth=max(image_depth(path) for path in numbered.values()),
         colour=ColourTags("gbr", "bt709", "iec61966-2-1", full_range=True),
@@ -147,6 +159,7 @@ def list_sequence(folder: Path, *, missing: str = "error") -> Listing:
         names=tuple(names),
         is_sequence=True,
         fingerprint=_fingerprint(files),
+        rate_assumed=rate is None,
         notices=tuple(notices),
     )
     return Listing(info, tuple(files))

@@ -12,13 +12,36 @@ from stylize.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["parse_time"]
+__all__ = ["frame_rate", "parse_time"]
 
 _FRAME = re.compile(r"\d+")
 _SECONDS = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*s")
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
 _TIMECODE = re.compile(r"(\d{1,2}):([0-5]\d):([0-5]\d)([:;])(\d{1,3})")
 _WAY_OUT = "write a frame as 10, seconds as 2.5s, a clock time as 0:02.5 or a timecode as 00:00:02:12"
+
+
+def frame_rate(text: str | float) -> Fraction:
+    """Return the rate that a person means by ``25``, ``24000/1001`` or ``23.976``.
+
+    Rates of television are exact: 23.976, 23.98, 29.97, 59.94 and 119.88 are n * 1000 / 1001.
+
+    Raises
+    ------
+    ValueError
+        If it is no number above 0 and up to 1000.
+    """
+    try:
+        rate = Fraction(str(text).strip())
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not 0 < rate <= 1000:
+        raise ValueError(f"rate is {text!r}; expected frames per second as 25, 23.976 or 24000/1001")
+    for whole in (24, 30, 48, 60, 120):
+        exact = Fraction(whole * 1000, 1001)
+        if abs(rate - exact) < Fraction(5, 1000):
+            return exact
+    return rate
 
 
 def parse_time(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stylize.errors import MediaError, UsageError
-from stylize.media import open_clip, probe, write_image
+from stylize.media import check_output, open_clip, open_writer, probe, write_image
 from tests.stylize.media.make_clips import number_of, numbers, picture, write_sequence
 
 if TYPE_CHECKING:
@@ -120,3 +120,53 @@ def test_fingerprint_sees_a_changed_image(tmp_path: Path) -> None:
     before = probe(write_sequence(tmp_path)).fingerprint
     write_image(tmp_path / "f_0002.png", picture(99))
     assert probe(tmp_path).fingerprint != before
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (25, 25),
+        ("25", 25),
+        (12.5, Fraction(25, 2)),
+        ("23.976", Fraction(24000, 1001)),
+        (29.97, Fraction(30000, 1001)),
+    ],
+)
+def test_the_rate_is_what_the_user_says(tmp_path: Path, said: float | str, meant: Fraction) -> None:
+    folder = write_sequence(tmp_path / "in")
+    with open_clip(folder, rate=said, start="0s", end=f"{float(3 / Fraction(meant))!r}s") as clip:
+        assert (clip.info.rate, clip.info.rate_assumed, len(clip)) == (meant, False, 3)
+        assert check_output(tmp_path / "out.mp4", clip) == ()
+        with open_writer(tmp_path / "out.mp4", clip.info) as writer:
+            for frame in clip:
+                writer.write(frame)
+    made = probe(tmp_path / "out.mp4")
+    assert (made.rate, made.count) == (meant, 3)
+
+
+def test_a_rate_that_nobody_told_is_said_of_a_video_and_not_of_images(tmp_path: Path) -> None:
+    info = probe(write_sequence(tmp_path / "in"))
+    assert (info.rate, info.rate_assumed) == (24, True)
+    assert check_output(tmp_path / "out", info) == ()
+    assert check_output(tmp_path / "out.mp4", info) == (
+        "in does not say its rate; 24 is taken (--rate changes it)",
+    )
+
+
+@pytest.mark.parametrize("rate", ["fast", "0", "-25", "25/0", "nan", 2000])
+def test_no_rate_is_refused(tmp_path: Path, rate: float | str) -> None:
+    with pytest.raises(UsageError, match=r"expected frames per second as 25"):
+        open_clip(write_sequence(tmp_path), rate=rate)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".exr"])
+def test_transparency_that_is_left_out_is_said(tmp_path: Path, suffix: str) -> None:
+    write_sequence(tmp_path / "solid", suffix)
+    assert probe(tmp_path / "solid").notices == ()
+    (tmp_path / "clear").mkdir()
+    for n in range(2):
+        solid = picture(n)
+        write_image(tmp_path / "clear" / f"f{n}{suffix}", np.dstack([solid, solid[..., :1]]), durable=False)
+    assert probe(tmp_path / "clear").notices == (
+        "clear has an alpha channel, which is left out; --matte clear styles what it covers",
+    )
