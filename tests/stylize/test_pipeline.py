@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -220,6 +221,16 @@ def test_a_video_comes_back_with_its_frames_and_times(world):
     run(world, clip=clip, output=world.root / "o.mp4")
     a, b = probe(clip), probe(world.root / "o.mp4")
     assert (a.count, a.rate, a.width, a.height) == (b.count, b.rate, b.width, b.height)
+
+
+def test_images_at_another_rate_are_written_again_and_not_painted_again(world):
+    out = world.root / "o.mp4"
+    run(world, output=out, settings={"clip.rate": 25})
+    assert probe(out).rate == 25
+    fakes.PAINTED.clear()
+    run(world, output=out, settings={"clip.rate": "23.976"})
+    assert probe(out).rate == Fraction(24000, 1001)
+    assert not fakes.PAINTED
 
 
 def test_the_recipe_is_in_the_output(world):
