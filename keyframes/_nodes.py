@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from keyframes._trace import STEP, Nodes, compose
+from keyframes._links import STEP, agree, compose, count_found
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
+    from concurrent.futures import Executor, Future
+
+    from keyframes._trace import Nodes
 
 _U8 = NDArray[np.uint8]
 _I16 = NDArray[np.int16]
+_Link: TypeAlias = tuple[_I16, _U8, _I16, _U8]  # back, how sure, forth, how sure
+_Linked: TypeAlias = tuple[_Link, float]  # and what share of the frame is new
 
 _SMALLEST = 16  # DIS works on patches of 8 px at a coarser level and fails on smaller pictures
+_AHEAD = 4  # frames whose flow is being computed: two threads are never without work
 _EVEN = 1e-4  # novelty that a frame without any counts for, so that still frames thin out evenly
 
 
 class NodeChain:
     """A chain of at most `limit` frames with both flows between neighbours.
 
-    Both directions of flow are computed side by side, one by `helper`.  Flow is kept at half size (DIS
-    computes its finest level there anyway), frames as they come.  All lies in arrays that are made once:
+    The flows of a few frames are computed side by side by `helper`.  Flow is kept at half size (DIS computes
+    its finest level there anyway), frames as they come.  All lies in arrays that are made once:
     thousands of small ones would leave the process twice as large.
     """
 
@@ -33,6 +39,7 @@ class NodeChain:
         self._limit, self._gap, self._colour = limit, gap, colour
         self._helper = helper
         self._last: tuple[_U8, _U8] | None = None
+        self._coming: deque[tuple[_U8, Future[_Linked]]] = deque()
         self._store: Nodes | None = None
         self._slots: list[int] = []  # where in the store the nodes are, in their order
         self._free = list(range(limit, -1, -1))
@@ -41,24 +48,33 @@ class NodeChain:
         self._novelty: list[float] = []
 
     def append(self, image: _U8) -> None:
-        """Add the next frame of the shot, uint8 (H, W, 3)."""
+        """Add the next frame of the shot, uint8 (H, W, 3).
+
+        Its flow is left to the helper while the caller fetches the frames after it; `finish` waits for all.
+        """
         grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
         if self._last is None:
             self._store = _room_for(self._limit + 1, image.shape)
             none, never = np.zeros((*_half(image.shape), 2), np.int16), np.zeros(image.shape[:2], np.uint8)
             self._add(image, (none, never, none, never), 0.0)
         else:
-            before, grey_before = self._last
-            later = self._helper.submit(_estimate, grey_before, grey)
-            back = _estimate(grey, grey_before)
-            forth = later.result()
-            packed = self._helper.submit(_pack, forth, back, self._gap)
-            link, back_sure = _pack(back, forth, self._gap)
-            new = _novelty(image, before, back, back_sure, self._colour)
-            self._add(image, (link, back_sure, *packed.result()), new)
+            limits = self._colour, self._gap
+            link = self._helper.submit(_link, self._last, (image, grey), limits)
+            self._coming.append((image, link))
+            while len(self._coming) > _AHEAD:
+                self._take()
         self._last = (image, grey)
 
-    def _add(self, image: _U8, link: tuple[_I16, _U8, _I16, _U8], new: float) -> None:
+    def finish(self) -> None:
+        """Wait until all frames are in the chain."""
+        while self._coming:
+            self._take()
+
+    def _take(self) -> None:
+        image, coming = self._coming.popleft()
+        self._add(image, *coming.result())
+
+    def _add(self, image: _U8, link: _Link, new: float) -> None:
         slot = self._free.pop()
         places: tuple[NDArray[Any], ...] = self._held()
         for place, part in zip(places, (image, *link), strict=True):
@@ -138,6 +154,24 @@ def _in_order(array: NDArray[Any], order: list[int]) -> NDArray[Any]:
     return array
 
 
+def _link(before: tuple[_U8, _U8], now: tuple[_U8, _U8], limits: tuple[float, float]) -> _Linked:
+    """Return the links between two neighbouring frames, each with its brightness, and what is new.
+
+    `limits` are the greatest difference of colour, and of forward and backward flow in pixels.
+    """
+    (image_before, grey_before), (image, grey) = before, now
+    colour, gap = limits
+    if np.array_equal(image_before, image):  # held frames: nothing moves, and nothing has to be sought
+        none, all_sure = np.zeros((*_half(grey.shape), 2), np.int16), np.ones(grey.shape, np.uint8)
+        return (none, all_sure, none, all_sure), 0.0
+    back, forth = _estimate(grey, grey_before), _estimate(grey_before, grey)
+    back_sure, forth_sure = np.empty(grey.shape, np.uint8), np.empty(grey.shape, np.uint8)
+    agree(back, forth, gap, back_sure)
+    agree(forth, back, gap, forth_sure)
+    new = 1.0 - count_found(image, image_before, back, back_sure, colour) / grey.size
+    return (_pack(back), back_sure, _pack(forth), forth_sure), new
+
+
 def _estimate(a: _U8, b: _U8) -> NDArray[np.float32]:
     if min(a.shape) < _SMALLEST:
         return np.zeros((*a.shape, 2), np.float32)
@@ -146,31 +180,10 @@ def _estimate(a: _U8, b: _U8) -> NDArray[np.float32]:
     return np.asarray(flow.calc(a, b, None), np.float32)
 
 
-def agreement(flow_ab: NDArray[np.float32], flow_ba: NDArray[np.float32], gap: float) -> _U8:
-    """Tell where following `flow_ab` and returning by `flow_ba` ends within `gap` px: 1, else 0."""
-    height, width = flow_ab.shape[:2]
-    x = flow_ab[..., 0] + np.arange(width, dtype=np.float32)
-    y = flow_ab[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    returned = cv2.remap(flow_ba, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) + flow_ab
-    sure = np.einsum("ijk,ijk->ij", returned, returned) < gap * gap
-    sure &= (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    return np.asarray(sure, np.uint8)
-
-
-def _novelty(image: _U8, before: _U8, back: NDArray[np.float32], sure: _U8, colour: float) -> float:
-    height, width = sure.shape
-    x = back[..., 0] + np.arange(width, dtype=np.float32)
-    y = back[..., 1] + np.arange(height, dtype=np.float32)[:, None]
-    off = cv2.absdiff(cv2.remap(before, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), image)
-    found = (sure > 0) & (off.reshape(height, width, -1).max(axis=2) < colour)
-    return float(1.0 - found.mean())
-
-
-def _pack(flow: NDArray[np.float32], back: NDArray[np.float32], gap: float) -> tuple[_I16, _U8]:
-    sure = agreement(flow, back, gap)
-    height, width = _half(sure.shape)
+def _pack(flow: NDArray[np.float32]) -> _I16:
+    height, width = _half(flow.shape)
     small = cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA)
-    return np.clip(np.rint(small * STEP), -32768, 32767).astype(np.int16), sure
+    return np.clip(np.rint(small * STEP), -32768, 32767).astype(np.int16)
 
 
 def _half(size: tuple[int, ...]) -> tuple[int, int]:

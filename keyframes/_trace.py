@@ -1,8 +1,7 @@
 """Kernels: following sampled points through the clip's flow, and counting what a set of keys leaves over.
 
-Everything here trusts its input; the doors are in `coverage.py` and `select.py`.  Flow is stored at half
-size as int16 in steps of 1/64 pixel of the picture, certainty as uint8 (255 = forward and backward flow
-agree).
+Everything here trusts its input; the doors are in `coverage.py` and `select.py`.  How flow is stored is said
+in `_links.py`.
 """
 
 from __future__ import annotations
@@ -13,126 +12,64 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-_SHIFT = 6
-STEP = 1 << _SHIFT  # stored flow units per pixel: flows up to 512 px, an error of 1/128 px per link
+from keyframes._links import STEP, corners, flow_at
 
 Nodes: TypeAlias = tuple[
     NDArray[np.uint8], NDArray[np.int16], NDArray[np.uint8], NDArray[np.int16], NDArray[np.uint8]
 ]
 """Images (M, H, W, 3), back (M, H / 2, W / 2, 2), how sure (M, H, W), forth, how sure."""
+Points: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.uint32]]
+"""Points on their way: x, y, the colours (3, P) that they began with, and their numbers; the living first."""
 
 _ONE = np.uint64(1)
-_TOGETHER = 8  # nodes traced side by side: the maps of a node are then read from memory an eighth as often
+_TOGETHER = 16  # nodes traced side by side: the maps of a node are then read from memory a 16th as often
 
 
 @njit(cache=True, nogil=True)
-def _corners(
-    x: np.float32, y: np.float32, width: int, height: int
-) -> tuple[np.uintp, np.uintp, np.uintp, np.uintp, np.float32, np.float32]:
-    """Return the neighbours left, right, above and below a place, clamped, and the fractions between them.
-
-    Unsigned, since Numba checks every signed index for being negative.
-    """
-    x = min(max(x, np.float32(0)), np.float32(width - 1))
-    y = min(max(y, np.float32(0)), np.float32(height - 1))
-    x0, y0 = int(x), int(y)
-    x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
-    fx, fy = x - np.float32(x0), y - np.float32(y0)
-    return np.uintp(x0), np.uintp(x1), np.uintp(y0), np.uintp(y1), fx, fy
-
-
-@njit(cache=True, nogil=True)
-def _flow_at(
-    link: NDArray[np.int16], sure: NDArray[np.uint8], x: np.float32, y: np.float32
-) -> tuple[np.float32, np.float32]:
-    """Return the flow of a link at (x, y), in pixels of the picture."""
-    height, width = link.shape[0], link.shape[1]
-    half = np.float32(0.5)
-    x0, x1, y0, y1, fx, fy = _corners(
-        (x + half) * (np.float32(width) / np.float32(sure.shape[1])) - half,
-        (y + half) * (np.float32(height) / np.float32(sure.shape[0])) - half,
-        width,
-        height,
-    )
-    one = np.float32(1)
-    a, b, c, d = (one - fx) * (one - fy), fx * (one - fy), (one - fx) * fy, fx * fy
-    k = np.uintp(0)
-    dx = (
-        a * np.float32(link[y0, x0, k])
-        + b * np.float32(link[y0, x1, k])
-        + c * np.float32(link[y1, x0, k])
-        + d * np.float32(link[y1, x1, k])
-    )
-    k = np.uintp(1)
-    dy = (
-        a * np.float32(link[y0, x0, k])
-        + b * np.float32(link[y0, x1, k])
-        + c * np.float32(link[y1, x0, k])
-        + d * np.float32(link[y1, x1, k])
-    )
-    return dx * np.float32(1 / STEP), dy * np.float32(1 / STEP)
-
-
-@njit(cache=True, nogil=True)
-def _sure_at(sure: NDArray[np.uint8], x: np.float32, y: np.float32) -> bool:
-    """Tell whether a link can be trusted at the pixel nearest to (x, y).
-
-    Blending the neighbours and multiplying over the links wears long chains out where nothing moves.
-    """
-    column = np.uintp(min(max(int(x + np.float32(0.5)), 0), sure.shape[1] - 1))
-    row = np.uintp(min(max(int(y + np.float32(0.5)), 0), sure.shape[0] - 1))
-    return bool(sure[row, column] > 0)
-
-
-@njit(cache=True, nogil=True)
-def _differs(
-    image: NDArray[np.uint8], x: np.float32, y: np.float32, colour: NDArray[np.float32], limit: np.float32
-) -> bool:
-    """Tell whether a channel of `image` at (x, y) is `limit` or more away from `colour`."""
-    x0, x1, y0, y1, fx, fy = _corners(x, y, image.shape[1], image.shape[0])
-    one = np.float32(1)
-    a, b, c, d = (one - fx) * (one - fy), fx * (one - fy), (one - fx) * fy, fx * fy
-    for channel in range(image.shape[2]):
-        k = np.uintp(channel)
-        value = (
-            a * np.float32(image[y0, x0, k])
-            + b * np.float32(image[y0, x1, k])
-            + c * np.float32(image[y1, x0, k])
-            + d * np.float32(image[y1, x1, k])
-        )
-        if abs(value - colour[k]) >= limit:
-            return True
-    return False
-
-
-@njit(cache=True, nogil=True)
-def _advance(
-    image: NDArray[np.uint8],
-    link: NDArray[np.int16],
-    sure: NDArray[np.uint8],
-    state: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint32]],
-    left: int,
-    limit: np.float32,
-    out: NDArray[np.uint64],
-) -> int:
-    """Take a node's `left` living points over one link and set the bits of those that look the same.
-
-    Returns how many live on; they are moved to the front.
-    """
-    walk, colours, alive = state
-    kept = 0
+def _keep_sure(sure: NDArray[np.uint8], points: Points, left: int) -> int:
+    """Move the points that a link can be trusted at to the front; return how many there are."""
+    x, y, colours, names = points
+    half, kept = np.float32(0.5), 0
+    height, width = sure.shape
     for q in range(left):
-        p = alive[q]
-        if not _sure_at(sure, walk[p, 0], walk[p, 1]):
-            continue
-        dx, dy = _flow_at(link, sure, walk[p, 0], walk[p, 1])
-        walk[p, 0] += dx
-        walk[p, 1] += dy
-        alive[kept] = p
-        kept += 1
-        if not _differs(image, walk[p, 0], walk[p, 1], colours[p], limit):
-            out[p >> 6] |= _ONE << np.uint64(p & 63)
+        # the nearest pixel: blending neighbours over many links would wear chains out where nothing moves
+        column = np.uintp(min(max(np.int32(x[q] + half), 0), width - 1))
+        row = np.uintp(min(max(np.int32(y[q] + half), 0), height - 1))
+        x[kept], y[kept], names[kept] = x[q], y[q], names[q]
+        for k in range(3):
+            colours[k, kept] = colours[k, q]
+        kept += sure[row, column] > 0  # without a branch, which would be guessed wrong too often
     return kept
+
+
+@njit(cache=True, nogil=True)
+def _move(link: NDArray[np.int16], sure: NDArray[np.uint8], points: Points, left: int) -> None:
+    """Take the living points over a link."""
+    x, y = points[0], points[1]
+    for q in range(left):
+        dx, dy = flow_at(link, sure, x[q], y[q])
+        x[q] += dx
+        y[q] += dy
+
+
+@njit(cache=True, nogil=True)
+def _compare(
+    image: NDArray[np.uint8], points: Points, left: int, limit: np.float32, out: NDArray[np.uint64]
+) -> None:
+    """Set the bits of the living points whose colour is found where they are, each channel within `limit`."""
+    x, y, colours, names = points
+    height, width = image.shape[0], image.shape[1]
+    for q in range(left):
+        x0, x1, y0, y1, fx, fy = corners(x[q], y[q], width, height)
+        worst = np.float32(0)
+        for channel in range(3):
+            k = np.uintp(channel)
+            above, below = np.float32(image[y0, x0, k]), np.float32(image[y1, x0, k])
+            above += fx * (np.float32(image[y0, x1, k]) - above)
+            below += fx * (np.float32(image[y1, x1, k]) - below)
+            worst = max(worst, abs(above + fy * (below - above) - colours[k, q]))
+        point = np.uint64(names[q])
+        out[point >> np.uint64(6)] |= np.uint64(worst < limit) << (point & np.uint64(63))
 
 
 @njit(cache=True, nogil=True)
@@ -149,18 +86,17 @@ def _trace_block(
     images, links, sure = nodes[0], nodes[1], nodes[2]
     if step > 0:
         links, sure = nodes[3], nodes[4]
-    size, count, channels = points.shape[0], points.shape[1], images.shape[3]
-    walk = np.empty((size, count, 2), np.float32)  # x, y
-    colours = np.empty((size, count, channels), np.float32)
-    alive = np.empty((size, count), np.uint32)
+    size, count = points.shape[0], points.shape[1]
+    xs, ys = np.empty((size, count), np.float32), np.empty((size, count), np.float32)
+    colours = np.empty((size, 3, count), np.float32)
+    names = np.empty((size, count), np.uint32)
     left = np.full(size, count)
     for i in range(size):
         for p in range(count):
             x, y = points[i, p, 0], points[i, p, 1]
-            walk[i, p, 0], walk[i, p, 1] = x, y
-            alive[i, p] = p
-            for k in range(channels):
-                colours[i, p, k] = images[first + i, y, x, k]
+            xs[i, p], ys[i, p], names[i, p] = x, y, p
+            for k in range(3):
+                colours[i, k, p] = images[first + i, y, x, k]
     s = first + size - 1 if step < 0 else first
     living = True
     while living and 0 <= s + step < images.shape[0]:
@@ -170,10 +106,10 @@ def _trace_block(
         for i in range(size):
             started = s < first + i if step < 0 else s > first + i
             if started and left[i] > fewest:
-                state = (walk[i], colours[i], alive[i])
-                left[i] = _advance(
-                    images[s], links[link], sure[link], state, left[i], np.float32(limit), out[i, s]
-                )
+                walking = (xs[i], ys[i], colours[i], names[i])
+                left[i] = _keep_sure(sure[link], walking, left[i])
+                _move(links[link], sure[link], walking, left[i])
+                _compare(images[s], walking, left[i], np.float32(limit), out[i, s])
             living = living or left[i] > fewest
 
 
@@ -215,39 +151,10 @@ def add_ages(links: NDArray[np.int16], sure: NDArray[np.uint8], step: int, out: 
                         np.int64(links[link, y >> 1, x >> 1, 0]),
                         np.int64(links[link, y >> 1, x >> 1, 1]),
                     )
-                    sx = min(max(x + ((dx + half) >> _SHIFT), 0), width - 1)
-                    sy = min(max(y + ((dy + half) >> _SHIFT), 0), height - 1)
+                    sx = min(max(x + ((dx + half) // STEP), 0), width - 1)
+                    sy = min(max(y + ((dy + half) // STEP), 0), height - 1)
                     age[new, y, x] = age[old, sy, sx] + 1
                 out[t, y, x] += age[new, y, x]
-
-
-@njit(cache=True, nogil=True)
-def compose(
-    first: NDArray[np.int16],
-    first_sure: NDArray[np.uint8],
-    then: NDArray[np.int16],
-    then_sure: NDArray[np.uint8],
-    out: NDArray[np.int16],
-    out_sure: NDArray[np.uint8],
-) -> None:
-    """Join two links into one; one thread, as both directions are joined side by side."""
-    height, width = first_sure.shape
-    half = np.float32(0.5)
-    for row in range(first.shape[0]):
-        y = (np.float32(row) + half) * np.float32(height) / np.float32(first.shape[0]) - half
-        for column in range(first.shape[1]):
-            x = (np.float32(column) + half) * np.float32(width) / np.float32(first.shape[1]) - half
-            ax, ay = np.float32(first[row, column, 0] / STEP), np.float32(first[row, column, 1] / STEP)
-            bx, by = _flow_at(then, then_sure, x + ax, y + ay)
-            out[row, column, 0] = np.int16(min(max(round((ax + bx) * STEP), -32768), 32767))
-            out[row, column, 1] = np.int16(min(max(round((ay + by) * STEP), -32768), 32767))
-    for row in range(height):
-        y = np.float32(row)
-        for column in range(width):
-            x = np.float32(column)
-            ax, ay = _flow_at(first, first_sure, x, y)
-            trust = first_sure[row, column] > 0 and _sure_at(then_sure, x + ax, y + ay)
-            out_sure[row, column] = np.uint8(trust)
 
 
 @njit(cache=True, nogil=True)

@@ -182,6 +182,7 @@ def _analyse(frames: Iterable[Image], options: AnalysisOptions, helper: Executor
         chain.append(small)
     if chain is None:
         raise ValueError("there is no frame to analyse; hand in at least one")
+    chain.finish()
     nodes = chain.arrays()
     pairs = len(nodes[0]) ** 2
     affordable = min(max(_EFFORT * chain.length // pairs, _FEWEST), max(_ROOM // pairs, 64))

@@ -31,7 +31,7 @@ from stylize.fingerprint import file_hash, fingerprint
 from stylize.keyfiles import files_for, one_file
 from stylize.lock import locked
 from stylize.media import write_image
-from stylize.media.place import placed
+from stylize.media.place import partial_path, placed
 from stylize.takes import keep_take
 
 if TYPE_CHECKING:
@@ -86,11 +86,15 @@ class Project:
         return project
 
     def startable(self) -> bool:
-        """Whether the folder holds nothing yet but what a person puts there before the first run."""
-        return self.root.is_dir() and {path.name for path in self.root.iterdir()} <= {
-            SETTINGS_FILE,
-            "overrides",
-        }
+        """Whether the folder holds nothing yet but what a person puts there before the first run.
+
+        Nor what a run leaves that was killed before it said whose folder this is: its lock, half a file.
+        """
+        named = {SETTINGS_FILE, "overrides", partial_path(self.root / "project.json").name}
+        return self.root.is_dir() and all(
+            path.name in named or path.name == ".lock" or path.name.startswith(".lock.")
+            for path in self.root.iterdir()
+        )
 
     def about(self) -> dict[str, Any]:
         """Return the content of project.json; empty when there is none yet."""

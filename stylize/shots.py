@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from propagate.ahead import ahead
 from stylize.errors import MediaError, UsageError
 from stylize.fingerprint import step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
     from keyframes import Shot, ShotOptions
@@ -17,14 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["by_shot", "cut_to", "find_shots", "measure_changes", "read_scenes", "small_frames"]
 
-LOOK = 160
-"""Long side in pixels of the frames in which cuts are sought."""
+LOOK = 320
+"""Long side in pixels of the frames in which cuts are sought: as large as keys are usually sought in, so that
+a clip that is not long is decoded once for both."""
 T = TypeVar("T")
 
 
 def small_frames(
     clip: Clip, side: int, on_progress: Callable[[float], None] | None = None
-) -> Iterator[Image]:
+) -> Generator[Image, None, None]:
     """Give every frame of the clip, small, in order."""
     for index in range(len(clip)):
         yield clip.small(index, side)
@@ -32,12 +34,12 @@ def small_frames(
             on_progress((index + 1) / len(clip))
 
 
-@step(version=1)
+@step(version=2)
 def measure_changes(clip: Clip, on_progress: Callable[[float], None] | None = None) -> F32:
     """Measure how much each frame differs from those before it: all that the search for cuts has to know."""
     from keyframes.shots import detect_shots
 
-    return detect_shots(small_frames(clip, LOOK, on_progress)).scores
+    return detect_shots(ahead(small_frames(clip, LOOK, on_progress), threads=2)).scores
 
 
 def find_shots(

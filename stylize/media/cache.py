@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["THUMBS_BYTES", "FrameCache"]
 
-THUMBS_BYTES = 16 << 20
-"""For small frames: mostly looked at once and in order, they must not fill the memory of long clips."""
+THUMBS_BYTES = 64 << 20
+"""For small frames: some 380 of 320x180, so that a usual clip is decoded once to find cuts and keys.
+Those of long clips are looked at in order, and must not fill the memory."""
 
 
 class FrameCache:

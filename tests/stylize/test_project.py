@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+import socket
 from dataclasses import replace
 
 import numpy as np
@@ -40,6 +41,16 @@ def test_opening_writes_nothing_and_locking_does(world, info):
     assert about["schema"] == SCHEMA
     assert about["clip"]["fingerprint"] == info.fingerprint
     assert Project.open(world.root / "p", info).clip == world.frames
+
+
+@pytest.mark.parametrize("left", [".lock", ".lock.4321", ".lock.stale.4321", ".project.partial.json"])
+def test_what_a_killed_first_run_left_is_no_hindrance(world, info, left):
+    root = world.root / "p"
+    root.mkdir()
+    held = {"pid": 2**22 + 1, "host": socket.gethostname(), "since": 0}  # no such process: numbers end before
+    (root / left).write_text(json.dumps(held))
+    with Project.open(root, info).lock() as project:
+        assert project.clip == world.frames
 
 
 def test_a_moved_clip_is_still_the_same(project, info):
