@@ -137,7 +137,8 @@ def count_found(
                 above += fx * (np.float32(before[y0, x1, k]) - above)
                 below += fx * (np.float32(before[y1, x1, k]) - below)
                 worst = max(worst, abs(above + fy * (below - above) - np.float32(image[row, column, k])))
-            found += worst < most
+            if worst < most:
+                found += 1
     return found
 
 
