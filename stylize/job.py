@@ -144,7 +144,7 @@ def open_project(path: Path, place: Path | None = None) -> tuple[Path, Path]:
             raise UsageError(f"{path}: is a project itself; leave out --project {place}")
         clip = Project.open(path).clip
         if not clip.exists():
-            raise MediaError(f"{path}: its clip {clip} is gone; name it: stylize run CLIP --project {path}")
+            raise MediaError(f"{path}: its clip {clip} is gone; say where it is now: CLIP --project {path}")
         return clip, path
     return path, place or project_place(path)
 

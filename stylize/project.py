@@ -32,6 +32,7 @@ from stylize.keyfiles import files_for, one_file
 from stylize.lock import locked
 from stylize.media import write_image
 from stylize.media.place import partial_path, placed
+from stylize.moved import bring_along
 from stylize.takes import keep_take
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Project:
         )
 
     def about(self) -> dict[str, Any]:
-        """Return the content of project.json; empty when there is none yet."""
+        """Return the content of project.json, paths as they are now; empty when there is none yet."""
         path = self.root / "project.json"
         if not path.is_file():
             return {}
@@ -111,7 +112,7 @@ class Project:
             raise UsageError(
                 f"{path}: made by a newer version ({schema}); update with: pip install -U keystylize"
             )
-        return dict(about)
+        return bring_along(about, self.root)
 
     @property
     def clip(self) -> Path:
@@ -153,8 +154,9 @@ class Project:
                     "frames": info.count,
                     "size": [info.width, info.height],
                 }
-                if about.get("clip") != clip:
-                    self._write_about({**about, "clip": clip})
+                root = str(self.root.absolute())
+                if about.get("clip") != clip or about.get("root") != root:
+                    self._write_about({**about, "clip": clip, "root": root})
             yield self
 
     def recall(self, name: str, function: Callable[..., T], *inputs: Any, **unread: Any) -> T:
