@@ -135,6 +135,7 @@ def _listening(host: str, port: int) -> Any:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
+            listener.listen(64)  # whoever follows the link at once is let wait, not refused
         except (OSError, OverflowError) as error:
             raise UsageError(
                 f"--port {port} on {host}: cannot be listened on ({error}); choose another with --port, or "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from stylize import stylize_clip
 from stylize.job import Job
 from stylize.media import write_image
+from tests.stylize.review.chrome import BROWSERS, browser_program
 from tests.stylize.review.visit import OpenVisit
 from tests.stylize.world import make_frames
 
@@ -35,3 +37,16 @@ def shared(tmp_path_factory):
         assert opened.edit("add", 0).status_code == 200
         assert opened.edit("add", 7).status_code == 200
         yield opened
+
+
+@pytest.fixture(scope="module")
+def browser():
+    program = browser_program()
+    if program is None and not os.environ.get("CI"):
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is on the path")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

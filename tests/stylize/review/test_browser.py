@@ -4,38 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
-import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from keyframes import parse_plan
 from stylize.media import write_image
+from tests.stylize.review.chrome import LONG, Page, serving
 from tests.stylize.world import make_frames
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[3]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-LONG = 300_000
-"""Milliseconds for what is painted and carried, kernels compiled on the way."""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None and not os.environ.get("CI"):
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is on the path")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -54,76 +31,8 @@ def project(tmp_path):
 @pytest.fixture
 def link(project):
     """The address that the command prints."""
-    frames = project.with_name("frames")
-    command = [
-        sys.executable,
-        str(ROOT / "cli.py"),
-        "review",
-        str(frames),
-        "--style",
-        str(project.with_name("style.png")),
-    ]
-    server = subprocess.Popen([*command, "--no-browser"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    found = None
-    for line in server.stderr:
-        found = found or re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", line)
-        if "Ctrl-C" in line:
-            break
-    assert found is not None
-    yield found[0]
-    server.send_signal(signal.SIGINT)
-    assert server.wait(120) == 0
-    server.stderr.close()
-
-
-class Page:
-    """The page as a person uses it."""
-
-    def __init__(self, browser, link, project):
-        self.project, self.faults = project, []
-        self.tab = browser.new_page(viewport={"width": 1280, "height": 720})
-        self.tab.on("console", lambda said: said.type == "error" and self.faults.append(said.text))
-        self.tab.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.tab.goto(link)
-        self.shown()
-
-    def shown(self):
-        self.tab.locator("#picture[data-ready=true]").wait_for()
-
-    def press(self, *keys):
-        for key in keys:
-            self.tab.keyboard.press(key)
-
-    def says(self, text, timeout=30_000):
-        self.tab.get_by_role("status").filter(has_text=text).wait_for(timeout=timeout)
-
-    def go(self, frame):
-        self.press("Home", *["Shift+ArrowRight"] * (frame // 10), *["ArrowRight"] * (frame % 10))
-        self.tab.locator(f"#track[aria-valuenow='{frame}']").wait_for()
-
-    def marker(self, frame, kind=""):
-        return self.tab.locator(f"#markers .marker{kind}[data-frame='{frame}']")
-
-    def keys(self):
-        plan = parse_plan((self.project / "keyframes.toml").read_text("utf-8"))
-        return {key.frame: key for key in plan.keys}
-
-    def details(self):
-        return self.tab.evaluate("fetch('/api/details').then((answer) => answer.json())")
-
-    def run(self):
-        self.press("Control+Enter")
-        self.says("Finished", LONG)
-        self.tab.get_by_text("Everything is painted and carried").wait_for()
-
-    def pixels(self):
-        """Eight rows from the middle of the picture as it is drawn: (8, W, 3)."""
-        self.tab.wait_for_timeout(500)
-        width, values = self.tab.evaluate(
-            "(() => { const c = document.getElementById('picture'), w = c.width, y = c.height >> 1;"
-            "return [w, Array.from(c.getContext('2d').getImageData(0, y, w, 8).data)]; })()"
-        )
-        return np.array(values, np.int16).reshape(8, width, 4)[..., :3]
+    with serving(project.with_name("frames"), project.with_name("style.png")) as found:
+        yield found
 
 
 def layer_times(project):
