@@ -7,6 +7,7 @@ they belong.
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +44,7 @@ class _Block:
         return self.above + self.body + self.below
 
     def values(self) -> dict[str, Any]:
-        table = tomlkit.parse(self.body).unwrap()
+        table = tomllib.loads(self.body)  # many times as fast as what keeps comments
         if not self.name:
             return table
         inner = table.get(self.name, {})
@@ -128,8 +129,8 @@ def _split(text: str) -> list[_Block]:
 
 def _complete(body: str) -> bool:
     try:
-        tomlkit.parse(body)
-    except tomlkit.exceptions.ParseError:
+        tomllib.loads(body)
+    except tomllib.TOMLDecodeError:
         return False
     return True
 
@@ -187,6 +188,8 @@ def _write_rows(blocks: list[_Block], name: str, mark: str, rows: Iterable[dict[
 
 
 def _update(block: _Block, values: dict[str, Any]) -> None:
+    if block.values() == values:
+        return
     document = tomlkit.parse(block.body)
     table: Any = document
     if block.name:

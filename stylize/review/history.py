@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from stylize.errors import StylizeError
@@ -40,7 +41,7 @@ class History:
 
     def __init__(self, path: Path, same: Callable[[str], str]) -> None:
         """Read what is at `path`; texts of which `same` is equal count as one."""
-        self._path, self._same = path, same
+        self._path, self._same = path, lru_cache(4 * _MOST_STEPS)(same)
         self._turn = threading.Lock()
         self._done, self._undone = _read(path)
 
@@ -74,21 +75,35 @@ class History:
             kept.append(step)
         with self._turn:
             self._done, self._undone = kept[::-1], undone[-_MOST_STEPS:]
-            facts = {"done": [asdict(s) for s in self._done], "undone": [asdict(s) for s in self._undone]}
+            told = _facts(self._done, self._undone)
         with contextlib.suppress(StylizeError, OSError), placed(self._path, durable=False) as partial:
-            partial.write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
+            partial.write_text(told, encoding="utf-8")
 
     def forget(self) -> None:
         """Remember nothing."""
         self.keep([], [])
 
 
+def _facts(done: list[Step], undone: list[Step]) -> str:
+    """Return steps as JSON; a text that one step ends with and the next begins with is there once."""
+    texts = list(dict.fromkeys(text for step in (*done, *undone) for text in (step.before, step.after)))
+    place = {text: at for at, text in enumerate(texts)}
+    steps = {
+        name: [[step.words, place[step.before], place[step.after]] for step in side]
+        for name, side in (("done", done), ("undone", undone))
+    }
+    return json.dumps({"texts": texts, **steps}, ensure_ascii=False)
+
+
 def _read(path: Path) -> tuple[list[Step], list[Step]]:
     """Return what the file says; nothing if it is damaged."""
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        done, undone = ([Step(**step) for step in facts[name]] for name in ("done", "undone"))
-    except (OSError, ValueError, KeyError, TypeError):
+        texts = facts["texts"]
+        done, undone = (
+            [Step(str(words), str(texts[a]), str(texts[b])) for words, a, b in facts[name]]
+            for name in ("done", "undone")
+        )
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
         return [], []
-    texts = [text for step in (*done, *undone) for text in asdict(step).values()]
-    return (done, undone) if all(isinstance(text, str) for text in texts) else ([], [])
+    return done, undone

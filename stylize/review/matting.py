@@ -280,4 +280,4 @@ def _stamp(path: Path) -> str:
 
 
 def _short(spec: str) -> str:
-    return Path(spec).name if len(spec) > 40 else spec
+    return Path(spec).name if Path(spec).exists() else spec

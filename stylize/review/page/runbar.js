@@ -81,7 +81,8 @@ export function draw(state) {
 
 function cost(state) {
   const { cost: left, problem } = state.details;
-  if (problem) return [problem];
+  if (problem) return ["A run is not possible now."];
+  if (needsStyle(state)) return ["No style is named yet."];
   if (!state.planned) return ["No keys are chosen yet."];
   if (!left) return [""];
   const paint = left.paint.length;
@@ -92,17 +93,34 @@ function cost(state) {
   return ["A run will ", h("b", {}, parts.join(" and ")), `: ${time}.`];
 }
 
+const needsStyle = (state) => !state.styles.length && !state.given && ["patch", "auto", null].includes(state.renderer);
+
+let put = ""; // the failure that a person has put away
 function banner(state) {
-  const words = state.lost
+  const failed = state.run?.state === "failed" ? `The last run failed: ${ended(state.run.error)}` : "";
+  const mark = failed + state.run?.began;
+  const trouble = state.lost
     ? "The server does not answer; the page tries again. Is stylize review still running?"
     : state.problem
       ? `${state.problem}. Mend the file; the page reads it again by itself.`
       : state.busy
         ? `${state.busy}: you can look, and change things when it has finished.`
         : "";
+  const bad = !trouble && failed && put !== mark;
+  const words = trouble || (bad ? failed : state.details.problem ? `Not possible now: ${ended(state.details.problem)}` : needsStyle(state) ? NO_STYLE : "");
   $("banner").hidden = !words;
-  $("banner").textContent = words;
+  $("banner").classList.toggle("bad", Boolean(bad));
+  if ($("banner").dataset.words === words) return;
+  $("banner").dataset.words = words;
+  const away = () => {
+    put = mark;
+    change({});
+  };
+  $("banner").replaceChildren(h("span", {}, words), ...(bad ? [h("button", { onclick: away }, "Put away")] : []));
 }
+
+const NO_STYLE = "There is no picture to paint like. End the server with Ctrl-C and start it again: stylize review CLIP --style PICTURE. Keys and mattes can be made meanwhile.";
+const ended = (words) => `${words}${/[.!?]$/.test(words) ? "" : "."}`;
 
 let news = -1e9;
 export const lastNews = () => news; // a run changes the plan too; that is not somebody else's doing
@@ -119,7 +137,7 @@ export function heard(run) {
   news = performance.now();
   change({ run: facts });
   if (over) {
-    if (run.state === "failed") say(run.error, true);
+    if (run.state === "failed") say("The run failed; the line at the top says why.", true);
     else if (run.state === "cancelled") say("Cancelled. What was finished is kept.");
     else say(ENDS[run.what]?.(run) || `Finished: ${run.output}`);
     stage = "";

@@ -134,7 +134,9 @@ def test_undo_outlives_the_server_and_stops_at_a_hand_edit(visit):
     visit.plan_path.write_text(text(visit) + "\n# by hand\n", "utf-8")
     visit.session.desk = Desk(visit.session.work)
     assert visit.state()["can"] == {"undo": None, "redo": None}
-    (visit.session.work.project.root / "undo.json").write_text('{"done": [1]}', "utf-8")
+    (visit.session.work.project.root / "undo.json").write_text(
+        '{"texts": [], "done": [["a", 0, 1]], "undone": []}', "utf-8"
+    )
     visit.session.desk = Desk(visit.session.work)
     assert visit.state()["can"] == {"undo": None, "redo": None}
     assert visit.edit("add", frame).status_code == 200
@@ -170,7 +172,9 @@ with open_work(Job(Path(sys.argv[1]))) as work:
 def test_a_server_killed_in_an_edit_leaves_a_whole_plan_and_undo_goes_on(world):
     with OpenVisit(world, Job(world.frames, (world.style,), renderer="patch")) as visit:
         visit.edit("add", 0)
+    history = world.frames.with_suffix(".stylize") / "undo.json"
     for wait in (0.0, 0.013, 0.041, 0.087):
+        history.unlink()
         editing = subprocess.Popen(
             [sys.executable, "-c", KILLED, str(world.frames)], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
