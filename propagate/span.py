@@ -13,6 +13,7 @@ from propagate.backend import Crew
 from propagate.blend import Joined, Witness, join, premultiplied, straight
 from propagate.fetch import fetch
 from propagate.flow import FlowSearch, eight_bit, inside
+from propagate.holds import shown_again
 from propagate.light import relit
 from propagate.memory import give_back
 from propagate.options import CarriedFrame, PropagateOptions
@@ -109,6 +110,8 @@ class Span:
         self.frames, self.painted, self.a, self.b = frames, painted, a, b
         self.options, self.mattes, self.crew = options, mattes, crew
         self.inner = range(0 if a is None else a + 1, len(frames) if b is None else b)
+        self.again: dict[int, int] = {}
+        self.moving: Sequence[int] = self.inner
         self.deep = next(iter(painted.values())).dtype == np.uint16
         self._paints: dict[int, F32] = {}
         self._others = OtherKeys(
@@ -118,17 +121,29 @@ class Span:
     def carry(self, wanted: Collection[int], on_progress: Callable[[float], None]) -> Iterator[CarriedFrame]:
         """Yield the span's wanted frames in order."""
         if self.a is not None and self.a in wanted:
-            yield self._own(self.a)
+            yield self._own(self.a, self.a)
             on_progress((self.a + 1) / len(self.frames))
         if not any(t in wanted for t in self.inner):
             return
+        self.again = shown_again(self.frames, self.inner, (self.a, self.b), self.painted, self.mattes)
+        self.moving = [t for t in self.inner if t not in self.again]
+        fresh = self._moving(on_progress) if self.moving else iter(())
+        made: CarriedFrame | None = None
+        for t in self.inner:
+            first = self.again.get(t, t)
+            if first == t:
+                made = next(fresh)
+            if t in wanted:
+                yield self._own(first, t) if made is None or first != made.index else _copied(made, t)
+            on_progress(self._share(t))
+
+    def _moving(self, on_progress: Callable[[float], None]) -> Iterator[CarriedFrame]:
+        """Yield the frames that show nothing again, in order."""
         before: tuple[Image, Joined, Image] | None = None
         for seen in ahead(self._seen(on_progress), threads=self.crew.threads):
             made, joined = self._frame(seen, before)
             before = (seen.frame, joined, made.image)
-            if seen.t in wanted:
-                yield made
-            on_progress(self._share(seen.t))
+            yield made
 
     def _seen(self, on_progress: Callable[[float], None]) -> Generator[_Seen, None, None]:
         """Yield all that can be said of a frame before the frame before it is made, in order."""
@@ -157,21 +172,22 @@ class Span:
         begun, whole = self.inner[0], len(self.inner)
         return (begun + whole * (walked + (1 - walked) * (t + 1 - begun) / whole)) / len(self.frames)
 
-    def _own(self, key: int) -> CarriedFrame:
+    def _own(self, key: int, t: int) -> CarriedFrame:
+        """Return frame `t`, which shows what the frame of `key` shows."""
         image = self.painted[key]
         size = image.shape[:2]
         sure, error = np.ones(size, np.float32), np.zeros(size, np.float32)
-        return CarriedFrame(key, image.copy(), sure, error, 1.0, np.full(size, key, np.int32))
+        return CarriedFrame(t, image.copy(), sure, error, 1.0, np.full(size, key, np.int32))
 
     def _flows(self, on_progress: Callable[[float], None]) -> _Flows:
         """Yield (frame number, {neighbouring key: flow from the frame to it}) in order."""
         if self.a is not None and self.b is None:
-            return walk_one(self.frames, self.a, self.inner, self.crew, self.options.quality)
+            return walk_one(self.frames, self.a, self.moving, self.crew, self.options.quality)
         first, share = self.inner[0] / len(self.frames), len(self.inner) / len(self.frames)
         return walk_both(
             self.frames,
             (self.a, self.b),
-            self.inner,
+            self.moving,
             self.crew,
             self.options.quality,
             lambda part: on_progress(first + _WALKING * share * part),
@@ -179,7 +195,8 @@ class Span:
 
     def _nearness(self, t: int, key: int) -> float:
         """1 on the key's own frame, falling to 0 on the other neighbour's; others count far from both."""
-        passed = 0.5 if self.a is None or self.b is None else (t - self.a) / (self.b - self.a)
+        # time that stands still does not pass
+        passed = 0.5 if None in (self.a, self.b) else (self.moving.index(t) + 1) / (len(self.moving) + 1)
         if key == self.a:
             return 1.0 if self.b is None else 1 - passed
         if key == self.b:
@@ -264,6 +281,12 @@ class _Seen:
     witnesses: list[Witness]
     back: Flow | None
     shown: F32 | None
+
+
+def _copied(made: CarriedFrame, t: int) -> CarriedFrame:
+    """Return what was made as frame `t`, in arrays that the receiver may change."""
+    image, source = made.image.copy(), made.source.copy()
+    return CarriedFrame(t, image, made.confidence.copy(), made.error.copy(), made.quality, source)
 
 
 def _ignore(_share: float) -> None:

@@ -28,7 +28,7 @@ _UNITS = 32.0
 
 
 def walk(
-    frames: Sequence[Image], key: int, order: range, crew: Crew, *, quality: str, threads: int = 1
+    frames: Sequence[Image], key: int, order: Sequence[int], crew: Crew, *, quality: str, threads: int = 1
 ) -> Iterator[tuple[int, Flow]]:
     """Yield (frame number, flow from that frame to `key`) for the frames of `order`, away from `key`.
 
@@ -43,7 +43,7 @@ def walk(
 
 
 def _neighbours(
-    frames: Sequence[Image], before: Image, order: range
+    frames: Sequence[Image], before: Image, order: Sequence[int]
 ) -> Generator[tuple[int, Image, Flow], None, None]:
     """Yield (frame number, frame, flow to the frame before it in `order`, which begins with `before`)."""
     search = FlowSearch("medium")
@@ -54,7 +54,7 @@ def _neighbours(
 
 
 def walk_one(
-    frames: Sequence[Image], key: int, inner: range, crew: Crew, quality: str
+    frames: Sequence[Image], key: int, inner: Sequence[int], crew: Crew, quality: str
 ) -> Generator[tuple[int, dict[int, Flow]], None, None]:
     """Yield (frame number, {key: flow to it}) for frames that only have a key behind them."""
     for t, flow in walk(frames, key, inner, crew, quality=quality, threads=crew.threads):
@@ -64,14 +64,15 @@ def walk_one(
 def walk_both(
     frames: Sequence[Image],
     keys: tuple[int | None, int | None],
-    inner: range,
+    inner: Sequence[int],
     crew: Crew,
     quality: str,
     on_progress: Callable[[float], None],
 ) -> Generator[tuple[int, dict[int, Flow]], None, None]:
     """Yield (frame number, {key: flow to it}) in order; the two keys are followed at the same time."""
     size = frames[inner[0]].shape[:2]
-    known = {key: Fields(inner[0], len(inner), size) for key in keys if key is not None}
+    room = inner[-1] - inner[0] + 1  # frames left out in between take none
+    known = {key: Fields(inner[0], room, size) for key in keys if key is not None}
     halt = threading.Event()
     with ThreadPoolExecutor(min(2, crew.threads)) as pool:
         runs = []

@@ -64,7 +64,12 @@ def test_keys_stay_and_a_still_clip_shows_them_everywhere(dtype, channels):
     key = as_kind(synthetic.texture(9, SIZE), dtype, channels)
     if channels in (2, 4):
         key[..., -1] = np.maximum(key[..., -1], np.iinfo(dtype).max // 3)
-    made = carry(synthetic.still(4, size=SIZE), {0: key, 3: key})
+    still = synthetic.still(4, size=SIZE)
+    for frame in carry(still, {0: key, 3: key}):
+        np.testing.assert_array_equal(frame.image, key)
+    still[1][0, 0] ^= 1  # a pixel, and it has to be carried
+    still[2][5, 5] ^= 1
+    made = carry(still, {0: key, 3: key})
     assert [f.index for f in made] == [0, 1, 2, 3]
     step = 257 if dtype == np.uint16 else 1
     for frame in made:
@@ -143,7 +148,9 @@ def test_deep_frames_are_carried_alike(pan, paint, carried):
 def test_sixteen_bit_paint_keeps_its_fine_steps():
     """A ramp of single 16-bit steps: carried over stillness, neighbours still differ."""
     ramp = (30000 + np.arange(SIZE[0] * SIZE[1]).reshape(*SIZE, 1) % 200).astype(np.uint16)
-    made = carry(synthetic.still(3, size=SIZE), {0: ramp, 2: ramp})
+    still = synthetic.still(3, size=SIZE)
+    still[1][5, 5] ^= 1
+    made = carry(still, {0: ramp, 2: ramp})
     assert np.abs(made[1].image.astype(int) - ramp).max() <= 2
 
 

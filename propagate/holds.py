@@ -1,0 +1,75 @@
+"""Held frames: a picture that is shown again is carried once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from propagate.arrays import F32, Image
+    from propagate.shot import Frames, Mattes
+
+__all__ = ["shown_again"]
+
+_SAMPLED = 16
+
+
+def shown_again(
+    frames: Frames,
+    inner: range,
+    ends: tuple[int | None, int | None],
+    painted: Mapping[int, Image],
+    mattes: Mattes | None,
+) -> dict[int, int]:
+    """Find the frames of a span that show, bit for bit, what another frame shows.
+
+    A frame that is the picture of the key at an `ends` of the span is that key's, wherever it stands. Of
+    others that follow each other (animation on twos, a freeze) all are the first one. Where both keys have
+    the same picture and were painted differently, somebody wants the paint to change while the picture
+    holds: such frames are nobody's.
+
+    Parameters
+    ----------
+    frames
+        The shot's frames; those of `inner` and the keys are read once, in order.
+    inner
+        The numbers of the frames between the keys.
+    ends
+        The keys' numbers; None at the shot's start and end.
+    painted
+        The painted keys by number.
+    mattes
+        The shot's mattes; new surface depends on them, so frames between keys have to agree in these too.
+
+    Returns
+    -------
+    dict of frame number to the number of the key, or of the first frame, that it shows again.
+    """
+    keys = {key: frames[key] for key in ends if key is not None}
+    disputed = len(keys) == 2 and _same(*keys.values()) and not _same(*(painted[key] for key in keys))
+    again: dict[int, int] = {}
+    before: tuple[Image, F32 | None] | None = None
+    for t in inner:
+        frame, matte = frames[t], None if mattes is None else mattes[t]
+        key = next((key for key in keys if _same(frame, keys[key])), None)
+        if key is not None:
+            if not disputed:
+                again[t] = key
+        elif before is not None and _same(frame, before[0]) and _alike(matte, before[1]):
+            again[t] = again.get(t - 1, t - 1)
+        before = frame, matte
+    return again
+
+
+def _alike(a: F32 | None, b: F32 | None) -> bool:
+    return a is None or b is None or _same(a, b)
+
+
+def _same(a: NDArray[np.generic], b: NDArray[np.generic]) -> bool:
+    """Compare bit for bit; most pictures that differ do so in a few rows already."""
+    return np.array_equal(a[::_SAMPLED], b[::_SAMPLED]) and np.array_equal(a, b)
