@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylize.mattes.steadying import Neighbours
+from stylize.mattes.steadying import SteadyMattes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,7 +66,7 @@ def check_mattes(
         Called with the finished share.
     """
     found: list[FrameFacts] = []
-    beside = Neighbours(frames, mattes)
+    beside = _Neighbours(frames, mattes)
     area = 0.0
     for at in range(len(mattes)):
         matte, last = mattes[at], area
@@ -91,6 +91,21 @@ def complaints(facts: FrameFacts) -> list[str]:
     if facts.chatter > CHATTER:
         words.append(f"edge chatters ({facts.chatter:.2f})")
     return words
+
+
+class _Neighbours:
+    """The mattes beside each matte, moved to its frame; without frames they are as they are."""
+
+    def __init__(self, frames: Sequence[Image] | None, mattes: Sequence[F32]) -> None:
+        self._mattes = mattes
+        self._steady = None if frames is None else SteadyMattes(frames, mattes, 1, 1.0)
+
+    def moved(self, at: int) -> list[F32]:
+        """Return those of the frame before and after that show the same; fewer at ends and cuts."""
+        sides = [other for other in (at - 1, at + 1) if 0 <= other < len(self._mattes)]
+        if self._steady is None:
+            return [self._mattes[other] for other in sides]
+        return self._steady.beside(at)
 
 
 def _small_parts(matte: F32) -> tuple[int, int]:

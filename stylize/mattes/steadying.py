@@ -1,25 +1,21 @@
-"""Steady edges: each matte averaged with its neighbours along the motion of the picture."""
+"""Steady edges: each edge goes to the mean place of itself and its neighbours along the picture's motion."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from stylize.fingerprint import fingerprint
+from stylize.mattes.edge_shift import near_edge, shift_edge
+from stylize.mattes.recent import Recent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from propagate.arrays import F32, Flow, Image
 
-__all__ = ["Neighbours", "SteadyMattes", "steady"]
-
-K = TypeVar("K")
-V = TypeVar("V")
+__all__ = ["SteadyMattes", "steady"]
 
 _LONGEST = 1280
 """Larger frames are followed at this size: an edge is placed well enough."""
@@ -53,24 +49,35 @@ class _Window:
 
 @dataclass(frozen=True)
 class _Beside:
-    """A direct neighbour: moved to the frame, and as it is."""
+    """A direct neighbour: its frame, its matte moved to this one, and as it is."""
 
+    at: int
     moved: F32
     matte: F32
+
+
+@dataclass(frozen=True)
+class _Mean:
+    """The mean of a matte and its neighbours, moved to its frame: opacities, and distances from the edge."""
+
+    opacity: F32
+    distance: F32
+    beside: list[_Beside]
 
 
 class SteadyMattes(Sequence["F32"]):
     """Mattes that are steadied when asked for; see `steady`. Memory does not grow with their number."""
 
-    version = 1
+    version = 2
     """Raise when the same mattes come out otherwise."""
 
     def __init__(self, frames: Sequence[Image], mattes: Sequence[F32], radius: int, strength: float) -> None:
         self.frames, self.mattes, self.radius, self.strength = frames, mattes, radius, strength
         kept = 2 * radius + 2
-        self._flows: _Recent[tuple[int, int], Flow] = _Recent(4 * radius + 4)
-        self._mattes: _Recent[int, F32] = _Recent(kept)
-        self._frames: _Recent[int, Image] = _Recent(kept)
+        self._flows: Recent[tuple[int, int], Flow] = Recent(4 * radius + 4)
+        self._mattes: Recent[int, F32] = Recent(kept)
+        self._distances: Recent[int, F32] = Recent(kept)
+        self._frames: Recent[int, Image] = Recent(kept)
 
     @property
     def fingerprint(self) -> str:
@@ -99,16 +106,30 @@ class SteadyMattes(Sequence["F32"]):
         own = self._matte(at)
         if own.min() == own.max():
             return []
-        return [one.moved for one in self._mean(at, own)[1]]
+        return [one.moved for one in self._mean(at, own).beside]
 
     def _steadied(self, at: int, own: F32) -> F32:
-        """Go from the matte towards the mean of it and its neighbours, where its edge chatters."""
-        mean, beside = self._mean(at, own)
-        return _towards(own, mean, np.float32(self.strength) * _chatter_share(own, mean, beside))
+        """Move the edge towards where it and its neighbours have it on average, where it chatters."""
+        mean, here = self._mean(at, own), self._distance(at)
+        share = np.float32(self.strength) * self._share(at, own, mean)
+        otherwise = _towards(own, mean.opacity, share)
+        return shift_edge(own, here, share * (mean.distance - here), otherwise)
 
-    def _mean(self, at: int, own: F32) -> tuple[F32, list[_Beside]]:
-        """Return the mean of a matte and its neighbours, moved to its frame, and the direct ones."""
+    def _share(self, at: int, own: F32, mean: _Mean) -> F32:
+        """How much the edge chatters; at an end, where one side says nothing, as much as beside it."""
+        if len(mean.beside) == 1:
+            other = mean.beside[0].at
+            theirs = self._matte(other)
+            there = self._mean(other, theirs)
+            if len(there.beside) == 2:
+                share = _chatter_share(theirs, there.opacity, there.beside)
+                return np.asarray(_fetch(share, self._flow(at, other)), np.float32)
+        return _chatter_share(own, mean.opacity, mean.beside)
+
+    def _mean(self, at: int, own: F32) -> _Mean:
+        """Average a matte and its neighbours, as far as they show the same."""
         total, weight, beside = own.astype(np.float32), np.ones_like(own), list[_Beside]()
+        place = self._distance(at).copy()
         for step in (-1, 1):
             flow: Flow | None = None
             for distance in range(1, self.radius + 1):
@@ -124,10 +145,11 @@ class SteadyMattes(Sequence["F32"]):
                 if abs(moved.sum() - own.sum()) > _SUDDEN * max(moved.sum(), own.sum()):
                     break
                 total += sure * moved
+                place += sure * _fetch(self._distance(other), flow)
                 weight += sure
                 if distance == 1:
-                    beside.append(_Beside(moved, matte))
-        return total / weight, beside
+                    beside.append(_Beside(other, moved, matte))
+        return _Mean(total / weight, place / weight, beside)
 
     def _onwards(self, flow: Flow | None, other: int, step: int) -> Flow:
         """Follow `flow`, which leads to the frame before `other`, on to `other`; None is its beginning."""
@@ -175,6 +197,9 @@ class SteadyMattes(Sequence["F32"]):
     def _matte(self, index: int) -> F32:
         return self._mattes.get(index, lambda: self.mattes[index])
 
+    def _distance(self, index: int) -> F32:
+        return self._distances.get(index, lambda: near_edge(self._matte(index)))
+
     def _frame(self, index: int) -> Image:
         def read() -> Image:
             from propagate.flow import eight_bit
@@ -189,9 +214,10 @@ def steady(
 ) -> SteadyMattes:
     """Take the chatter out of the edges of mattes that were made frame by frame.
 
-    Each matte becomes the mean of itself and its neighbours, moved along the flow of the picture and weighed
-    by how alike the frames look where they are laid on each other. An edge that stands still already is left
-    alone. Across a cut nothing looks alike, so nothing is mixed.
+    Each edge goes to the mean place of itself and its neighbours, moved along the flow of the picture and
+    weighed by how alike the frames look where they are laid on each other; it keeps its softness. Where a
+    part came or went, opacities are averaged. An edge that stands still already is left alone. Across a cut
+    nothing looks alike, so nothing is mixed.
 
     Parameters
     ----------
@@ -217,21 +243,6 @@ def steady(
     if not 0 <= strength <= 1:
         raise ValueError(f"strength is {strength}; expected 0 to 1")
     return SteadyMattes(frames, mattes, radius, strength)
-
-
-class Neighbours:
-    """The mattes beside each matte, moved to its frame; without frames they are as they are."""
-
-    def __init__(self, frames: Sequence[Image] | None, mattes: Sequence[F32]) -> None:
-        self._mattes = mattes
-        self._steady = None if frames is None else SteadyMattes(frames, mattes, 1, 1.0)
-
-    def moved(self, at: int) -> list[F32]:
-        """Return those of the frame before and after that show the same; fewer at ends and cuts."""
-        sides = [other for other in (at - 1, at + 1) if 0 <= other < len(self._mattes)]
-        if self._steady is None:
-            return [self._mattes[other] for other in sides]
-        return self._steady.beside(at)
 
 
 def _chatter_share(own: F32, mean: F32, beside: Sequence[_Beside]) -> F32:
@@ -279,19 +290,3 @@ def _around(where: Any) -> _Window:
             filled = np.array([0, length - 1])
         slices.append(slice(max(0, int(filled[0]) - _ROOM), min(length, int(filled[-1]) + 1 + _ROOM)))
     return _Window(*slices)
-
-
-class _Recent(Generic[K, V]):
-    """The last few things that were made, by name."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self._kept: OrderedDict[K, V] = OrderedDict()
-
-    def get(self, name: K, make: Callable[[], V]) -> V:
-        if name not in self._kept:
-            self._kept[name] = make()
-            while len(self._kept) > self.most:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(name)
-        return self._kept[name]
