@@ -6,11 +6,12 @@ What can be said is in `stylize.commands`; here each of its commands becomes one
 import inspect
 import json
 import logging
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
+from types import FrameType, SimpleNamespace
 from typing import Annotated, Any
 
 import typer
@@ -70,7 +71,7 @@ def terminal_function(command: Command) -> Callable[..., None]:
         ask.settings = settings_of(values)
         ask.overwrite = may_overwrite(getattr(ask, "yes", False))
         try:
-            with progress() as ask.on_progress:
+            with interrupts() as interrupted, progress(interrupted) as ask.on_progress:
                 answer = command.call(ask)
         except KeyboardInterrupt:
             print("stylize: interrupted; finished work is kept, run again to go on", file=sys.stderr)
@@ -100,8 +101,30 @@ def parameter(flag: Flag, must: bool) -> inspect.Parameter:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, float], None]]:
-    """Show a bar with the remaining time for every stage; one final line each when not a terminal."""
+def interrupts() -> Iterator[Callable[[], bool]]:
+    """Hand out whether Ctrl+C was pressed: its exception is lost in callbacks of the compiler of kernels."""
+    pressed: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        signal.default_int_handler(number, frame)
+
+    mine = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # else it is to be ignored
+    if mine:
+        signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        if mine:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def progress(interrupted: Callable[[], bool]) -> Iterator[Callable[[str, float], None]]:
+    """Show a bar with the remaining time for every stage; one final line each when not a terminal.
+
+    What is told of progress afterwards raises KeyboardInterrupt once `interrupted` says so.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -110,6 +133,8 @@ def progress() -> Iterator[Callable[[str, float], None]]:
     tasks: dict[str, Any] = {}
 
     def show_stage(stage: str, share: float) -> None:
+        if interrupted():
+            raise KeyboardInterrupt
         if stage not in tasks:
             tasks[stage] = bars.add_task(stage, total=1.0)
             bars.start()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -613,6 +615,22 @@ def test_interrupted(world, call, monkeypatch):
     assert code == 130
     assert "finished work is kept" in error_line(err)
     monkeypatch.undo()
+
+
+def test_an_interrupt_that_a_library_swallows_still_ends_the_run(world, call, monkeypatch):
+    paint = fakes.FakeRenderer.paint
+
+    def swallow(*given, **named):
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        return paint(*given, **named)
+
+    monkeypatch.setattr(fakes.FakeRenderer, "paint", swallow)
+    code, _, err = call("run", world.frames, "--style", world.style, "-o", "out", "--renderer", "fake")
+    assert code == 130
+    assert "finished work is kept" in error_line(err)
+    assert len(fakes.PAINTED) == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_the_command_is_installed():

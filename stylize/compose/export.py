@@ -20,7 +20,7 @@ from stylize.compose.handoff import Handoff, HandoffLayer, key_frames, plate_foo
 from stylize.compose.layered_exr import ExrFrames
 from stylize.compose.nuke import nuke_script
 from stylize.compose.stack import Stack
-from stylize.compose.timeline import write_timeline
+from stylize.compose.timeline import load_timelines, write_timeline
 from stylize.errors import UsageError
 from stylize.media.depth import unit_to_16_bits
 from stylize.media.place import partial_path
@@ -119,6 +119,8 @@ def export_project(
     ------
     UsageError
         If nothing is finished yet, or the folder holds something else.
+    StylizeError
+        If what a part needs is not installed; found before any work.
     DeviceError
         If it cannot be written; then nothing is left of it, and what stood there before still stands.
     """
@@ -126,6 +128,8 @@ def export_project(
     with open_finished(job, settings) as (work, layers):
         place = Path(job.output or work.project.root / "export")
         _check_folder(place, overwrite)
+        if "otio" in options.what:
+            load_timelines()
         with watch.stage("export") as share, _delivery(place) as root:
             files = _write(work, layers, options, root, share)
             facts = {"clip": str(work.whole.info.path), "first": options.first, "files": files}

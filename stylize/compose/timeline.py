@@ -9,7 +9,24 @@ from stylize.errors import StylizeError
 if TYPE_CHECKING:
     from stylize.compose.handoff import Footage, Handoff
 
-__all__ = ["write_timeline"]
+__all__ = ["load_timelines", "write_timeline"]
+
+
+def load_timelines() -> Any:
+    """Return the module `opentimelineio`; call it before work whose end is a timeline.
+
+    Raises
+    ------
+    StylizeError
+        If the extra ``comp`` is not installed.
+    """
+    try:
+        import opentimelineio
+    except ImportError as error:
+        raise StylizeError(
+            "a timeline needs OpenTimelineIO, which is not installed; pip install 'keystylize[comp]'"
+        ) from error
+    return opentimelineio
 
 
 def write_timeline(path: str, comp: Handoff) -> None:
@@ -23,13 +40,7 @@ def write_timeline(path: str, comp: Handoff) -> None:
     StylizeError
         If the extra ``comp`` is not installed.
     """
-    try:
-        import opentimelineio as otio
-    except ImportError as error:
-        raise StylizeError(
-            "a timeline needs OpenTimelineIO, which is not installed; pip install 'keystylize[comp]'"
-        ) from error
-
+    otio = load_timelines()
     rate = float(comp.rate)
     begin = otio.opentime.RationalTime(comp.first, rate)
     timeline = otio.schema.Timeline(comp.name, global_start_time=begin)

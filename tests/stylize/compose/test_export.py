@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 
 import numpy as np
 import OpenEXR
@@ -13,7 +14,7 @@ import pytest
 from stylize import stylize_clip
 from stylize.compose.comp import comp_project
 from stylize.compose.export import ExportOptions, export_project
-from stylize.errors import DeviceError, UsageError
+from stylize.errors import DeviceError, StylizeError, UsageError
 from stylize.job import Job
 from stylize.media import open_clip, read_image, write_image
 from stylize.media.colour import srgb_to_linear
@@ -302,3 +303,14 @@ def test_nothing_half_written_is_left(world, project, monkeypatch):
     assert not (world.root / "fresh").exists()
     assert (world.root / "export" / "mattes").is_dir()
     assert not [path for path in world.root.iterdir() if "partial" in path.name]
+
+
+def test_a_package_that_a_timeline_needs_is_looked_for_before_any_work(world, project, monkeypatch):
+    monkeypatch.setitem(sys.modules, "opentimelineio", None)
+    done = []
+    job = Job(world.frames, output=world.root / "never")
+    options = ExportOptions(("flat", "otio"))
+    with pytest.raises(StylizeError, match=r"pip install 'keystylize\[comp\]'"):
+        export_project(job, options, on_progress=lambda *told: done.append(told))
+    assert not done
+    assert not (world.root / "never").exists()
