@@ -12,15 +12,13 @@ import os
 import shutil
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stylize.atomic import disk_errors, write_text
-from stylize.compose.spec import read_layers
 from stylize.errors import MediaError, UsageError
 from stylize.fingerprint import file_hash, fingerprint
-from stylize.job import STACK, memory_of
 from stylize.keyfiles import find_keys, key_files
 from stylize.mattes.keeping import FolderShelf
 from stylize.mattes.making import follow_mattes
@@ -28,7 +26,7 @@ from stylize.mattes.planes import one_plane
 from stylize.media import read_image, write_image
 from stylize.plans import known_shots
 from stylize.progress import portion
-from stylize.project import SETTINGS_FILE
+from stylize.review.using import MATTE, use
 from stylize.shots import cut_to
 
 if TYPE_CHECKING:
@@ -37,25 +35,20 @@ if TYPE_CHECKING:
 
     from keyframes import Shot
     from propagate.arrays import F32
-    from stylize.compose.spec import LayerSpec
     from stylize.job import Work
     from stylize.progress import Watch
 
 __all__ = [
-    "MATTE",
     "Span",
     "carry_matte",
     "known_spans",
-    "matte_in_use",
     "painted_mattes",
+    "published",
     "read_matte",
     "spans_of",
-    "use",
     "write_matte",
 ]
 
-MATTE = "matte"
-"""Folder of a project for the matte that is painted: ``painted/``, ``carried/``, and how it was done."""
 WORK = ".work"
 """In a span's folder, while it is carried: from what it goes on after an interruption."""
 _VERSION = 1
@@ -131,9 +124,9 @@ def carry_matte(work: Work, near: int, watch: Watch) -> None:
     shots = known_shots(work, watch)
     place = work.project.root / MATTE
     write_text(place / "shots.json", json.dumps([[shot.start, shot.stop] for shot in shots]))
-    spans = spans_of(work, painted, shots)
+    spans, told = spans_of(work, painted, shots), published(work)
     with watch.stage("carry matte") as share:
-        todo = [span for span in spans if span.keys and not _whole(work, span)]
+        todo = [span for span in spans if span.keys and not _whole(work, span, told)]
         total, done = sum(span.stop - span.start for span in todo), 0
         for span in sorted(todo, key=lambda span: _away(span, near)):
             keys = {frame - span.start: _fitting(work, painted[frame]) for frame in span.keys}
@@ -143,36 +136,6 @@ def carry_matte(work: Work, near: int, watch: Watch) -> None:
             done += span.stop - span.start
     _publish(work, painted, spans)
     use(work, place / "carried")
-
-
-def use(work: Work, place: Path | None) -> None:
-    """Make `place` the project's matte, or the layer's in `stylize.toml`; None brings back the former one."""
-    note = work.project.root / MATTE / "former.json"
-    if place is None:
-        try:
-            spec = json.loads(note.read_text(encoding="utf-8"))["matte"]
-        except (OSError, ValueError, KeyError, TypeError):
-            spec = None
-        note.unlink(missing_ok=True)
-    else:
-        spec = str(place.absolute())
-        if not note.exists() and str(work.job.matte) != spec:
-            write_text(note, json.dumps({"matte": None if work.job.matte is None else str(work.job.matte)}))
-    listed = _listed(work)
-    if listed is not None:
-        _use_in_layer(listed[0], work.layer.name, spec)
-    else:
-        asked = memory_of(work.job) | work.project.about().get("inputs", {})
-        work.project.remember(inputs={**asked, "matte": spec})
-
-
-def matte_in_use(work: Work) -> str | None:
-    """Return the matte that the project, or the layer's entry in `stylize.toml`, names by now."""
-    listed = _listed(work)
-    if listed is not None:
-        return listed[1].matte
-    spec: str | None = work.project.about().get("inputs", {}).get("matte")
-    return spec
 
 
 def read_matte(path: Path) -> F32:
@@ -211,10 +174,22 @@ def write_matte(path: Path, matte: F32) -> None:
     write_image(path, grey, compression=1, durable=False)
 
 
-def _whole(work: Work, span: Span) -> bool:
+def published(work: Work) -> dict[str, str]:
+    """Return from which span each image in ``carried/`` is, by name; of older ones nothing is known."""
+    place = work.project.root / MATTE
+    try:
+        told = json.loads((place / "carried.json").read_text(encoding="utf-8"))
+        return {str(name): str(span) for name, span in told.items() if (place / "carried" / name).is_file()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def _whole(work: Work, span: Span, told: Mapping[str, str]) -> bool:
+    """Whether a span is carried: in the cache, or where it was put when it was in use."""
     names = work.whole.info.names
     wanted = {f"{names[frame]}.png" for frame in range(span.start, span.stop) if frame not in span.keys}
-    return span.folder.is_dir() and wanted <= {path.name for path in span.folder.iterdir()}
+    here = {path.name for path in span.folder.iterdir()} if span.folder.is_dir() else set()
+    return all(name in here or told.get(name) == span.folder.name for name in wanted)
 
 
 def _away(span: Span, frame: int) -> int:
@@ -226,7 +201,10 @@ def _publish(work: Work, painted: Mapping[int, Path], spans: Sequence[Span]) -> 
     root = work.project.root / MATTE
     old, new, gone = root / "carried", root / ".carried.new", root / ".carried.old"
     names, info = work.whole.info.names, work.whole.info
+    told = published(work)
     with disk_errors(root):
+        if gone.is_dir() and not old.exists():  # ended between the two renames
+            gone.replace(old)
         for leftover in (new, gone):
             shutil.rmtree(leftover, ignore_errors=True)
         new.mkdir(parents=True)
@@ -239,14 +217,20 @@ def _publish(work: Work, painted: Mapping[int, Path], spans: Sequence[Span]) -> 
         for span in spans:
             for frame in range(span.start, span.stop):
                 name = f"{names[frame]}.png"
-                if frame not in painted:
-                    _link(span.folder / name if span.keys else empty, new / name)
+                if frame in painted:
+                    continue
+                made = span.folder / name if span.keys else empty
+                _link(made if made.is_file() else old / name, new / name)
+                told[name] = span.folder.name if span.keys else ""
         for frame, path in painted.items():
             write_matte(new / f"{names[frame]}.png", read_matte(path))
+            told.pop(f"{names[frame]}.png", None)
         empty.unlink()
+        (root / "carried.json").unlink(missing_ok=True)  # it must not speak of other images than those there
         if old.exists():
             old.replace(gone)
         new.replace(old)
+        write_text(root / "carried.json", json.dumps(told))
         shutil.rmtree(gone, ignore_errors=True)
 
 
@@ -255,29 +239,3 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:  # another disk, or one without links
         shutil.copyfile(source, target)
-
-
-def _listed(work: Work) -> tuple[Path, LayerSpec] | None:
-    """Return the file that lists the work's layer, and its entry there; None if it is no layer of a stack."""
-    parent = work.project.root.absolute().parent
-    path = parent.parent / SETTINGS_FILE
-    specs = read_layers(path) if parent.name == STACK else ()
-    return next(((path, spec) for spec in specs if spec.name == work.layer.name), None)
-
-
-def _use_in_layer(path: Path, name: str, spec: str | None) -> None:
-    """Write a layer's matte into the file that lists it; comments and everything else stay."""
-    import tomlkit
-
-    text = path.read_text(encoding="utf-8")
-    document: Any = tomlkit.parse(text)
-    for entry in document["layers"]:
-        if entry.get("name") != name:
-            continue
-        if spec is None:
-            entry.pop("matte", None)
-        elif isinstance(entry.get("matte"), dict):
-            entry["matte"]["file"] = spec
-        else:
-            entry["matte"] = spec
-    write_text(path, tomlkit.dumps(document))

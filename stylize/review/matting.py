@@ -17,9 +17,10 @@ from stylize.fingerprint import file_hash
 from stylize.mattes import open_matte
 from stylize.mattes.boxes import cut_out_box
 from stylize.mattes.options import MatteOptions
-from stylize.review.carrying import MATTE, known_spans, painted_mattes, read_matte, use, write_matte
+from stylize.review.carrying import known_spans, painted_mattes, published, read_matte, write_matte
 from stylize.review.markbook import MarkBook
 from stylize.review.marks import Mark, matte_from, read_mark, standing
+from stylize.review.using import MATTE, use
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,10 +79,13 @@ class Matting:
         with self._turn:
             painted, names = painted_mattes(self.work), self.work.whole.info.names
             carried, old, spans = dict[int, str](), dict[int, str](), known_spans(self.work, painted)
+            told = published(self.work)
             there = {folder: _listing(folder) for folder in {span.folder for span in spans if span.keys}}
             for span in spans:
                 for frame in range(span.start, span.stop) if span.keys else ():
-                    if frame not in painted and f"{names[frame]}.png" in there[span.folder]:
+                    name = f"{names[frame]}.png"
+                    known_as = told.get(name) == span.folder.name
+                    if frame not in painted and (known_as or name in there[span.folder]):
                         carried[frame] = span.folder.name[:8]
             known, kept = self._book.marks, _listing(self._root / "carried")
             mark = _stamp(self._root / "carried")

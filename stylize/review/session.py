@@ -18,12 +18,12 @@ from stylize.lock import holder
 from stylize.mattes import open_matte
 from stylize.output import is_ours
 from stylize.progress import Watch
-from stylize.review.carrying import matte_in_use
 from stylize.review.curves import Curves
 from stylize.review.desk import Desk
 from stylize.review.matting import Matting
 from stylize.review.outlook import KeyState, Outlook, look_ahead
 from stylize.review.pictures import LayerPictures
+from stylize.review.using import matte_in_use
 from stylize.stages import make_painter
 
 if TYPE_CHECKING:

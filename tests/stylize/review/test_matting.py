@@ -196,6 +196,12 @@ def test_a_correction_concerns_only_the_frames_up_to_the_painted_ones_beside_it(
     ]
     carry(page)
     assert followed == [0]  # nothing is left to do
+    shutil.rmtree(page.session.work.project.root / "cache")  # which may be done at any time
+    assert page.client.get("/api/matte").json()["left"] == 0
+    paint(page, 3, "keep")
+    carry(page)
+    assert followed == [0]
+    assert {path.name: read_image(path).tobytes() for path in folder.iterdir()} == after
 
 
 def test_carrying_that_was_interrupted_goes_on_to_the_same_result(page, scene, monkeypatch):
@@ -205,6 +211,7 @@ def test_carrying_that_was_interrupted_goes_on_to_the_same_result(page, scene, m
     folder = root / "matte" / "carried"
     whole = {path.name: read_image(path).tobytes() for path in folder.iterdir()}
     shutil.rmtree(root / "cache" / "mattes")
+    (root / "matte" / "carried.json").unlink()  # else they need not be made again
     real = carrying._Kept.put
 
     def interrupted(shelf, index, matte):
