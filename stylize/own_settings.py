@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stylize.errors import UsageError
-from stylize.settings import SECTIONS, changed, describe
+from stylize.settings import FREE, SECTIONS, changed, describe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +26,9 @@ SEED = "synthesis.seed"
 def key_options() -> tuple[str, ...]:
     """Full names of the settings that a key can have for itself: the painters' own, and the seed."""
     painters = [
-        s for s, place in SECTIONS.items() if place.startswith("stylize.render.") and s != "agreement"
+        section
+        for section, place in SECTIONS.items()
+        if place.startswith("stylize.render.") and section not in ("agreement", FREE)
     ]
     return (SEED, *(name for name in describe() if name.partition(".")[0] in painters))
 
@@ -45,7 +47,7 @@ def check_names(settings: Mapping[str, Any], where: str) -> None:
     """Raise UsageError for a name that is not one of `key_options`, with the nearest that is."""
     known = key_options()
     for name in settings:
-        if name not in known:
+        if name not in known and not name.startswith(f"{FREE}."):
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"a key can have {', '.join(known)}"
             raise UsageError(f"{where}: {name!r} is no setting of a key; {hint}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from stylize.errors import MediaError, StylizeError, UsageError
 from stylize.media import read_image
-from stylize.render import make_renderer
+from stylize.render import make_renderer, renderer_names
+from stylize.settings import SECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +38,7 @@ def choose_renderer(name: str, styles: Sequence[Path], settings: Settings) -> Re
     ModelError
         If the renderer needs weights that are not here.
     """
+    _check_tables(settings)
     if name == "files":
         raise UsageError("renderer files carries keys that you painted; name their folder with --keys DIR")
     worded = bool(settings.diffusion.prompt) and name in ("auto", "sd")
@@ -63,12 +66,26 @@ def choose_renderer(name: str, styles: Sequence[Path], settings: Settings) -> Re
 
 
 def _options(name: str, settings: Settings) -> dict[str, Any]:
-    """Return what a renderer of ours is told; those that others bring read their own settings."""
+    """Return what a renderer is told: one of ours its section, one that others bring its own table."""
     if name == "sd":
         return {**asdict(settings.diffusion), "models": settings.models}
     if name == "edit":
         return {**asdict(settings.edit), "models": settings.models}
-    return asdict(settings.patch) if name == "patch" else {}
+    return asdict(settings.patch) if name == "patch" else dict(settings.brought.tables.get(name, {}))
+
+
+def _check_tables(settings: Settings) -> None:
+    """Refuse options of a renderer that is not here: nobody would read them."""
+    known = renderer_names()
+    for name in settings.brought.tables:
+        if name in known and name not in SECTIONS and name != "sd":
+            continue
+        close = difflib.get_close_matches(name, [one for one in known if one != "sd"], n=1)
+        section = {"sd": "diffusion"}.get(name, name)
+        hint = f"its options stand under [{section}]" if section in SECTIONS else "it is not installed"
+        if section not in SECTIONS and close:
+            hint = f"did you mean {close[0]!r}?"
+        raise UsageError(f"[brought.{name}]: no package brings a renderer {name!r}; {hint}")
 
 
 def _lacking(settings: Settings, *, styled: bool) -> str:

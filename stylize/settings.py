@@ -11,6 +11,7 @@ import dataclasses
 import difflib
 import os
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from importlib import import_module
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, get_type_hints
 from stylize.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from keyframes import AnalysisOptions, SelectOptions, ShotOptions
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from stylize.mattes.options import MatteOptions
     from stylize.media.options import ClipOptions, OutputOptions
     from stylize.models.options import ModelOptions
+    from stylize.render.brought import BroughtOptions
     from stylize.render.diffusion.options import DiffusionOptions
     from stylize.render.edit.options import EditOptions
     from stylize.render.options import AgreementOptions, PatchOptions
@@ -51,6 +53,7 @@ SECTIONS: Final = {
     "patch": "stylize.render.options:PatchOptions",
     "diffusion": "stylize.render.diffusion.options:DiffusionOptions",
     "edit": "stylize.render.edit.options:EditOptions",
+    "brought": "stylize.render.brought:BroughtOptions",
     "propagate": "propagate:PropagateOptions",
     "synthesis": "propagate:SynthesisOptions",
     "compose": "stylize.compose.options:ComposeOptions",
@@ -60,6 +63,8 @@ SECTIONS: Final = {
     "models": "stylize.models.options:ModelOptions",
 }
 """Section of stylize.toml → the dataclass that holds its options, imported when settings are made."""
+FREE: Final = "brought"
+"""The section whose options are named by others: a table for each of their renderers."""
 
 
 def _defaults(section: str) -> Any:
@@ -79,6 +84,7 @@ class Settings:
     patch: PatchOptions = field(default_factory=partial(_defaults, "patch"))
     diffusion: DiffusionOptions = field(default_factory=partial(_defaults, "diffusion"))
     edit: EditOptions = field(default_factory=partial(_defaults, "edit"))
+    brought: BroughtOptions = field(default_factory=partial(_defaults, "brought"))
     propagate: PropagateOptions = field(default_factory=partial(_defaults, "propagate"))
     synthesis: SynthesisOptions = field(default_factory=partial(_defaults, "synthesis"))
     compose: ComposeOptions = field(default_factory=partial(_defaults, "compose"))
@@ -89,7 +95,8 @@ class Settings:
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Every option with its value, by section; None where a room decides by itself."""
-        return {name: dataclasses.asdict(getattr(self, name)) for name in SECTIONS}
+        found = {name: dataclasses.asdict(getattr(self, name)) for name in SECTIONS if name != FREE}
+        return {**found, FREE: {name: dict(table) for name, table in self.brought.tables.items()}}
 
     def to_toml(self) -> str:
         """Spell all options as TOML that `load_settings` reads back to an equal object."""
@@ -160,7 +167,24 @@ def _assembled(given: Mapping[str, tuple[Any, str]]) -> Settings:
             where = entry[1]
             raise UsageError(f"{where}: unknown section {section!r}{_suggest(section, SECTIONS)}")
         trees[section][option] = entry
+    trees[FREE] = _tables(trees[FREE])
     return Settings(**{name: _build(section_class(name), tree, name) for name, tree in trees.items()})
+
+
+def _tables(given: Mapping[str, tuple[Any, str]]) -> dict[str, tuple[Any, str]]:
+    """Put ``sumi.wet`` and its like together as one option: a table for each renderer."""
+    tables: dict[str, Any] = {}
+    for name, (value, _) in given.items():
+        if name == "tables" and isinstance(value, Mapping):  # from settings that are there already
+            tables |= {renderer: dict(table) for renderer, table in value.items()}
+            continue
+        renderer, _, option = name.partition(".")
+        if option and isinstance(tables.setdefault(renderer, {}), dict):
+            tables[renderer][option] = value
+        else:
+            tables[name] = value
+    places = ", ".join(sorted({where for _, where in given.values()}))
+    return {"tables": (tables, places)} if given else {}
 
 
 def changed(settings: Settings, values: Mapping[str, Any], where: str = "command line") -> Settings:
@@ -251,9 +275,8 @@ def _flatten(tree: Mapping[str, Any], prefix: str, path: Path) -> Iterator[tuple
 
 def _read_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Variables of a known section; others that begin with STYLIZE_ are somebody else's."""
-    mine = {
-        k: v for k, v in environment.items() if k.startswith(tuple(f"STYLIZE_{s.upper()}_" for s in SECTIONS))
-    }
+    sections = tuple(f"STYLIZE_{section.upper()}_" for section in SECTIONS if section != FREE)
+    mine = {k: v for k, v in environment.items() if k.startswith(sections)}
     if not mine:
         return
     spelled = {f"STYLIZE_{name.replace('.', '_').upper()}": name for name in describe()}

@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 
 from stylize.errors import UsageError
+from stylize.media import write_image
+from stylize.own_settings import check_names
+from stylize.painters import choose_renderer
 from stylize.render import make_renderer, renderer_names
+from stylize.settings import changed, load_settings
 
 MODULE = """
 import numpy as np
@@ -70,3 +74,52 @@ def test_one_that_does_not_load_is_named_with_its_package(package):
 def test_a_misspelt_one_is_suggested(package):
     with pytest.raises(UsageError, match="did you mean 'sumi'"):
         make_renderer("summi", [])
+
+
+def test_its_options_come_from_its_own_table(package, tmp_path):
+    """`stylize.toml`, settings by name, a layer's and a key's: all reach the factory as they are."""
+    file = tmp_path / "stylize.toml"
+    file.write_text('[brought.sumi]\nwet = 0.5\npaper = "rice"\n[brought.sumi.brush]\nhairs = 40\n')
+    style = tmp_path / "style.png"
+    write_image(style, np.full((8, 8, 3), 90, np.uint8))
+
+    def made(**more):
+        settings = load_settings(file, environment={}, user_file=tmp_path / "none", **more)
+        assert load_settings_again(settings, tmp_path) == settings
+        return choose_renderer("sumi", [style], settings).options
+
+    assert made() == {"wet": 0.5, "paper": "rice", "brush.hairs": 40}
+    assert made(flags={"brought.sumi.wet": 0.7}) == {"wet": 0.7, "paper": "rice", "brush.hairs": 40}
+    assert made(layer={"brought.sumi.paper": "silk"})["paper"] == "silk"
+    settings = load_settings(file, environment={}, user_file=tmp_path / "none")
+    own = changed(settings, {"brought.sumi.wet": 0.1, "synthesis.seed": 4})
+    assert own.brought.tables["sumi"] == {"wet": 0.1, "paper": "rice", "brush.hairs": 40}
+    assert own.synthesis.seed == 4
+    check_names({"brought.sumi.wet": 1}, "key 3")
+
+
+def load_settings_again(settings, folder):
+    (folder / "again.toml").write_text(settings.to_toml(), encoding="utf-8")
+    return load_settings(folder / "again.toml", environment={}, user_file=folder / "none")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[brought.summi]\nwet = 1", r"\[brought.summi\]: no package brings .*did you mean 'sumi'"),
+        ("[brought.zzz]\nwet = 1", "it is not installed"),
+        ("[brought.patch]\nwet = 1", r"its options stand under \[patch\]"),
+        ("[brought.sd]\nwet = 1", r"its options stand under \[diffusion\]"),
+        ("[brought]\nwet = 1", r"wet stands under no renderer; write \[brought.NAME\]"),
+    ],
+)
+def test_a_table_that_nobody_would_read_is_refused(package, tmp_path, text, words):
+    (tmp_path / "stylize.toml").write_text(text)
+    write_image(tmp_path / "style.png", np.full((8, 8, 3), 90, np.uint8))
+
+    def choose():
+        settings = load_settings(tmp_path / "stylize.toml", environment={}, user_file=tmp_path / "none")
+        choose_renderer("sumi", [tmp_path / "style.png"], settings)
+
+    with pytest.raises(UsageError, match=words):
+        choose()
