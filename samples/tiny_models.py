@@ -22,6 +22,7 @@ In DIR:
 ``segmenter``                  a SAM 2 for video
 ``matter``                     a ViTMatte
 ``edit``                       a FLUX.2-klein pipeline: edits a picture after other pictures
+``edit-qwen``                  a Qwen-Image-Edit pipeline likewise; left out without torchvision
 =============================  =====================================================================
 """
 
@@ -31,6 +32,7 @@ import argparse
 import json
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +40,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+import tiny_editors  # noqa: E402
 import tiny_original  # noqa: E402
 import tiny_parts as parts  # noqa: E402
 
@@ -50,7 +53,7 @@ IP_ADAPTERS = {
     "sdxl": ("sdxl_models", "ip-adapter_sdxl_vit-h.safetensors"),
 }
 """Folder and file of the plain adapter of each family."""
-MODEL_SETS = ("sd15", "sdxl", "ip-adapter", "depth", "edit", "segmenter", "matter")
+MODEL_SETS = ("sd15", "sdxl", "ip-adapter", "depth", "edit", "edit-qwen", "segmenter", "matter")
 
 
 def write_sd15(folder: Path) -> None:
@@ -133,7 +136,13 @@ def write_depth(folder: Path) -> None:
 def write_edit(folder: Path) -> None:
     """Write a pipeline that edits a picture after other pictures into `folder`."""
     with parts.seeded(41):
-        parts.make_edit_pipeline().save_pretrained(folder)
+        tiny_editors.make_flux2().save_pretrained(folder)
+
+
+def write_qwen(folder: Path) -> None:
+    """Write another such pipeline, of another make; it cannot be made without torchvision."""
+    with parts.seeded(51):
+        tiny_editors.make_qwen().save_pretrained(folder)
 
 
 def write_segmenter(folder: Path) -> None:
@@ -159,8 +168,10 @@ def write_models(folder: Path, only: Iterable[str] = MODEL_SETS) -> Path:
     transformers.utils.logging.disable_progress_bar()
     writers: dict[str, Callable[[Path], None]] = {
         "sd15": write_sd15, "sdxl": write_sdxl, "ip-adapter": write_ip_adapters, "depth": write_depth,
-        "edit": write_edit, "segmenter": write_segmenter, "matter": write_matter,
+        "edit": write_edit, "edit-qwen": write_qwen, "segmenter": write_segmenter, "matter": write_matter,
     }  # fmt: skip
+    if only is MODEL_SETS and find_spec("torchvision") is None:
+        only = [name for name in only if name != "edit-qwen"]
     for name in only:
         (folder / name).mkdir(parents=True, exist_ok=True)
         writers[name](folder / name)

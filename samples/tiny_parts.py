@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 HINT = (4, 4, 8, 8)
 """Channels of a ControlNet's embedding of hints; the usual ones alone would be 1.2 MB."""
 START, END = "<|startoftext|>", "<|endoftext|>"
-CHAT = (
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-    "<|im_start|>assistant\n"
-)
 SELECTIVE = 3.0
 """Factor on queries, keys and outputs of self-attention; with 6 the net turns rounding into pictures."""
 HEARD = 3.0
@@ -331,42 +327,3 @@ def make_matter() -> Any:
         elif name.startswith("decoder") and name.endswith("weight"):
             weight.fill_(1.0)  # of normalization
     return model
-
-
-def make_edit_pipeline() -> Any:
-    """Make a FLUX.2-klein pipeline; its text encoder has the depth that the pipeline reads from."""
-    from diffusers import (
-        AutoencoderKLFlux2,
-        FlowMatchEulerDiscreteScheduler,
-        Flux2KleinPipeline,
-        Flux2Transformer2DModel,
-    )
-    from transformers import Qwen2Tokenizer, Qwen3Config, Qwen3ForCausalLM
-
-    vae = AutoencoderKLFlux2(
-        block_out_channels=HINT, latent_channels=4, norm_num_groups=2, layers_per_block=1, sample_size=64,
-        down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4,
-    )  # fmt: skip
-    letters = bytes_as_letters()
-    marks = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    tokenizer = Qwen2Tokenizer(vocab={w: i for i, w in enumerate([*letters, *marks])}, merges=[])
-    tokenizer.add_special_tokens({"additional_special_tokens": marks[1:]})
-    tokenizer.chat_template = CHAT
-    reader = Qwen3ForCausalLM(Qwen3Config(
-        vocab_size=len(letters) + len(marks), hidden_size=8, intermediate_size=16, num_hidden_layers=27,
-        head_dim=4, num_attention_heads=2, num_key_value_heads=1, max_position_embeddings=1024,
-    ))  # fmt: skip
-    net = Flux2Transformer2DModel(
-        in_channels=16, num_layers=2, num_single_layers=2, attention_head_dim=16, num_attention_heads=2,
-        joint_attention_dim=24, timestep_guidance_channels=16, axes_dims_rope=(4, 4, 4, 4),
-        guidance_embeds=False,
-    )  # fmt: skip
-    for name, weight in net.named_parameters():
-        if weight.ndim == 2 and not any(part in name for part in ("modulation", "norm_out")):
-            weight.mul_(SELECTIVE)
-        elif any(part in name for part in ("norm_q", "norm_k", "norm_added")):
-            weight.mul_(2.0)
-    return Flux2KleinPipeline(
-        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True), vae=vae, text_encoder=reader,
-        tokenizer=tokenizer, transformer=net, is_distilled=True,
-    )  # fmt: skip

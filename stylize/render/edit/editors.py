@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -37,18 +38,21 @@ class Manner:
         Likewise, for a distilled model of the class.
     guided_by
         The name under which it takes the guidance.
+    needs
+        A package that it does not load without, besides those of the extra.
     """
 
     steps: int
     guidance: float
     distilled: tuple[int, float] = (4, 1.0)
     guided_by: str = "guidance_scale"
+    needs: str = ""
 
 
 EDITORS: Final = {
     "Flux2KleinPipeline": Manner(28, 4.0),
     "Flux2Pipeline": Manner(28, 4.0),
-    "QwenImageEditPlusPipeline": Manner(40, 4.0, guided_by="true_cfg_scale"),
+    "QwenImageEditPlusPipeline": Manner(40, 4.0, guided_by="true_cfg_scale", needs="torchvision"),
 }
 """Classes of diffusers that edit a picture while they look at others."""
 
@@ -148,6 +152,11 @@ def find_editor(model: str, options: ModelOptions) -> Path:
     if name not in EDITORS:
         raise ModelError(
             f"{path}: {name} does not edit a picture while it looks at others; known are {', '.join(EDITORS)}"
+        )
+    needs = EDITORS[name].needs
+    if needs and find_spec(needs) is None:
+        raise ModelError(
+            f"{path}: {name} needs {needs}, from where torch came: pip install {needs}; FLUX.2 needs none"
         )
     return path
 

@@ -26,6 +26,18 @@ def package(monkeypatch):
     detectors._loaded.cache_clear()
 
 
+@pytest.fixture(autouse=True)
+def _as_installed():
+    """Whatever a test puts in the place of these packages is gone afterwards."""
+    before = {name: sys.modules.get(name) for name in ("controlnet_aux", "mediapipe")}
+    yield
+    for name, module in before.items():
+        sys.modules.pop(name, None)
+        if module is not None:
+            sys.modules[name] = module
+    detectors._loaded.cache_clear()
+
+
 @pytest.fixture
 def picture(rng):
     ramp = np.linspace(0, 255, SIZE[1])[None, :, None] * np.ones((SIZE[0], 1, 3))

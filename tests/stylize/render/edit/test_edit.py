@@ -192,6 +192,68 @@ def test_what_the_progress_raises_ends_the_painting(editor):
     painter.paint(picture(2))
 
 
+@pytest.fixture
+def qwen(tiny_models_folder, monkeypatch):
+    """A Qwen-Image-Edit that looks at small pictures: its own size is one megapixel, whatever it is given."""
+    pytest.importorskip("torchvision")
+    from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit_plus as module
+
+    monkeypatch.setattr(module, "VAE_IMAGE_SIZE", 64 * 64)
+    monkeypatch.setattr(module, "CONDITION_IMAGE_SIZE", 32 * 32)
+    return str(tiny_models_folder / "edit-qwen")
+
+
+@pytest.mark.parametrize("make", ["editor", "qwen"])
+def test_without_anchors_and_alignment_it_is_the_stock_pipeline(make, request):
+    import diffusers
+    import torch
+    from PIL import Image
+
+    from stylize.render.edit.renderer import _reference
+
+    model = request.getfixturevalue(make)
+    frame, style = picture(2, 60, 100)[:64, :96], picture(1, 60, 60)
+    frame = cv2.resize(frame, (96, 64))
+    options = {"model": model, "megapixels": 64 * 96 / 1e6, "steps": 2, "align": False}
+    made = make_renderer("edit", [style], options).paint(frame, seed=3)
+    pipe = diffusers.DiffusionPipeline.from_pretrained(model, local_files_only=True)
+    pipe.set_progress_bar_config(disable=True)
+    told = {"guidance_scale": 1.0} if make == "editor" else {"true_cfg_scale": 4.0, "negative_prompt": " "}
+    second = Image.fromarray(np.rint(255 * _reference(style, 64 * 96)).astype(np.uint8))
+    theirs = pipe(
+        image=[Image.fromarray(frame), second], prompt=instruction(1, anchored=False), height=64, width=96,
+        num_inference_steps=2, generator=torch.Generator().manual_seed(3), output_type="np", **told,
+    ).images[0]  # fmt: skip
+    assert made.recipe["size"] == [64, 96]
+    np.testing.assert_array_equal(made.image, np.rint(255 * np.clip(theirs, 0, 1)).astype(np.uint8))
+
+
+def test_qwen_looks_at_all_that_it_is_given(qwen):
+    options = {"model": qwen, **SMALL, "align": False}
+    plain = make_renderer("edit", [picture(1)], options).paint(picture(2)).image
+    sure = np.ones((90, 150), np.float32)
+    for styles, frame, anchors, more in (
+        ([picture(5)], picture(2), [], {}),
+        ([picture(1)], picture(3), [], {}),
+        ([picture(1)], picture(2), [Anchor(picture(7), sure)], {}),
+        ([picture(1)], picture(2), [], {"guidance": 1.0}),
+        ([picture(1)], picture(2), [], {"prompt": "as ink on paper"}),
+    ):
+        other = make_renderer("edit", styles, {**options, **more}).paint(frame, anchors).image
+        assert moved(plain, other) > 2, more
+
+
+def test_an_editor_that_needs_another_package_says_so(tmp_path, editor, monkeypatch):
+    from stylize.render.edit import editors
+
+    shutil.copytree(editor, tmp_path / "qwen")
+    index = tmp_path / "qwen" / "model_index.json"
+    index.write_text(index.read_text().replace("Flux2KleinPipeline", "QwenImageEditPlusPipeline"))
+    monkeypatch.setattr(editors, "find_spec", lambda _: None)
+    with pytest.raises(ModelError, match="QwenImageEditPlusPipeline needs torchvision"):
+        make_renderer("edit", [picture(1)], {"model": str(tmp_path / "qwen")})
+
+
 @pytest.mark.parametrize(("styles", "anchored"), [(0, False), (1, False), (2, True)])
 def test_the_instruction_names_its_pictures(styles, anchored):
     text = instruction(styles, anchored=anchored)
