@@ -47,6 +47,8 @@ def make_diffusion_renderer(styles: Sequence[Image], options: Mapping[str, Any])
     """
     from stylize.media import read_image
     from stylize.models import ModelOptions
+    from stylize.render.diffusion.loading import prepare_imports
+    from stylize.render.diffusion.memory import choose_device
     from stylize.render.diffusion.options import make_options
     from stylize.render.diffusion.parts import check_packages, gather_parts
     from stylize.render.diffusion.renderer import DiffusionRenderer
@@ -54,5 +56,12 @@ def make_diffusion_renderer(styles: Sequence[Image], options: Mapping[str, Any])
     models = options.get("models") or ModelOptions()
     asked = make_options({name: value for name, value in options.items() if name != "models"})
     check_packages()
+    parts = gather_parts(asked, models, styled=bool(styles))
+    if asked.device not in (
+        "auto",
+        "cpu",
+    ):  # whether it is here is said now, and only torch knows
+        prepare_imports()
+        choose_device(asked.device)
     masks = [read_image(Path(path)) for path in asked.style_masks]
-    return DiffusionRenderer(styles, asked, gather_parts(asked, models, styled=bool(styles)), masks)
+    return DiffusionRenderer(styles, asked, parts, masks)

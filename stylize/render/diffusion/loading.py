@@ -10,6 +10,7 @@ from stylize.errors import ModelError
 from stylize.models import is_pickle
 from stylize.models.libraries import load_libraries
 from stylize.render.diffusion.adapter import attach_adapter
+from stylize.render.diffusion.parts import find_checker
 from stylize.render.diffusion.single import (
     controlnet_settings,
     load_net,
@@ -135,12 +136,7 @@ def load_checker(parts: Parts, dtype: Any) -> Any:
     """
     from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
 
-    place = parts.base / "safety_checker"
-    if not (place / "config.json").is_file():
-        raise ModelError(
-            f"{parts.base}: has no safety checker; leave --safety-checker out, or add it in {place}"
-        )
-    return _part(StableDiffusionSafetyChecker, place, _told(parts, dtype))
+    return _part(StableDiffusionSafetyChecker, find_checker(parts.base), _told(parts, dtype))
 
 
 def _embed(pipe: Any, path: Path) -> None:

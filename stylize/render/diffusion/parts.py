@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from stylize.render.diffusion.options import DiffusionOptions
 
-__all__ = ["Adapter", "ControlPart", "LoraPart", "Parts", "check_packages", "gather_parts"]
+__all__ = ["Adapter", "ControlPart", "LoraPart", "Parts", "check_packages", "find_checker", "gather_parts"]
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors")
 
@@ -181,6 +181,8 @@ def gather_parts(options: DiffusionOptions, models: ModelOptions, *, styled: boo
         found.append(LoraPart(_find(f"{options.fast}-{shape.family.name}", "lora", models), 1.0))
     for lora in found:
         check_lora(lora.path, shape, allow_pickle=models.allow_pickle)
+    if options.safety_checker:
+        find_checker(base)
     embeddings = tuple(_find(spec, "embedding", models) for spec in options.embeddings)
     return Parts(
         base,
@@ -194,6 +196,14 @@ def gather_parts(options: DiffusionOptions, models: ModelOptions, *, styled: boo
         _depth(options, models),
         models,
     )
+
+
+def find_checker(base: Path) -> Path:
+    """Return the folder of the safety checker that came with a model; ModelError if none did."""
+    place = base / "safety_checker"
+    if not (place / "config.json").is_file():
+        raise ModelError(f"{base}: has no safety checker; leave --safety-checker out, or add it in {place}")
+    return place
 
 
 def _find(name: str, kind: str, models: ModelOptions) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Any
 
 __all__ = ["NAMES", "check_scheduler", "make_scheduler"]
@@ -29,7 +30,9 @@ NAMES: dict[str, tuple[str, dict[str, Any]]] = {
 def check_scheduler(name: str) -> None:
     """Raise ValueError, with the nearest name, unless `name` is one of `NAMES`."""
     if name not in NAMES:
-        close = difflib.get_close_matches(name.lower().replace("_", "-"), NAMES, n=1)
+        plain = re.sub(r"[\s_]+", "-", name.lower().strip()).replace("dpmpp", "dpm++")
+        plain = plain.replace("-2m", "").replace("ancestral", "a")  # as other programs call them
+        close = [plain] if plain in NAMES else difflib.get_close_matches(plain, NAMES, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(NAMES)}"
         raise ValueError(f"scheduler {name!r} is unknown; {hint}")
 

@@ -223,6 +223,9 @@ def test_weights_of_files_are_read(tmp_path):
     ("bad", "words"),
     [
         ({"scheduler": "unipcc"}, "did you mean 'unipc'"),
+        ({"scheduler": "dpmpp_2m"}, r"did you mean 'dpm\+\+'"),
+        ({"scheduler": "DPM++ 2M Karras"}, r"did you mean 'dpm\+\+-karras'"),
+        ({"scheduler": "euler_ancestral"}, "did you mean 'euler-a'"),
         ({"scheduler": "zzz"}, "choose one of"),
         ({"controls": ("cany",)}, "did you mean 'canny'"),
         ({"controls": ("canny:3",)}, "expected 0 to 2"),
