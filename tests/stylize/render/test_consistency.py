@@ -6,7 +6,7 @@ from render_pictures import portrait, strokes
 
 from stylize.render import Anchor, PaintedKey
 from stylize.render.consistency import anchors_for, measure_agreement, paint_shot
-from stylize.render.overlap import AgreementOptions
+from stylize.render.options import AgreementOptions
 
 
 class Tinter:
