@@ -15,8 +15,8 @@ __all__ = ["disk_errors", "write_bytes", "write_text"]
 
 
 @contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Turn what the operating system says about writing `path` into one clear line.
+def disk_errors(path: Path, way_out: str = "choose another place") -> Iterator[None]:
+    """Turn what the operating system says about writing `path` into one clear line that ends in `way_out`.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise write_error(path, error) from error
+        raise write_error(path, error, way_out) from error
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -80,10 +80,7 @@ class Project:
             if project.root.exists() and not project.startable():
                 raise UsageError(f"{root}: exists and is not a project folder; choose another with --project")
         elif info is not None and about["clip"]["fingerprint"] != info.fingerprint:
-            raise UsageError(
-                f"{root}: made from another clip ({about['clip']['path']}), not from {info.path}; "
-                "choose another folder with --project"
-            )
+            raise UsageError(_other_clip(project, Path(about["clip"]["path"]), Path(info.path)))
         return project
 
     def startable(self) -> bool:
@@ -143,7 +140,7 @@ class Project:
         UsageError
             If another run holds the project, or the folder cannot be written.
         """
-        with disk_errors(self.root):
+        with disk_errors(self.root, "keep the work elsewhere with --project DIR"):
             self.root.mkdir(parents=True, exist_ok=True)
         with locked(self.root / ".lock"):
             about, info = self.about(), self.info
@@ -253,6 +250,19 @@ class Project:
     def _write_about(self, about: Mapping[str, Any]) -> None:
         text = json.dumps({**about, "schema": SCHEMA}, indent=2, ensure_ascii=False, sort_keys=True)
         write_text(self.root / "project.json", text + "\n")
+
+
+def _other_clip(project: Project, before: Path, now: Path) -> str:
+    if before != now.absolute():
+        return (
+            f"{project.root}: made from another clip ({before}), not from {now}; "
+            "choose another folder with --project"
+        )
+    keys = project.root / "keys"
+    return (
+        f"{now}: its content changed since {project.root} was made; put it back, or start another with "
+        f"--project DIR (--keys {keys} brings the painted keys along)"
+    )
 
 
 def _read_recipe(path: Path) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from stylize import page
 from stylize.atomic import write_text
 from stylize.errors import StylizeError, UsageError
 from stylize.media import open_clip, read_image
+from stylize.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -136,10 +137,6 @@ def _advice(share: Sequence[float | None], keys: Sequence[int], facts: Mapping[s
     return ["<h2>More keys would help at</h2>", page.table(["frame", "why"], rows)] if rows else []
 
 
-def _plural(word: str, count: int) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
 def _page(facts: Mapping[str, Any], thumbs: Mapping[str, str]) -> str:
     keys = [k["frame"] for k in facts["keys"]]
     frames = {f["frame"]: f for f in facts["frames"]}
@@ -179,7 +176,7 @@ def _page(facts: Mapping[str, Any], thumbs: Mapping[str, str]) -> str:
         f"One more key would help most at frame {first + more}." if more is not None else "No key is missing."
     )
     advice = _advice(quality if any(q is not None for q in quality) else facts["coverage"], keys, facts)
-    shown = f"{_plural('shot', len(spans))}, {_plural('key', len(keys))}"
+    shown = f"{counted(len(spans), 'shot')}, {counted(len(keys), 'key')}"
     summary = escape(
         f"{count} frames, {shown}, renderer {facts['renderer']}, "
         f"{seconds.get('total', 0):.1f} s → {facts['output']}"

@@ -23,10 +23,11 @@ def comp(ask: Ask) -> Answer:
     """Lay the finished layers of a project over its clip again: one flattened clip, nothing is painted."""
     from stylize.compose.comp import comp_project
     from stylize.job import Job
+    from stylize.words import counted
 
     job = Job(ask.clip, output=ask.output, project=ask.project, start=ask.start, end=ask.end)
     result = comp_project(job, ask.settings, ask.overwrite, ask.on_progress)
-    words = f"{result.output}  ({result.frames} frames, layers {', '.join(result.layers)})"
+    words = f"{result.output}  ({counted(result.frames, 'frame')}, layers {', '.join(result.layers)})"
     return Answer(asdict(result), [words])
 
 

@@ -19,8 +19,11 @@ FOLDER = Flag("", "DIR", Path, "Images named by frame.")
 
 def show_plan(plan: dict[str, Any]) -> Answer:
     """Tell the keys of a plan, one line each."""
+    from stylize.words import counted
+
+    keys = counted(len(plan["keys"]), "key")
     lines = [f"{k['frame']:>6}  {k['kind']:<8}  {k['coverage']:.2f}  {k['reason']}" for k in plan["keys"]]
-    return Answer(plan, [*lines, f"{len(plan['keys'])} keys in {len(plan['shots'])} shots: {plan['plan']}"])
+    return Answer(plan, [*lines, f"{keys} in {counted(len(plan['shots']), 'shot')}: {plan['plan']}"])
 
 
 @command("keys auto", "clip", "project", "matte", "range", "json", "reading", "shots", "keys")

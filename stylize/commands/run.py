@@ -18,6 +18,7 @@ def run(ask: Ask) -> Answer:
     from stylize.job import Job
     from stylize.pipeline import run_job
     from stylize.preview import preview
+    from stylize.words import counted
 
     given = (ask.output, ask.project, ask.renderer, ask.keys, ask.matte, ask.start, ask.end, ask.scenes)
     job = Job(ask.clip, tuple(ask.style or ()), *given)
@@ -26,7 +27,8 @@ def run(ask: Ask) -> Answer:
         lines = [f"{step.name:<10} {step.state:<7} {step.detail}" for step in steps]
         return Answer({"steps": [asdict(step) for step in steps]}, lines)
     result = run_job(job, ask.settings, ask.overwrite, ask.on_progress)
-    words = f"{result.output}  ({result.frames} frames, {len(result.keys)} keys, {result.renderer})"
+    told = (counted(result.frames, "frame"), counted(len(result.keys), "key"), result.renderer)
+    words = f"{result.output}  ({', '.join(told)})"
     return Answer(asdict(result), [words])
 
 

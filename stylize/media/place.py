@@ -65,8 +65,8 @@ def discard(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def write_error(path: Path, error: OSError) -> StylizeError:
-    """Return the error to raise for a failed write."""
+def write_error(path: Path, error: OSError, way_out: str = "choose another place") -> StylizeError:
+    """Return the error to raise for a failed write; `way_out` where the disk is not full."""
     if error.errno in _FULL:
         return DeviceError(f"{path} cannot be written: the disk is full; free some space and run again")
-    return DeviceError(f"{path} cannot be written: {error.strerror or error}; choose another place")
+    return DeviceError(f"{path} cannot be written: {error.strerror or error}; {way_out}")

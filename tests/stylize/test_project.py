@@ -58,6 +58,22 @@ def test_a_moved_clip_is_still_the_same(project, info):
     assert moved.about()["clip"]["fingerprint"] == info.fingerprint
 
 
+def test_a_clip_that_changed_in_its_place_is_not_called_another_one(project, info):
+    with pytest.raises(UsageError, match=r"frames: its content changed since .*--keys .*keys brings"):
+        Project.open(project.root, replace(info, fingerprint="of other frames"))
+
+
+def test_a_project_that_cannot_be_made_says_how_to_work_elsewhere(world, info):
+    (world.root / "file").touch()
+    with (
+        pytest.raises(
+            DeviceError, match=r"p cannot be written: .*; keep the work elsewhere with --project DIR"
+        ),
+        Project.open(world.root / "file" / "p", info).lock(),
+    ):
+        pass
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
