@@ -94,4 +94,6 @@ class Crew:
         helpers = [self._pool.submit(work) for _ in range(min(self.threads, slices) - 1)]
         work()
         for helper in helpers:
-            helper.result()
+            # one that has not begun, as its thread is at another caller's work, has nothing left to do
+            if not helper.cancel():
+                helper.result()

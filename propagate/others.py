@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from propagate.flow import chain, estimate_flow
-from propagate.register import Tracker, residual
+from propagate.register import Tracker, key_search, residual
 from propagate.shot import thumbnail
 from propagate.warp import warp
 
@@ -33,7 +33,7 @@ class OtherKeys:
 
     def __init__(self, frames: Frames, keys: Sequence[int], most: int, crew: Crew, quality: str) -> None:
         self._frames, self._most, self._crew = frames, most, crew
-        self._quality, self._trackers = quality, dict[int, Tracker]()
+        self._search, self._trackers = key_search(quality), dict[int, Tracker]()
         self._keys = tuple(keys) if most else ()
         self._flows: dict[int, Flow] = {}
 
@@ -74,7 +74,7 @@ class OtherKeys:
                 larger = np.asarray(cv2.resize(flow, (frame.shape[1], frame.shape[0])), np.float32)
                 guess = larger * np.array([frame.shape[1] / w, frame.shape[0] / h], np.float32)
             if key not in self._trackers:
-                self._trackers = {key: Tracker(self._frames[key], self._crew, self._quality)}
+                self._trackers = {key: Tracker(self._frames[key], self._crew, self._search)}
             found[key] = self._trackers[key].find(frame, guess)[0]
         self._flows = found
         return found

@@ -9,38 +9,40 @@ import cv2
 import numpy as np
 
 from propagate import _register as kernels
+from propagate._cubic import AFTER, BEFORE, show
 from propagate._neighbours import try_neighbours
 from propagate.arrays import check_flow, check_image
 from propagate.backend import Crew
-from propagate.flow import FlowSearch, calm, eight_bit, estimate_flow, inside
+from propagate.flow import FlowSearch, eight_bit, estimate_flow, inside
 from propagate.light import light_between
-from propagate.warp import identity
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from propagate.arrays import F32, Flow, Image
 
-__all__ = ["Registration", "Tracker", "confidence_of", "register", "residual"]
+__all__ = ["Registration", "Tracker", "confidence_of", "key_search", "register", "residual"]
 
 _STEP, _DAMPING, _ROBUST = 3.0, 2.0, 12.0
-_LIGHT = 6.0
+_LIGHT, _BLUR = 6.0, 2.0
 _FINE = 64.0
 
 
 def _feedback(reach: float) -> F32:
     """Domain transform (Gastal and Oliveira 2011, eq. 21) of a flow field, for `kernels.motion_edges`.
 
-    A filter of a standard deviation of `reach` pixels, to which `_STEP` pixels of difference between flows
-    are as far as 10 pixels of distance.
+    A filter of a standard deviation of `reach` pixels over blocks of two pixels, to which `_STEP` pixels of
+    difference between flows are as far as 10 pixels of distance.
     """
     apart = np.arange(20 * _FINE) / _FINE
-    table = np.exp(-(2**0.5) * (1 + apart * 10 / _STEP) / reach).astype(np.float32)
+    table = np.exp(-(2**0.5) * (2 + apart * 10 / _STEP) / reach).astype(np.float32)
     table[-1] = 0  # all that lies further apart
     return table
 
 
 _NEIGHBOURS = np.array([3, 7, 15], np.int32)
 _BESIDE = np.array([1, 3], np.int32)
-_WIDE, _NARROW = _feedback(10.0), _feedback(6.0)
+_WIDE, _NARROW = _feedback(8.0), _feedback(5.0)
 _LIKE = np.exp(-np.arange(766) / 60).astype(np.float32)
 _DOUBTFUL, _SURE, _EDGE = 6.0, 1.0, 1.5
 _TOLERANCE = 10.0
@@ -88,8 +90,13 @@ def register(frame: Image, key_frame: Image, *, initial: Flow | None = None) -> 
     here, there = eight_bit(frame), eight_bit(key_frame)
     guess = estimate_flow(here, there) if initial is None else initial
     with Crew() as crew:
-        flow, left = Tracker(there, crew, "fine").find(here, guess)
+        flow, left = Tracker(there, crew, key_search("fine")).find(here, guess)
     return Registration(flow, confidence_of(left, flow))
+
+
+def key_search(quality: str) -> FlowSearch:
+    """Return the inverse search of a `Tracker`; `quality` is that of `estimate_flow`."""
+    return FlowSearch(quality, quick=True, rounds=3)
 
 
 class Tracker:
@@ -101,22 +108,21 @@ class Tracker:
     ----------
     key : uint8 (H, W, 3)
     crew : Crew
-    quality : str
-        That of `estimate_flow`: how fine the inverse search is.
+    search : FlowSearch
+        That of `key_search`; several trackers may share one.
     """
 
-    def __init__(self, key: Image, crew: Crew, quality: str) -> None:
-        # one kind of array, or the kernels compile anew for slices and for read-only frames
-        self._key = np.require(key, requirements=["C", "W"])
-        self._crew, self._search = crew, FlowSearch(quality, quick=True)
+    def __init__(self, key: Image, crew: Crew, search: FlowSearch) -> None:
+        self._key, self._lined = np.require(key, requirements=["C", "W"]), _lined(key)
+        self._crew, self._search = crew, search
         h, w = key.shape[:2]
+        half = ((h + 1) // 2, (w + 1) // 2)
         # the same memory for every frame and every step: fresh memory costs as much as what is done in it
-        self._found, self._places = np.empty((2, h, w, 2), np.float32)
-        self._shown, self._across = np.empty_like(self._key), np.empty((h, w), np.float32)
-        self._down, self._remains = np.empty((2, h, w), np.float32)
-        self._even, self._sums = np.empty((2, h, w), np.float32), np.zeros((h, w, kernels.LANES), np.float32)
-        self._d = np.empty((3, h, w), np.float32)
-        self._both, self._gx, self._gy = np.empty((3, 3, h, w), np.int16)
+        self._found, self._shown = np.empty((h, w, 2), np.float32), np.empty_like(self._key)
+        self._remains = np.empty((h, w), np.float32)
+        self._across, self._down = np.empty((2, *half), np.float32)
+        self._sums = np.zeros((half[0], half[1] * kernels.LANES), np.float32)
+        self._blocks = np.empty((2, *half), np.float32)
 
     def find(self, frame: Image, guess: Flow) -> tuple[Flow, F32]:
         """Refine `guess` straight against the key; every step is kept, pixel by pixel, only where it helps.
@@ -137,17 +143,20 @@ class Tracker:
         left : float32 (H, W)
             What difference of colour is left, see `residual`.
         """
+        # one kind of array, or the kernels compile anew for slices and for read-only frames
         self._frame = np.require(frame, requirements=["C", "W"])
+        self._dim = _smaller(self._frame)
         self._flow = np.array(guess, np.float32, order="C")
-        self._lit = self._key
-        self._warped = self._show(self._flow, np.empty_like(self._frame))
+        self._warped, self._left = np.empty_like(self._frame), np.empty(frame.shape[:2], np.float32)
+        self._lit, lined = self._key, self._lined
+        self._show(lined, self._flow, self._warped, self._left)
         table = light_between(self._warped, self._frame)
         if table is not None:
             # narrow windows would take another light for motion
-            self._lit, self._warped = (
-                np.asarray(cv2.LUT(image, table), np.uint8) for image in (self._key, self._warped)
-            )
-        self._left = residual(self._frame, self._warped)
+            self._lit = np.asarray(cv2.LUT(self._key, table), np.uint8)
+            lined = _lined(self._lit)
+            self._show(lined, self._flow, self._warped, self._left)
+        self._source = lined
         self._searched()
         self._least_squares(_WIDE, smooth=True)
         self._least_squares(_NARROW)
@@ -155,52 +164,52 @@ class Tracker:
         self._least_squares(_WIDE)
         return self._flow, self._left
 
-    def _show(self, flow: Flow, out: Image) -> Image:
-        """Return the key where `flow` points, in `out`."""
-        np.add(identity(*flow.shape[:2]), flow, out=self._places)
-        how = cv2.INTER_CUBIC
-        remap: Any = cv2.remap  # the stubs of some versions do not know that the second map may be None
-        remap(self._lit, self._places, None, how, dst=out, borderMode=cv2.BORDER_REPLICATE)
-        return out
+    def _show(self, source: Image, flow: Flow, out: Image, left: F32) -> None:
+        """Put the key where `flow` points into `out` and what is left, see `residual`, into `left`."""
+        arguments = (source, _rows(flow), _rows(self._frame), _rows(out), left)
+        self._crew.run(show, len(out), *arguments)
+        cv2.GaussianBlur(left, (0, 0), _BLUR, dst=left)
 
     def _keep(self, found: Flow) -> None:
         """Take over `found` pixel by pixel where less is left."""
-        self._show(found, self._shown)
-        residual(self._frame, self._shown, out=self._remains)
-        mine = (self._flow, self._warped, self._left)
-        self._crew.run(kernels.keep_better, len(found), found, self._shown, self._remains, *mine)
+        self._show(self._source, found, self._shown, self._remains)
+        rows = (_rows(i) for i in (self._flow, self._warped))
+        arguments = (_rows(found), _rows(self._shown), self._remains, *rows, self._left)
+        self._crew.run(kernels.keep_better, len(found), *arguments)
 
     def _searched(self) -> None:
         self._keep(self._search.find(self._frame, self._lit, initial=self._flow))
-
-    def _compare(self, warped: Image) -> None:
-        shift = _light_shift(self._frame, warped)
-        self._crew.run(kernels.compare, len(warped), self._frame, warped, shift, self._both, self._d)
 
     def _least_squares(self, feedback: F32, *, smooth: bool = False) -> None:
         """Take one step of least squares (Lucas and Kanade 1981, in `kernels`' windows).
 
         `smooth` first averages the flow itself over the same windows: noise goes, edges of motion stay.
         """
-        (h, w), run = self._left.shape, self._crew.run
-        calm(self._flow, self._even)
-        run(kernels.motion_edges, h, self._even, feedback, _FINE, self._across, self._down)
-        np.copyto(self._found, self._flow)
-        self._compare(self._warped)
+        h, run, blocks = len(self._frame), self._crew.run, self._blocks
+        high = blocks.shape[1]
+        frame, flow, found = _rows(self._frame), _rows(self._flow), _rows(self._found)
+        for i in range(2):
+            cv2.medianBlur(np.ascontiguousarray(self._flow[::2, ::2, i]), 3, dst=blocks[i])
+        run(kernels.motion_edges, high, blocks, feedback, _FINE, self._across, self._down)
+        warped, start = self._warped, flow
         if smooth:
-            run(kernels.weigh_flow, h, self._d, _ROBUST, self._flow, self._sums)
-            run(kernels.filter_rows, h, self._sums, self._across)
-            run(kernels.filter_columns, w, self._sums, self._down)
-            run(kernels.divide, h, self._sums, self._found)
-            self._compare(self._show(self._found, self._shown))
-        for i in range(3):
-            cv2.Sobel(self._both[i], cv2.CV_16S, 1, 0, dst=self._gx[i], borderType=cv2.BORDER_REPLICATE)
-            cv2.Sobel(self._both[i], cv2.CV_16S, 0, 1, dst=self._gy[i], borderType=cv2.BORDER_REPLICATE)
-        run(kernels.normal_equations, h, self._gx, self._gy, self._d, _ROBUST, self._sums)
-        run(kernels.filter_rows, h, self._sums, self._across)
-        run(kernels.filter_columns, w, self._sums, self._down)
-        run(kernels.solve, h, self._sums, _DAMPING, 1.0, self._found)
+            pair = (frame, _rows(warped), _light_shift(self._dim, warped), _ROBUST)
+            run(kernels.weigh_flow, high, *pair, flow, self._sums)
+            self._filter()
+            run(kernels.divide, high, self._sums, blocks)
+            run(kernels.spread, h, blocks, 0.0, flow, found)
+            warped, start = self._shown, found
+            self._show(self._source, self._found, warped, self._remains)
+        pair = (frame, _rows(warped), _light_shift(self._dim, warped), _ROBUST)
+        run(kernels.normal_equations, high, *pair, self._sums)
+        self._filter()
+        run(kernels.solve, high, self._sums, _DAMPING, 1.0, blocks)
+        run(kernels.spread, h, blocks, 1.0, start, found)
         self._keep(self._found)
+
+    def _filter(self) -> None:
+        self._crew.run(kernels.filter_rows, self._across.shape[0], self._sums, self._across)
+        self._crew.run(kernels.filter_columns, self._across.shape[1], self._sums, self._down)
 
     def _neighbours(self) -> None:
         """Take over the flow of neighbours where colours disagree, more readily where motion has an edge."""
@@ -213,17 +222,18 @@ class Tracker:
         seeds[:, 1::2] = False
         rest[::2, ::2] = False
         flow = self._flow
-        for there, steps, out in ((seeds, _NEIGHBOURS, self._places.copy()), (rest, _BESIDE, self._found)):
+        for there, steps, out in ((seeds, _NEIGHBOURS, np.empty_like(flow)), (rest, _BESIDE, self._found)):
             arguments = (self._frame, self._lit, flow, there, steps, 1.0, _LIKE, out)
             self._crew.run(try_neighbours, len(flow), *arguments)
             flow = out
         self._keep(flow)
 
 
-def residual(frame: Image, warped: Image, *, sigma: float = 2.0, out: F32 | None = None) -> F32:
+def residual(frame: Image, warped: Image, *, sigma: float = _BLUR) -> F32:
     """Mean colour difference around every pixel, float32 (H, W) in 8-bit steps; `sigma` in pixels."""
-    grey = np.empty(frame.shape[:2], np.float32) if out is None else out
-    kernels.mean_difference(0, len(grey), frame, warped, grey)
+    grey = np.empty(frame.shape[:2], np.float32)
+    one, other = (_rows(np.require(i, requirements=["C", "W"])) for i in (frame, warped))
+    kernels.mean_difference(0, len(grey), one, other, grey)
     return np.asarray(cv2.GaussianBlur(grey, (0, 0), sigma, dst=grey), np.float32)
 
 
@@ -235,13 +245,32 @@ def confidence_of(left: F32, flow: Flow) -> F32:
     return np.asarray(sure, np.float32)
 
 
-def _light_shift(frame: Image, warped: Image) -> F32:
-    """Return the slow difference of light between two registered pictures, float32 (H, W, 3), 8-bit steps.
+def _rows(picture: NDArray[Any]) -> NDArray[Any]:
+    """`picture`, (H, W, C), as (H, W * C)."""
+    return picture.reshape(len(picture), -1)
 
-    Held small: flicker and exposure change by a few steps; more than that is another surface.
-    """
-    h, w = frame.shape[:2]
+
+def _lined(key: Image) -> Image:
+    """Return `key` as `show` wants it."""
+    h, w = key.shape[:2]
+    lined = np.zeros((h + BEFORE + AFTER, w + BEFORE + AFTER, 4), np.uint8)
+    lined[..., :3] = cv2.copyMakeBorder(key, BEFORE, AFTER, BEFORE, AFTER, cv2.BORDER_REPLICATE)
+    return _rows(lined)
+
+
+def _smaller(picture: Image) -> F32:
+    """Return an eighth of the size of `picture`, float32."""
+    h, w = picture.shape[:2]
     size = (max(1, w // 8), max(1, h // 8))
-    small = [cv2.resize(i, size, interpolation=cv2.INTER_AREA).astype(np.float32) for i in (frame, warped)]
-    slow = np.clip(cv2.GaussianBlur(small[0] - small[1], (0, 0), 1.5), -_LIGHT, _LIGHT)
-    return np.asarray(cv2.resize(slow, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _light_shift(dim: F32, warped: Image) -> F32:
+    """Return the slow difference of light between two registered pictures, float32 (3, H / 8, W), 8-bit.
+
+    `dim` is the first one's `_smaller`. Held small: flicker and exposure change by a few steps; more than
+    that is another surface.
+    """
+    slow = np.clip(cv2.GaussianBlur(dim - _smaller(warped), (0, 0), 1.5), -_LIGHT, _LIGHT)
+    wide = cv2.resize(slow, (warped.shape[1], len(slow)), interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(wide.transpose(2, 0, 1))

@@ -148,7 +148,7 @@ class Span:
     def _seen(self, on_progress: Callable[[float], None]) -> Generator[_Seen, None, None]:
         """Yield all that can be said of a frame before the frame before it is made, in order."""
         before: Image | None = None
-        search = FlowSearch("fast")
+        search = FlowSearch("fast", quick=True)
         for t, flows in self._flows(on_progress):
             frame = eight_bit(self.frames[t])
             back = None if before is None else search.find(frame, before)
@@ -160,10 +160,7 @@ class Span:
                 Witness(k, *fetch(self._paint(k), flow, lefts[k], self.crew), lefts[k], self._nearness(t, k))
                 for k, flow in both.items()
             ]
-            shown = None
-            if before is not None and back is not None:
-                shown = self._shown_before(frame, before, back)
-            yield _Seen(t, frame, both, witnesses, back, shown)
+            yield _Seen(t, frame, both, witnesses, back)
             before = frame
 
     def _share(self, t: int) -> float:
@@ -205,10 +202,11 @@ class Span:
         return min(passed, 1 - passed, 0.1 * min(ends))
 
     def _frame(self, seen: _Seen, before: tuple[Image, Joined, Image] | None) -> tuple[CarriedFrame, Joined]:
-        moved, steadiness = None, np.zeros((), np.float32)
-        if before is not None and seen.back is not None and seen.shown is not None:
+        moved, steadiness, shown = None, np.zeros((), np.float32), None
+        if before is not None and seen.back is not None:
+            shown = self._shown_before(seen.frame, before[0], seen.back)
             # the choice of the frame before holds for the surface that it showed
-            steadiness = self.options.steadiness * seen.shown
+            steadiness = self.options.steadiness * shown
             moved = {
                 key: warp(share, seen.back, interpolation="linear") for key, share in before[1].shares.items()
             }
@@ -226,21 +224,19 @@ class Span:
         matte = None if self.mattes is None else self.mattes[seen.t]
         where = unseen(confidence, self.options.new_surface, matte)
         if where.any():
-            image = self._invented(seen, image, where, before)
+            past = None
+            if before is not None and seen.back is not None and shown is not None:
+                past = (warp(before[2], seen.back), shown)
+            image = self._invented(seen, image, where, past)
         error = np.minimum.reduce([w.left for w in seen.witnesses])
         keys = np.array(list(joined.shares), np.int32)
         source = np.where(where, np.int32(-1), keys[np.argmax(list(joined.shares.values()), axis=0)])
         return CarriedFrame(seen.t, image, confidence, error, float(confidence.mean()), source), joined
 
-    def _invented(
-        self, seen: _Seen, image: Image, where: Bool, before: tuple[Image, Joined, Image] | None
-    ) -> Image:
+    def _invented(self, seen: _Seen, image: Image, where: Bool, past: tuple[Image, F32] | None) -> Image:
         by_fit = sorted(seen.witnesses, key=lambda w: (float(w.left[where].mean()), w.key))
         keys = [w.key for w in by_fit]
         usable = None if self.mattes is None else [self.mattes[k] > 0.5 for k in keys]
-        past = None
-        if before is not None and seen.back is not None and seen.shown is not None:
-            past = (warp(before[2], seen.back), seen.shown)
         return invent(
             seen.frame,
             image,
@@ -273,14 +269,13 @@ class Span:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the keys say of frame `t`, and the way back to the frame before and how surely that shows it."""
+    """What the keys say of frame `t`, and the way back to the frame before."""
 
     t: int
     frame: Image
     flows: dict[int, Flow]
     witnesses: list[Witness]
     back: Flow | None
-    shown: F32 | None
 
 
 def _copied(made: CarriedFrame, t: int) -> CarriedFrame:

@@ -64,6 +64,39 @@ def invent(  # noqa: PLR0913  a frame, its keys, and where to start
     seed, threads
         See `SynthesisOptions`.
     """
+    whole = canvas
+    for place in _apart(where):
+        whole = _painted(frame, whole, place, sources, flows, before, usable, seed, threads)
+    return whole
+
+
+def _apart(where: Bool) -> list[Bool]:
+    """Return places of `where` that lie so far from each other that each is made by itself.
+
+    Else two specks in opposite corners would have the whole frame searched.
+    """
+    h, w = where.shape
+    rows, columns = np.arange(0, h, _ROOM // 2), np.arange(0, w, _ROOM // 2)
+    cells = np.logical_or.reduceat(np.logical_or.reduceat(where, rows, axis=0), columns, axis=1)
+    near = cv2.dilate(cells.astype(np.uint8), np.ones((3, 3), np.uint8))
+    count, labels = cv2.connectedComponents(near)
+    if count <= 2:
+        return [where]
+    whole = np.repeat(np.repeat(labels, _ROOM // 2, axis=0), _ROOM // 2, axis=1)[:h, :w]
+    return [where & (whole == i) for i in range(1, count)]
+
+
+def _painted(  # noqa: PLR0913  as `invent`, one place
+    frame: Image,
+    canvas: Image,
+    where: Bool,
+    sources: Sequence[tuple[Image, Image]],
+    flows: Sequence[Flow],
+    before: tuple[Image, F32] | None,
+    usable: Sequence[Bool] | None,
+    seed: int,
+    threads: int | None,
+) -> Image:
     here = _around([where])
     there = _around([_pointed_at(where, flow) for flow in flows])
     masks = [np.ones(where.shape, bool) if usable is None else usable[i] for i in range(len(sources))]

@@ -13,7 +13,7 @@ import numpy as np
 
 from propagate.ahead import ahead
 from propagate.flow import FlowSearch, chain, eight_bit
-from propagate.register import Tracker
+from propagate.register import Tracker, key_search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -28,25 +28,38 @@ _UNITS = 32.0
 
 
 def walk(
-    frames: Sequence[Image], key: int, order: Sequence[int], crew: Crew, *, quality: str, threads: int = 1
+    frames: Sequence[Image],
+    key: int,
+    order: Sequence[int],
+    crew: Crew,
+    *,
+    quality: str,
+    threads: int = 1,
+    searches: tuple[FlowSearch, FlowSearch] | None = None,
 ) -> Iterator[tuple[int, Flow]]:
     """Yield (frame number, flow from that frame to `key`) for the frames of `order`, away from `key`.
 
     The flow is chained from frame to frame and refined straight against the key at every step, so that
-    errors do not add up.  On two `threads` the next frame's flow is found meanwhile.
+    errors do not add up.  On two `threads` the next frame's flow is found meanwhile. `searches` of
+    `searches_of(quality)` may be shared.
     """
     there = eight_bit(frames[key])
-    flow, tracker = np.zeros((*there.shape[:2], 2), np.float32), Tracker(there, crew, quality)
-    for t, here, step in ahead(_neighbours(frames, there, order), threads=threads):
+    beside, straight = searches or searches_of(quality)
+    flow, tracker = np.zeros((*there.shape[:2], 2), np.float32), Tracker(there, crew, straight)
+    for t, here, step in ahead(_neighbours(frames, there, order, beside), threads=threads):
         flow, _ = tracker.find(here, chain(step, flow))
         yield t, flow
 
 
+def searches_of(quality: str) -> tuple[FlowSearch, FlowSearch]:
+    """Return what searches a frame's flow to the one beside it, and to the key."""
+    return FlowSearch("medium", quick=True), key_search(quality)
+
+
 def _neighbours(
-    frames: Sequence[Image], before: Image, order: Sequence[int]
+    frames: Sequence[Image], before: Image, order: Sequence[int], search: FlowSearch
 ) -> Generator[tuple[int, Image, Flow], None, None]:
     """Yield (frame number, frame, flow to the frame before it in `order`, which begins with `before`)."""
-    search = FlowSearch("medium")
     for t in order:
         here = eight_bit(frames[t])
         yield t, here, search.find(here, before)
@@ -73,12 +86,13 @@ def walk_both(
     size = frames[inner[0]].shape[:2]
     room = inner[-1] - inner[0] + 1  # frames left out in between take none
     known = {key: Fields(inner[0], room, size) for key in keys if key is not None}
-    halt = threading.Event()
+    searches, halt = searches_of(quality), threading.Event()
     with ThreadPoolExecutor(min(2, crew.threads)) as pool:
         runs = []
         for key, order in zip(keys, (inner, inner[::-1]), strict=True):
             if key is not None:
-                steps = walk(frames, key, order, crew, quality=quality, threads=crew.threads // 2)
+                half = crew.threads // 2
+                steps = walk(frames, key, order, crew, quality=quality, threads=half, searches=searches)
                 runs.append(pool.submit(known[key].fill, steps, halt))
         try:
             # a short wait, so that an interrupt is heard on every platform

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from propagate.backend import Crew
 from propagate.flow import estimate_flow
-from propagate.register import Tracker, confidence_of, register, residual
+from propagate.register import Tracker, confidence_of, key_search, register, residual
 from propagate.warp import warp
 from tests import synthetic
 from tests.propagate import moves
@@ -36,7 +36,7 @@ def test_refinement_never_makes_it_worse():
     frame, key, _ = moves.wave(4.0)
     guess = estimate_flow(frame, key, quality="fast")
     with Crew(1) as crew:
-        _, left = Tracker(key, crew, "fine").find(frame, guess)
+        _, left = Tracker(key, crew, key_search("fine")).find(frame, guess)
     assert (left <= residual(frame, warp(key, guess))).all()
     assert left.mean() < residual(frame, warp(key, guess)).mean()
 
@@ -96,7 +96,7 @@ def test_threads_change_nothing():
     made = []
     for threads in (1, 2, 3):
         with Crew(threads) as crew:
-            made.append(Tracker(key, crew, "fine").find(frame, guess))
+            made.append(Tracker(key, crew, key_search("fine")).find(frame, guess))
     for flow, left in made[1:]:
         np.testing.assert_array_equal(flow, made[0][0])
         np.testing.assert_array_equal(left, made[0][1])
@@ -107,7 +107,7 @@ def test_a_tracker_keeps_nothing_of_the_frame_before():
     other = moves.pan()[0]
     guess = estimate_flow(frame, key)
     with Crew(1) as crew:
-        fresh, used = Tracker(key, crew, "fine"), Tracker(key, crew, "fine")
+        fresh, used = Tracker(key, crew, key_search("fine")), Tracker(key, crew, key_search("fine"))
         used.find(other, estimate_flow(other, key))
         (flow, left), (again, rest) = fresh.find(frame, guess), used.find(frame, guess)
     np.testing.assert_array_equal(flow, again)

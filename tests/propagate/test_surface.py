@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from propagate.surface import invent, unseen
+from propagate.surface import _apart, invent, unseen
 from tests import synthetic
 
 SIZE = (48, 64)
@@ -159,3 +159,14 @@ def test_a_small_hole_in_a_large_frame_is_painted_from_where_it_points():
     made = invent(frame, canvas, where, [(key, style)], [flow], **more)
     assert np.abs(made.astype(int) - (255 - frame))[where].mean() < 12
     np.testing.assert_array_equal(made[~where], canvas[~where])
+
+
+def test_places_far_from_each_other_are_made_each_by_itself():
+    where = np.zeros((300, 400), bool)
+    where[5:9, 5:9] = where[290:295, 392:399] = where[40:44, 9:20] = True
+    places = _apart(where)
+    assert [int(place.sum()) for place in places] == [16 + 44, 35]
+    np.testing.assert_array_equal(np.logical_or.reduce(places), where)
+    near = where.copy()
+    near[5:295, 5:399] = True
+    assert len(_apart(near)) == 1
