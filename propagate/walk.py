@@ -13,6 +13,7 @@ import numpy as np
 
 from propagate.ahead import ahead
 from propagate.flow import FlowSearch, chain, eight_bit
+from propagate.memory import give_back
 from propagate.register import Tracker, key_search
 
 if TYPE_CHECKING:
@@ -104,6 +105,9 @@ def walk_both(
             halt.set()
         for run in runs:
             run.result()
+    # what the searches were set up with is the largest part of all memory, and joining needs it too
+    del searches, runs
+    give_back()
     for t in inner:
         yield t, {key: fields[t] for key, fields in known.items()}
 
