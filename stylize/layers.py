@@ -76,7 +76,7 @@ class Layer:
                 file.write((("\n" if torn else "") + json.dumps({"name": name, **facts}) + "\n").encode())
 
 
-CARRY_VERSION = 5
+CARRY_VERSION = 6
 """Raise when the same keys and options give other frames."""
 
 
