@@ -20,8 +20,9 @@ from typer.core import TyperCommand
 from propagate.memory import one_heap
 from stylize.commands import FAMILIES, Answer, Command, all_commands
 from stylize.errors import StylizeError
-from stylize.flags import HEADINGS, Flag, help_of, pair_guides, settings_of
+from stylize.flags import HEADINGS, Flag, help_of, settings_of
 from stylize.progress import Notes
+from stylize.spelled import by_place
 
 ABOUT = "Paint a few frames of a clip, carry the paint to all others."
 app = typer.Typer(
@@ -178,7 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     one_heap()
     logging.basicConfig(level=logging.WARNING, handlers=[Notes()], force=True)
     try:
-        app(pair_guides(sys.argv[1:] if arguments is None else arguments))
+        app(by_place(sys.argv[1:] if arguments is None else arguments))
     except StylizeError as error:
         print(f"stylize: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None

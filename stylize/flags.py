@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from stylize.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-__all__ = ["FLAGS", "HEADINGS", "Flag", "flags_of", "help_of", "pair_guides", "settings_of"]
+__all__ = ["FLAGS", "HEADINGS", "Flag", "flags_of", "help_of", "settings_of"]
 
 HEADINGS = {
     "reading": "Reading the clip",
@@ -120,16 +120,6 @@ def help_of(flag: Flag, defaults: Mapping[str, Any]) -> str:
     return f"{flag.help} Default: {' '.join(value) if isinstance(value, tuple) else words}."
 
 
-def pair_guides(arguments: Sequence[str]) -> list[str]:
-    """Spell ``--guide A B`` as ``--guide A --guide B``, since no repeatable flag takes two values."""
-    spelled: list[str] = []
-    for index, word in enumerate(arguments):
-        spelled.append(word)
-        if index and arguments[index - 1] in ("--guide", "-guide") and index + 1 < len(arguments):
-            spelled.append("--guide")
-    return spelled
-
-
 JOB = (
     Flag("clip", "CLIP", Path, "A video, a folder of images, or a project."),
     Flag("style", "--style", list[Path], "A picture to paint like; may repeat.", metavar="REF"),
@@ -150,9 +140,11 @@ JOB = (
 EBSYNTH = (
     Flag("ebsynth", "--style -style", Path, "The painting.", metavar="S"),
     Flag("ebsynth", "--guide -guide", list[Path], "What the style shows, and the target.", metavar="A B"),
-    Flag("ebsynth", "--weight -weight", list[float], "One per guide, in order.", metavar="W"),
+    Flag("ebsynth", "--weight -weight", list[float], "Of the guide or style before it.", metavar="W"),
     Flag("ebsynth", "--style-weight -styleweight", float, "Of the style itself."),
-    Flag("ebsynth", "--output -output -o", Path, "The image to write.", metavar="OUT"),
+    Flag(
+        "ebsynth", "--output -output -o", Path, "The image to write; output.png if not said.", metavar="OUT"
+    ),
     Flag("ebsynth", "--error", Path, "Also write how badly each pixel fits.", metavar="MAP"),
 )
 SETTINGS = (
@@ -246,7 +238,7 @@ SETTINGS = (
     Flag("agree", "--anchors", int, "At most so many finished keys are followed.", "agreement.anchors"),
     Flag("seed", "--seed", int, "Another seed, other strokes.", "synthesis.seed propagate.seed"),
     Flag("seed", "--threads", int, "All processors by default.", "synthesis.threads propagate.threads"),
-    Flag("synth", "--backend", str, "auto, cpu or cuda.", "synthesis.backend"),
+    Flag("synth", "--backend -backend", str, "auto, cpu or cuda.", "synthesis.backend"),
     Flag("synth", "--patch-size -patchsize", int, "Larger keeps more texture.", "synthesis.patch_size"),
     Flag("synth", "--uniformity -uniformity", float, "Higher uses the style evenly.", "synthesis.uniformity"),
     Flag("synth", "--pyramid-levels -pyramidlevels", int, "From coarse to fine.", "synthesis.pyramid_levels"),

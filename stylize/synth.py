@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Image
 
-__all__ = ["SynthResult", "error_image", "synth_image"]
+__all__ = ["SynthResult", "alike", "error_image", "synth_image", "with_channels"]
 
 
 @dataclass(frozen=True)
@@ -92,13 +92,17 @@ def synth_image(  # noqa: PLR0913  the front door takes all its choices by name
         images = [(read_image(a), read_image(b)) for a, b in pairs]
     with watch.stage("synthesis") as share:
         try:
-            carried = [Guide(a, b, weight) for (a, b), weight in zip(images, shares, strict=True)]
+            carried = []
+            for (a, b), weight in zip(images, shares, strict=True):
+                shown, wanted = alike(a, b)
+                carried.append(Guide(shown, wanted, weight))
             options = (settings or Settings()).synthesis
-            made = synthesize(painting, carried, options, style_weight=style_weight, on_progress=share)
+            [short] = alike(painting)
+            made = synthesize(short, carried, options, style_weight=style_weight, on_progress=share)
         except ValueError as problem:
-            raise UsageError(f"{style}: {problem}") from problem
+            raise UsageError(_by_file(str(problem), Path(style), pairs)) from problem
     with watch.stage("write"):
-        write_image(place, made.image)
+        write_image(place, with_channels(made.image, painting.shape[2]))
         if error is not None:
             write_image(Path(error), error_image(made.error))
     return SynthResult(place, round(float(made.error.mean()), 3), watch.finished())
@@ -110,6 +114,45 @@ def error_image(error: F32) -> Image:
     Black is a perfect match; the root keeps small errors visible beside large ones.
     """
     return np.minimum(np.sqrt(np.maximum(error, 0.0)) * 256.0, 65535.0).astype(np.uint16)[..., None]
+
+
+def alike(*images: Image) -> list[Image]:
+    """Return images with the channels that tell something in any of them, so that they compare.
+
+    Colour is left out where all are grey, alpha where all are opaque, as EbSynth does: a guide's weight is
+    spread over its channels, and those that say nothing would take their share of it.
+    """
+    colour = any(i.shape[2] > 2 and bool((i[..., 1:3] != i[..., :1]).any()) for i in images)
+    alpha = any(i.shape[2] in (2, 4) and bool((i[..., -1] != np.iinfo(i.dtype).max).any()) for i in images)
+    return [with_channels(image, (3 if colour else 1) + alpha) for image in images]
+
+
+def with_channels(image: Image, count: int) -> Image:
+    """Return the image as grey, grey and alpha, RGB or RGBA (1 to 4 channels); alpha that it lacks is opaque.
+
+    Of colours that become grey the first channel is taken: they are equal, or should not become grey.
+    """
+    if image.shape[2] == count:
+        return image
+    shades = image[..., :3] if image.shape[2] > 2 and count > 2 else image[..., :1]
+    made = np.full((*image.shape[:2], count), np.iinfo(image.dtype).max, image.dtype)
+    made[..., : count - 1 + count % 2] = shades
+    if image.shape[2] % 2 == 0 and count % 2 == 0:
+        made[..., -1] = image[..., -1]
+    return made
+
+
+def _by_file(problem: str, style: Path, pairs: Sequence[tuple[Path, Path]]) -> str:
+    """Say a problem of the arrays with the files' names."""
+    said = problem
+    for index, (source, target) in enumerate(pairs):
+        name = f"guides[{index}]"
+        for part, place in (("source", source), ("target", target)):
+            said = said.replace(f"{name}.{part} ", f"{place} ")
+        said = said.replace(f"{name}.weight", f"the weight of guide {source}").replace(
+            name, f"guide {source}"
+        )
+    return f"{style}: {problem}" if said == problem else said
 
 
 def _shares(pairs: Sequence[tuple[Path, Path]], weights: Sequence[float]) -> list[float]:

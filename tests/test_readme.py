@@ -13,9 +13,9 @@ import typer
 
 import cli
 from stylize.compose.spec import read_layers
-from stylize.flags import pair_guides
 from stylize.render import protocol
 from stylize.settings import describe, load_settings
+from stylize.spelled import by_place
 from tests.stylize import fakes
 from tests.stylize.world import make_world
 
@@ -68,7 +68,7 @@ def test_every_command_is_understood(words):
     known = options_of(command)
     assert [word for word in rest if word.startswith("-") and word not in known] == []
     if "-o" in rest:  # said in full, so it must parse; the files need not exist
-        command.make_context("stylize", pair_guides(rest), resilient_parsing=False)
+        command.make_context("stylize", by_place(rest), resilient_parsing=False)
 
 
 def test_every_option_named_exists():

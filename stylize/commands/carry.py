@@ -31,7 +31,7 @@ def propagate(ask: Ask) -> Answer:
     return Answer(facts, [f"{result.output}  ({result.frames} frames)"])
 
 
-@command("synth", "ebsynth", "seed", "synth", "json", "yes", needs="style guide output")
+@command("synth", "ebsynth", "seed", "synth", "json", "yes", needs="style guide")
 def synth(ask: Ask) -> Answer:
     """Make one image from a style and guides, as the EbSynth command does."""
     from stylize.settings import load_settings
@@ -41,7 +41,7 @@ def synth(ask: Ask) -> Answer:
         raise UsageError(f"--guide {ask.guide[-1]} names one image; it takes two: --guide SOURCE TARGET")
     pairs = list(zip(ask.guide[::2], ask.guide[1::2], strict=True))
     result = synth_image(
-        ask.style, pairs, ask.output, weights=ask.weight or (), error=ask.error,
+        ask.style, pairs, ask.output or Path("output.png"), weights=ask.weight or (), error=ask.error,
         style_weight=1.0 if ask.style_weight is None else ask.style_weight,
         settings=load_settings(flags=ask.settings), overwrite=ask.overwrite, on_progress=ask.on_progress,
     )  # fmt: skip

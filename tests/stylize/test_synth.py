@@ -6,7 +6,7 @@ import pytest
 from stylize.errors import MediaError, UsageError
 from stylize.media import read_image, write_image
 from stylize.settings import load_settings
-from stylize.synth import error_image, synth_image
+from stylize.synth import alike, error_image, synth_image, with_channels
 
 
 @pytest.fixture
@@ -61,7 +61,9 @@ def test_guides_without_weights_share_one(pictures):
         ({"weights": (1.0, 2.0)}, "2 weights for 1 guides; give each guide its --weight, or none"),
         ({"weights": (-1.0,)}, "weight"),
         ({"weights": (float("nan"),)}, "weight"),
-        ({"guides": (("small.png", "b.png"),)}, "style.png: "),
+        ({"weights": (float("inf"),)}, r"the weight of guide \S*a.png is inf"),
+        ({"guides": (("small.png", "b.png"),)}, r"^\S*small.png is \(20, 20\) and the style \(24, 32\)"),
+        ({"guides": (("a.png", "b.png"), ("a.png", "small.png"))}, r"^\S*small.png is \(20, 20\) and "),
         ({"output": "style.png", "overwrite": True}, "is also an input"),
         ({"output": "out.mp4"}, "no image format known by '.mp4'"),
         ({"output": "nowhere/out.png"}, "does not exist; make it first"),
@@ -98,3 +100,47 @@ def test_bad_images_are_media_errors(pictures):
 def test_error_images_compare():
     image = error_image(np.array([[0.0, 1.0], [100.0, 1e9]], np.float32))
     assert image[..., 0].tolist() == [[0, 256], [2560, 65535]]
+
+
+def test_guides_are_compared_in_the_channels_that_tell_something(rng):
+    grey = rng.integers(0, 200, (5, 6, 1), np.uint8)
+    colour = rng.integers(0, 200, (4, 7, 3), np.uint8)
+    opaque = np.full_like(grey, 255)
+    assert [i.shape[2] for i in alike(np.dstack([grey, grey, grey, opaque]), grey)] == [1, 1]
+    assert [i.shape[2] for i in alike(grey, colour)] == [3, 3]
+    assert [i.shape[2] for i in alike(colour, np.dstack([grey, grey]))] == [4, 4]
+    assert [i.shape[2] for i in alike(np.dstack([grey, grey // 2]))] == [2]
+    assert [i.shape[2] for i in alike(grey, grey.astype(np.uint16) * 257)] == [1, 1]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_channels_come_back_as_they_were(dtype, count, rng):
+    """What is left out says nothing, so it can be put back exactly."""
+    top = np.iinfo(dtype).max
+    grey = rng.integers(0, top, (5, 6, 1), dtype)
+    image = np.concatenate(
+        [grey] * (1 if count < 3 else 3) + [np.full_like(grey, top)] * (count % 2 == 0), axis=2
+    )
+    [short] = alike(image)
+    assert short.shape[2] == 1
+    np.testing.assert_array_equal(with_channels(short, count), image)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "exr"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_depth_and_alpha_of_the_style_come_out(pictures, suffix, dtype, count, rng):
+    """With the style as its own guide and target the style comes out, in its own form."""
+    top = np.iinfo(dtype).max
+    style = rng.integers(0, top, (24, 32, count), dtype, endpoint=True)
+    write_image(pictures / f"deep.{suffix}", style)
+    stored = read_image(pictures / f"deep.{suffix}")
+    pair = ((f"deep.{suffix}", f"deep.{suffix}"),)
+    synth(
+        pictures, pair, style=pictures / f"deep.{suffix}", output=pictures / f"out.{suffix}", weights=(1e4,)
+    )
+    made = read_image(pictures / f"out.{suffix}")
+    assert (made.dtype, made.shape) == (stored.dtype, stored.shape)
+    apart = np.abs(made.astype(float) - stored) / np.iinfo(stored.dtype).max
+    assert apart.max() < 1 / 400
