@@ -184,7 +184,7 @@ def open_work(job: Job, settings: Settings | Mapping[str, Any] | None = None) ->
             base = replace(base, job=replace(job, renderer=_painter(job, project)))
             yield replace(base, parts=tuple(_part(base, spec, settings, stack) for spec in specs))
             return
-        asked = _with_memory(job, project.about().get("inputs", {}))
+        asked = _with_memory(job, project.about().get("inputs", {}), project.painted_matte)
         if owner is not None:
             asked = _layer_job(replace(job, renderer=_painter(job, Project.open(owner[0]))), owner[1], root)
         base = _with_scenes(replace(base, job=asked, layer=base.layer if owner is None else owner[1]))
@@ -262,10 +262,14 @@ def check_size(info: ClipInfo) -> None:
         )
 
 
-def _with_memory(job: Job, before: dict[str, Any]) -> Job:
-    """Without a style or keys of its own, a job is the project's last one again."""
+def _with_memory(job: Job, before: dict[str, Any], painted: Path) -> Job:
+    """Without a style or keys of its own, a job is the project's last one again.
+
+    A matte that was `painted` for the project and is in use stays so in any case, unless another is named.
+    """
     if job.styles or job.keys is not None:
-        return replace(job, renderer=job.renderer or "auto")
+        own = before.get("matte") if before.get("matte") == str(painted.absolute()) else None
+        return replace(job, matte=job.matte or own, renderer=job.renderer or "auto")
 
     def known(name: str) -> Path | None:
         return Path(before[name]) if before.get(name) else None

@@ -127,6 +127,11 @@ class Project:
         return self.root / SETTINGS_FILE
 
     @property
+    def painted_matte(self) -> Path:
+        """Where the matte is that was painted in the review page, carried over the clip."""
+        return self.root / "matte" / "carried"
+
+    @property
     def report_path(self) -> Path:
         """The report page."""
         return self.root / "report" / "index.html"

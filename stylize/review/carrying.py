@@ -135,7 +135,7 @@ def carry_matte(work: Work, near: int, watch: Watch) -> None:
             shutil.rmtree(span.folder / WORK, ignore_errors=True)
             done += span.stop - span.start
     _publish(work, painted, spans)
-    use(work, place / "carried")
+    use(work, work.project.painted_matte)
 
 
 def read_matte(path: Path) -> F32:

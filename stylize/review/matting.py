@@ -87,8 +87,8 @@ class Matting:
                     known_as = told.get(name) == span.folder.name
                     if frame not in painted and (known_as or name in there[span.folder]):
                         carried[frame] = span.folder.name[:8]
-            known, kept = self._book.marks, _listing(self._root / "carried")
-            mark = _stamp(self._root / "carried")
+            known, kept = self._book.marks, _listing(self.work.project.painted_matte)
+            mark = _stamp(self.work.project.painted_matte)
             blank = {frame for span in spans if not span.keys for frame in range(span.start, span.stop)}
             for frame in range(*self.work.span):
                 if (
@@ -130,7 +130,7 @@ class Matting:
         for span in known_spans(self.work, painted):
             if span.keys and span.start <= frame < span.stop and (span.folder / name).is_file():
                 return span.folder / name
-        found = self._root / "carried" / name
+        found = self.work.project.painted_matte / name
         if found.is_file():
             return found
         raise FileNotFoundError
@@ -158,7 +158,9 @@ class Matting:
         """Do what somebody paints on a frame: `facts` as for `read_mark`."""
         info = self.work.whole.info
         mark = read_mark(facts, info.width, info.height)
-        with self._turn, self._hold():
+        with self._turn:
+            with self._hold():  # or it would be for nothing that the matte is made
+                pass
             marks = self._own(frame)
             if len(marks) >= _MOST_MARKS:
                 raise UsageError(f"frame {frame} has {_MOST_MARKS} marks; clear it, or start with a box")
@@ -172,7 +174,7 @@ class Matting:
 
     def undo(self) -> int:
         """Take back what was painted last, on whatever frame; returns that frame."""
-        with self._turn, self._hold():
+        with self._turn:
             found = self._book.last()
             if found is None:
                 raise UsageError("nothing of the matte can be taken back")
@@ -184,17 +186,18 @@ class Matting:
 
     def redo(self) -> int:
         """Paint again what was taken back last; returns its frame."""
-        with self._turn, self._hold():
+        with self._turn:
             if not self._undone:
                 raise UsageError("nothing of the matte can be done again")
-            frame, mark = self._undone.pop()
+            frame, mark = self._undone[-1]
             self._set(frame, [*self._book.marks.get(frame, []), mark])
+            self._undone.pop()
             return frame
 
     def use(self, wanted: bool) -> None:
         """Make the carried matte the project's, or bring back the one before."""
         with self._turn, self._hold():
-            carried = self._root / "carried"
+            carried = self.work.project.painted_matte
             if wanted and not carried.is_dir():
                 raise UsageError("the painted matte is not carried yet; carry it first")
             use(self.work, carried if wanted else None)
@@ -202,7 +205,7 @@ class Matting:
     def _use(self) -> str:
         if self.work.job.matte is None:
             return "none"
-        mine = str((self._root / "carried").absolute())
+        mine = str((self.work.project.painted_matte).absolute())
         return "painted" if str(self.work.job.matte) == mine else "other"
 
     def _own(self, frame: int) -> list[Mark]:
@@ -237,19 +240,20 @@ class Matting:
         return f"{name}-{number}.png"
 
     def _set(self, frame: int, marks: list[Mark]) -> None:
-        """Let these be the marks of a frame: its matte first, then the marks."""
+        """Let these be the marks of a frame: its matte first, which takes a while to make, then the marks."""
         name, counted = self.work.whole.info.names[frame], standing(marks)
         base = next((mark.base for mark in counted if mark.base), "")
         kept = self._root / "base" / base
         under = read_matte(kept) if base and kept.parent.name == "base" and kept.is_file() else None
         matte = matte_from(self.work.whole[frame], marks, under, lambda *asked: self._cut(frame, *asked))
         path = self._root / "painted" / f"{name}.png"
-        if matte is None:
-            with disk_errors(path):
-                path.unlink(missing_ok=True)
-        else:
-            write_matte(path, matte)
-        self._book.keep(frame, marks, "" if matte is None else file_hash(path))
+        with self._hold():
+            if matte is None:
+                with disk_errors(path):
+                    path.unlink(missing_ok=True)
+            else:
+                write_matte(path, matte)
+            self._book.keep(frame, marks, "" if matte is None else file_hash(path))
 
 
 def _former(root: Path) -> str:

@@ -37,6 +37,8 @@ def use(work: Work, place: Path | None) -> None:
             write_text(note, json.dumps({"matte": None if work.job.matte is None else str(work.job.matte)}))
     listed = _listed(work)
     if listed is not None:
+        if place is not None:  # paths count from that file
+            spec = place.absolute().relative_to(listed[0].parent.absolute()).as_posix()
         _use_in_layer(listed[0], work.layer.name, spec)
     else:
         asked = memory_of(work.job) | work.project.about().get("inputs", {})

@@ -46,7 +46,7 @@ function card(state) {
 function advice(mattes) {
   if (!Object.keys(mattes.painted).length)
     return "Draw a box around the subject, or paint on it with Add: the edge is found by colour. Correct it with Add and Remove, then carry it over the clip.";
-  if (mattes.left) return "Carry it on when it fits here. Frames between two painted ones follow from both.";
+  if (mattes.left) return "When it fits here, carry it over the clip. Frames between two painted ones follow from both.";
   return "Every frame has its matte. Where one is wrong, correct it there and carry again: only the frames up to the next painted ones are made anew.";
 }
 

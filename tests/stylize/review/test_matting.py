@@ -55,6 +55,10 @@ def around(matte):
     return [[int(columns.min()) - 2, int(rows.min()) - 2], [int(columns.max()) + 3, int(rows.max()) + 3]]
 
 
+def clip_of(visit):
+    return visit.session.work.job.clip
+
+
 def paint(visit, frame, tool, points=(), size=3.0, exact=False):
     mark = {"tool": tool, "points": [list(p) for p in points], "size": size, "exact": exact}
     return visit.client.post("/api/matte/mark", json={"frame": frame, "mark": mark})
@@ -158,11 +162,18 @@ def test_a_box_is_carried_over_the_clip_and_becomes_the_projects_matte(page, sce
     assert all(overlap(matte(page, at), truth[at]) > 0.9 for at in range(COUNT))
     assert page.state()["matte"]
     assert page.client.get("/api/frame/matte/4").status_code == 200
-    with open_work(Job(page.session.work.job.clip)) as work:  # as the next run opens it
+    with open_work(Job(clip_of(page))) as work:  # as the next run opens it
         assert work.job.matte == str(page.session.work.project.root / "matte" / "carried")
         assert overlap(work.mattes[4], truth[4]) > 0.9
+    style = clip_of(page).with_name("style.png")
+    with open_work(Job(clip_of(page), (style,))) as work:  # whatever else is named
+        assert work.mattes is not None
+    with open_work(Job(clip_of(page), (style,), matte=clip_of(page))) as work:
+        assert work.job.matte == clip_of(page)
     facts = page.client.post("/api/matte/use", json={"wanted": False}).json()
     assert facts["use"] == "none"
+    with open_work(Job(clip_of(page), (style,))) as work:
+        assert work.mattes is None
     assert page.state()["matte"] == ""
     assert page.client.post("/api/matte/use", json={"wanted": True}).json()["use"] == "painted"
 
@@ -302,6 +313,7 @@ def test_a_layers_painted_matte_is_written_into_the_list_of_layers(clip, scene):
         text = (root / "stylize.toml").read_text("utf-8")
         assert text.startswith("# mine\n")
         assert "# ours" in text
+        assert 'matte = "stack/hero/matte/carried"' in text
         assert visit.state()["matte"]
         assert visit.client.get("/api/state?layer=all").json()["matte"] == ""
     with open_work(Job(clip)) as work:
