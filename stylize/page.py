@@ -66,17 +66,20 @@ def picture(url: str | None, words: str) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return a table: numbers to the right, `str` escaped; ready-made elements come as `bytes`."""
+    """Return a table: numbers and their heads to the right, `str` escaped; elements come as `bytes`."""
+    body = [list(row) for row in rows]
 
-    def cell(value: Any, tag: str = "td") -> str:
-        if isinstance(value, bytes):
-            return f"<{tag}>{value.decode()}</{tag}>"
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    def number(value: Any) -> bool:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+    def cell(value: Any, tag: str, right: bool) -> str:
         text = f"{value:.3f}" if isinstance(value, float) else str(value)
-        return f"<{tag}{' class=n' if number else ''}>{escape(text)}</{tag}>"
+        inside = value.decode() if isinstance(value, bytes) else escape(text)
+        return f"<{tag}{' class=n' if right else ''}>{inside}</{tag}>"
 
-    lines = ["<tr>" + "".join(cell(h, "th") for h in head) + "</tr>"]
-    lines += ["<tr>" + "".join(cell(c) for c in row) + "</tr>" for row in rows]
+    heads = [cell(h, "th", any(number(row[i]) for row in body)) for i, h in enumerate(head)]
+    lines = ["".join(heads), *("".join(cell(c, "td", number(c)) for c in row) for row in body)]
+    lines = [f"<tr>{line}</tr>" for line in lines]
     return "<table>" + "\n".join(lines) + "</table>"
 
 

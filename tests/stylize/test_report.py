@@ -123,3 +123,9 @@ def test_a_curve_has_gaps_where_nothing_is_known():
     svg = page.curve([("quality", "a", [0.5, None, 0.5, 0.7, None])], [1], [2], 5)
     assert svg.count("<polyline") == 2
     assert svg.count('class="key"') == svg.count('class="cut"') == 1
+
+
+def test_a_tables_heads_stand_over_their_numbers():
+    made = page.table(["frame", "why", "clip"], [[3, "a < b", b"<i>x</i>"], [12, None, b""]])
+    assert "<tr><th class=n>frame</th><th>why</th><th>clip</th></tr>" in made
+    assert "<tr><td class=n>3</td><td>a &lt; b</td><td><i>x</i></td></tr>" in made
