@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from stylize.errors import MediaError, StylizeError, UsageError
 from stylize.media import read_image
 from stylize.render import make_renderer, renderer_names
-from stylize.settings import SECTIONS
+from stylize.settings import SECTIONS, section_class
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from stylize.render import Renderer
     from stylize.settings import Settings
 
-__all__ = ["choose_renderer"]
+__all__ = ["choose_renderer", "tell_unread"]
+
+_SECTIONS = {"patch": "patch", "sd": "diffusion", "edit": "edit"}
+"""Our renderers, and the section of settings that each reads."""
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +66,19 @@ def choose_renderer(name: str, styles: Sequence[Path], settings: Settings) -> Re
         except MediaError as error:
             raise MediaError(f"--style {error}") from error
     return make_renderer(chosen, images, _options(chosen, settings))
+
+
+def tell_unread(renderer: str, settings: Settings) -> None:
+    """Say which options were set that the renderer of this name does not read; ``files`` reads none."""
+    read = asdict(getattr(settings, _SECTIONS[renderer])) if renderer in _SECTIONS else {}
+    unread = []
+    for section in _SECTIONS.values():
+        usual = asdict(section_class(section)())
+        for option, value in asdict(getattr(settings, section)).items():
+            if value != usual[option] and read.get(option) != value:
+                unread.append(f"{section}.{option}")
+    if unread:
+        log.warning("renderer %s does not read what is set of %s", renderer, ", ".join(unread))
 
 
 def _options(name: str, settings: Settings) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from stylize.layers import carry_layers, layers_of
 from stylize.output import is_ours, remember_output
 from stylize.own_settings import painters_of
 from stylize.paint import paint_keys, painter_at
-from stylize.painters import choose_renderer
+from stylize.painters import choose_renderer, tell_unread
 from stylize.plans import choose_keys, known_shots
 from stylize.progress import portion
 from stylize.shots import by_shot, cut_to
@@ -77,8 +77,10 @@ class Keyed:
 def make_painter(work: Work) -> Renderer | None:
     """Make the renderer that the job asks for; None when the keys are given as files."""
     if work.job.keys is not None:
+        tell_unread("files", work.settings)
         return None
     renderer = choose_renderer(str(work.job.renderer), work.job.styles, work.settings)
+    tell_unread(renderer.name, work.settings)
     painter_at(work.project, renderer, Whole(work.whole), 0).fingerprint()  # what cannot work is said now
     return renderer
 

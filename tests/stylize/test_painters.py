@@ -12,7 +12,7 @@ import pytest
 import cli
 from stylize.errors import ModelError, UsageError
 from stylize.media import read_image, write_image
-from stylize.painters import choose_renderer
+from stylize.painters import choose_renderer, tell_unread
 from stylize.pipeline import paint_job
 from stylize.settings import load_settings
 from tests.stylize.test_pipeline import Job, run
@@ -27,6 +27,38 @@ def test_auto_without_models_paints_with_patches_and_says_why(world, caplog):
         assert choose_renderer("auto", [world.style], settings()).name == "patch"
     assert "renderer patch" in caplog.text
     assert "sd15" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("renderer", "given", "words"),
+    [
+        (
+            "patch",
+            {"diffusion__prompt": "a fox", "patch__keep_colors": 0.5},
+            "patch does not read what is set of diffusion.prompt",
+        ),
+        ("files", {"patch__style_strength": 0.1}, "files does not read what is set of patch.style_strength"),
+        ("sd", {"diffusion__prompt": "a fox", "edit__prompt": "a fox"}, ""),
+        (
+            "edit",
+            {"diffusion__prompt": "a fox", "diffusion__strength": 0.2, "edit__prompt": "a fox"},
+            "diffusion.strength",
+        ),
+        ("patch", {"select__coverage": 0.5}, ""),
+    ],
+)
+def test_options_that_the_renderer_does_not_read_are_told(caplog, renderer, given, words):
+    with caplog.at_level(logging.WARNING):
+        tell_unread(renderer, settings(**given))
+    assert words in caplog.text
+    assert bool(words) == bool(caplog.text)
+    assert "keep_colors" not in caplog.text
+    assert "prompt," not in caplog.text
+
+
+def test_a_run_tells_what_its_renderer_does_not_read(world, caplog):
+    run(world, settings={"diffusion.prompt": "a fox"})
+    assert "renderer fake does not read what is set of diffusion.prompt" in caplog.text
 
 
 def test_a_prompt_alone_needs_diffusion(world):
