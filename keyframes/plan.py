@@ -9,10 +9,12 @@ and stays.
 from __future__ import annotations
 
 import difflib
-import tomllib
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any
+
+import tomlkit
+import tomlkit.exceptions
 
 from keyframes.options import SelectOptions
 from keyframes.words import KINDS, Key, Shot
@@ -102,7 +104,9 @@ class Plan:
             )
 
 
-@lru_cache(maxsize=8)  # one edit reads the same text several times
+@lru_cache(
+    maxsize=8
+)  # one edit reads the same text several times, and TOML that keeps comments is slow to read
 def parse_plan(text: str) -> Plan:
     """Read a plan.
 
@@ -119,8 +123,8 @@ def parse_plan(text: str) -> Plan:
         version.
     """
     try:
-        data = tomllib.loads(text.lstrip("\ufeff"))
-    except tomllib.TOMLDecodeError as error:
+        data = tomlkit.parse(text.lstrip("\ufeff")).unwrap()
+    except tomlkit.exceptions.TOMLKitError as error:
         raise ValueError(f"keyframes.toml is not TOML: {error}; mend that line") from None
     return _Reader(text).plan(data)
 

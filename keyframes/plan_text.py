@@ -7,8 +7,8 @@ they belong.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import tomlkit
@@ -44,7 +44,7 @@ class _Block:
         return self.above + self.body + self.below
 
     def values(self) -> dict[str, Any]:
-        table = tomllib.loads(self.body)  # many times as fast as what keeps comments
+        table = _parsed(self.body)
         if not self.name:
             return table
         inner = table.get(self.name, {})
@@ -129,10 +129,18 @@ def _split(text: str) -> list[_Block]:
 
 def _complete(body: str) -> bool:
     try:
-        tomllib.loads(body)
-    except tomllib.TOMLDecodeError:
+        _parsed(body)
+    except tomlkit.exceptions.ParseError:
         return False
     return True
+
+
+@lru_cache(
+    maxsize=4096
+)  # an edit changes one block of hundreds, and TOML that keeps comments is slow to read
+def _parsed(body: str) -> dict[str, Any]:
+    """Return the values in a block's lines, to look at only."""
+    return tomlkit.parse(body).unwrap()
 
 
 def _tail(body: str, belongs: Callable[[str], bool]) -> tuple[str, str]:
