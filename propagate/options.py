@@ -154,6 +154,9 @@ class CarriedFrame:
     source : int32 (H, W)
         The key, by its number within the shot, whose paint each place shows most; -1 where the style was
         synthesized.
+    others : tuple of int, or None
+        Keys beyond the two neighbours that were followed here; None where none was asked for, so that the
+        frame would be the same whichever other keys there are. How keys are painted decides nothing of it.
     """
 
     index: int
@@ -162,3 +165,4 @@ class CarriedFrame:
     error: F32
     quality: float
     source: I32
+    others: tuple[int, ...] | None = None

@@ -29,6 +29,11 @@ class OtherKeys:
     """Finds, frame by frame, the other keys worth following; remembers which it followed on the frame before.
 
     The decision is made on pictures of at most 128 pixels; it costs the same for three keys or a hundred.
+
+    Attributes
+    ----------
+    asked : bool
+        The neighbours left enough unexplained on the last frame that any other key was thought of.
     """
 
     def __init__(self, frames: Frames, keys: Sequence[int], most: int, crew: Crew, quality: str) -> None:
@@ -36,6 +41,7 @@ class OtherKeys:
         self._search, self._trackers = key_search(quality), dict[int, Tracker]()
         self._keys = tuple(keys) if most else ()
         self._flows: dict[int, Flow] = {}
+        self.asked = False
 
     def find(self, frame: Image, left: F32, back: Flow | None) -> dict[int, Flow]:
         """Return {key: flow from the frame to it} of keys that explain the frame where its neighbours do not.
@@ -48,13 +54,14 @@ class OtherKeys:
         back : float32 (H, W, 2) or None
             The flow to the frame before.
         """
-        if not self._keys:
+        if not self._most:
             return {}
         small = thumbnail(frame)
         h, w = small.shape[:2]
         open_ = cv2.resize(left, (w, h), interpolation=cv2.INTER_AREA)
-        if float(np.maximum(open_ - _NOISE, 0).mean()) <= _HOLD:
-            # not even a perfect match would gain enough
+        # else not even a perfect match would gain enough
+        self.asked = float(np.maximum(open_ - _NOISE, 0).mean()) > _HOLD
+        if not self.asked or not self._keys:
             self._flows = {}
             return {}
         look = {key: self._frames.thumbnail(key) for key in self._keys}

@@ -160,7 +160,8 @@ class Span:
                 Witness(k, *fetch(self._paint(k), flow, lefts[k], self.crew), lefts[k], self._nearness(t, k))
                 for k, flow in both.items()
             ]
-            yield _Seen(t, frame, both, witnesses, back)
+            others = tuple(extra) if self._others.asked else None
+            yield _Seen(t, frame, both, witnesses, back, others)
             before = frame
 
     def _share(self, t: int) -> float:
@@ -231,7 +232,8 @@ class Span:
         error = np.minimum.reduce([w.left for w in seen.witnesses])
         keys = np.array(list(joined.shares), np.int32)
         source = np.where(where, np.int32(-1), keys[np.argmax(list(joined.shares.values()), axis=0)])
-        return CarriedFrame(seen.t, image, confidence, error, float(confidence.mean()), source), joined
+        quality = float(confidence.mean())
+        return CarriedFrame(seen.t, image, confidence, error, quality, source, seen.others), joined
 
     def _invented(self, seen: _Seen, image: Image, where: Bool, past: tuple[Image, F32] | None) -> Image:
         by_fit = sorted(seen.witnesses, key=lambda w: (float(w.left[where].mean()), w.key))
@@ -276,12 +278,14 @@ class _Seen:
     flows: dict[int, Flow]
     witnesses: list[Witness]
     back: Flow | None
+    others: tuple[int, ...] | None
 
 
 def _copied(made: CarriedFrame, t: int) -> CarriedFrame:
     """Return what was made as frame `t`, in arrays that the receiver may change."""
     image, source = made.image.copy(), made.source.copy()
-    return CarriedFrame(t, image, made.confidence.copy(), made.error.copy(), made.quality, source)
+    sure, error = made.confidence.copy(), made.error.copy()
+    return CarriedFrame(t, image, sure, error, made.quality, source, made.others)
 
 
 def _ignore(_share: float) -> None:

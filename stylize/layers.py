@@ -15,9 +15,10 @@ from stylize.atomic import disk_errors
 from stylize.carry import carry_shot
 from stylize.fingerprint import fingerprint
 from stylize.media import write_image
+from stylize.needs import Needs, form_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from propagate import PropagateOptions
@@ -95,30 +96,50 @@ def layers_of(
 
     The frames of a span share one: it depends on the shot, the keys at both ends, options, and what the matte
     shows in the span. Where other keys of the shot may explain a pixel too (``options.other_keys``), it
-    depends on these as well.
+    depends on these as well; once carried, on those that it needed (`stylize.needs`).
     """
     names, found = view.info.names, list[Layer]()
     others = {names[index]: path for index, path in keys.items()} if options.other_keys else None
     fixed = fingerprint(CARRY_VERSION, view.info.fingerprint, what_matters(options), others)
     marks = [None, *sorted(keys), None]
+    needs = _needs(project, view, keys, options)
     for a, b in pairwise(marks):
         ends = [None if end is None else (end, keys[end]) for end in (a, b)]
         first, stop = a or 0, len(names) if b is None else b
         near = sorted(keys) if options.other_keys else [key for key in (a, b) if key is not None]
         seen = view.mark([*range(first, stop), *near])
-        folder = project.root / "layers" / fingerprint("carry", fixed, ends, seen)[:20]
-        found += [Layer(folder)] * (stop - first)
+        name = fingerprint("carry", fixed, ends, seen)[:20]
+        if needs is not None:
+            name = needs(first, stop).folder() or name
+        found += [Layer(project.root / "layers" / name)] * (stop - first)
     return found
 
 
+def _needs(
+    project: Project, view: View, keys: Mapping[int, Path], options: PropagateOptions
+) -> Callable[[int, int], Needs] | None:
+    """Return who gives the notes on the span [start, stop) of a shot; None where none are kept."""
+    if not options.other_keys:
+        return None
+    form = form_of(keys.values())
+    basis = fingerprint(CARRY_VERSION, view.info.fingerprint, what_matters(options), form)
+
+    def of(first: int, stop: int) -> Needs:
+        ends = tuple(i for i in (first, stop) if i in keys)
+        return Needs(project.root / "cache" / "needs", view, (first, stop), ends, keys, basis)
+
+    return of
+
+
 def carry_layers(
-    layers: Sequence[Layer],
+    project: Project,
     view: View,
     keys: Mapping[int, Path],
     options: PropagateOptions,
     on_progress: Callable[[float], None],
-) -> None:
-    """Carry one shot's keys into its layers; frames that are there already are not made again."""
+) -> list[Layer]:
+    """Carry one shot's keys into its layers and return them; frames that are there are not made again."""
+    layers = layers_of(project, view, keys, options)
     names = view.info.names
     known = {layer: layer.facts() for layer in dict.fromkeys(layers)}
     done = {index for index, layer in enumerate(layers) if names[index] in known[layer]}
@@ -136,11 +157,17 @@ def carry_layers(
                 quality=round(float(made.quality), 4),
                 confidence=round(float(made.confidence.mean()), 4),
                 error=round(float(made.error.mean()), 3),
+                others=None if made.others is None else [names[key] for key in made.others],
                 seconds=round(time.perf_counter() - began, 3),
             )
             began = time.perf_counter()
             on_progress((made.index + 1) / len(names))
+        if (needs := _needs(project, view, keys, options)) is not None:
+            for first, stop in pairwise(sorted({0, *keys, len(names)})):
+                facts = layers[first].facts().values()
+                needs(first, stop).note(layers[first].folder.name, facts)
     on_progress(1.0)
+    return layers
 
 
 def key_numbers(image: Image) -> I32:

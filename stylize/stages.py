@@ -13,7 +13,7 @@ from stylize.compose.views import Whole
 from stylize.errors import UsageError
 from stylize.job import look
 from stylize.keyfiles import check_keys, find_keys
-from stylize.layers import carry_layers, layers_of
+from stylize.layers import carry_layers
 from stylize.output import is_ours, remember_output
 from stylize.own_settings import painters_of
 from stylize.paint import paint_keys, painter_at
@@ -188,9 +188,8 @@ def carry_stage(work: Work, keyed: Keyed, watch: Watch) -> tuple[Layer | None, .
     with watch.stage("propagate") as share:
         for shot, files in zip(keyed.shots, keyed.files, strict=True):
             view, first = work.view(shot), shot.start - work.span[0]
-            places = layers_of(work.project, view, files, work.settings.propagate)
-            part = portion(share, done, len(places), total)
-            carry_layers(places, view, files, work.settings.propagate, part)
+            part = portion(share, done, shot.stop - shot.start, total)
+            places = carry_layers(work.project, view, files, work.settings.propagate, part)
             layers[first : first + len(places)] = places
             done += len(places)
     return tuple(layers)

@@ -46,6 +46,7 @@ class Carried:
     error: Any
     quality: float
     source: Any
+    others: Any = None  # the nearest key is always a neighbour
 
 
 def fake_propagate(frames, painted, options, *, mattes=None, done=(), on_progress=None):

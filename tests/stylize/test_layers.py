@@ -61,9 +61,10 @@ def test_threads_do_not_make_a_layer_stale_and_everything_else_does(world):
 def test_a_finished_layer_is_not_carried_again(world):
     folder, seen = world.keys("0001.png"), []
     with open_clip(world.frames) as clip:
-        layers = layers_of(Project(world.root / "p"), Whole(clip[:6]), {1: folder / "0001.png"}, Outer())
+        project, keys = Project(world.root / "p"), {1: folder / "0001.png"}
+        layers = layers_of(project, Whole(clip[:6]), keys, Outer())
         for _ in range(2):
-            carry_layers(layers, Whole(clip[:6]), {1: folder / "0001.png"}, Outer(), seen.append)
+            assert carry_layers(project, Whole(clip[:6]), keys, Outer(), seen.append) == layers
     assert list(range(6)) == fakes.CARRIED
     assert seen[-1] == 1.0
     assert len(layers[0].facts()) == 1
@@ -87,10 +88,11 @@ def test_a_full_disk_in_the_middle_keeps_what_is_finished(world, monkeypatch):
     folder = world.keys("0001.png")
     keys = {1: folder / "0001.png"}
     with open_clip(world.frames) as clip:
-        layers = layers_of(Project(world.root / "p"), Whole(clip[:6]), keys, Outer())
+        project = Project(world.root / "p")
+        layers = layers_of(project, Whole(clip[:6]), keys, Outer())
         monkeypatch.setattr(save, "encode_image", full)
         with pytest.raises(DeviceError, match="full"):
-            carry_layers(layers, Whole(clip[:6]), keys, Outer(), lambda _: None)
+            carry_layers(project, Whole(clip[:6]), keys, Outer(), lambda _: None)
         monkeypatch.undo()
         assert set(layers[0].facts()) | set(layers[1].facts()) == {"0000", "0001", "0002"}
         there = sorted(path.name for layer in layers[:2] for path in layer.folder.rglob("*.*"))
