@@ -124,9 +124,9 @@ def test_without_notes_or_facts_every_key_counts(world):
 def test_whether_others_are_asked_does_not_depend_on_there_being_any(rng):
     frame = rng.integers(0, 255, (*SIZE, 3), np.uint8)
     for left, asked in ((0.0, False), (50.0, True)):
-        lone = OtherKeys([frame], (), 1, None, "high")
+        lone = OtherKeys([frame], (), 1, None, "medium")
         assert lone.find(frame, np.full(SIZE, left, np.float32), None) == {}
         assert lone.asked == asked
-    off = OtherKeys([frame], (0,), 0, None, "high")
+    off = OtherKeys([frame], (0,), 0, None, "medium")
     assert off.find(frame, np.full(SIZE, 50.0, np.float32), None) == {}
     assert not off.asked
