@@ -105,6 +105,7 @@ def paint_keys(  # noqa: PLR0913  everything that a painting depends on, and who
             agreement=agreement,
             locked=locked,
             recorded=_recorded(project, view, marks),
+            last=last,
             on_progress=on_progress,
         ):
             for notice in made.recipe.get("notices", ()):

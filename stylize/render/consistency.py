@@ -162,6 +162,7 @@ def paint_shot(  # noqa: PLR0913  what is there, what is wanted, and who listens
     agreement: AgreementOptions = _USUAL,
     locked: Collection[int] = (),
     recorded: Mapping[int, Sequence[int]] | None = None,
+    last: int | None = None,
     on_progress: Progress | None = None,
 ) -> Iterator[tuple[int, PaintedKey]]:
     """Paint a shot's keys one after the other, each agreeing with those before it.
@@ -184,6 +185,8 @@ def paint_shot(  # noqa: PLR0913  what is there, what is wanted, and who listens
         Keys that are painted before the others.
     recorded
         For a key that is painted anew: whom it followed the last time, and follows again.
+    last
+        The key after which the caller stops: none is painted together with it that comes later.
     on_progress
         Called with the finished share, 0 to 1.
 
@@ -199,7 +202,7 @@ def paint_shot(  # noqa: PLR0913  what is there, what is wanted, and who listens
     while wanted:
         done = total - len(wanted)
         order = painting_order(overlap, wanted, there, locked, settled, agreement)
-        group = take_group(order, renderer, there)
+        group = take_group(order, renderer, there, last)
         tasks, around = [], []
         for key, parents, painter in group:
             anchors = anchors_for(key, frames, there, parents)

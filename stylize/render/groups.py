@@ -52,10 +52,12 @@ def take_group(
     order: Iterator[tuple[int, tuple[int, ...]]],
     renderer: Renderer | Callable[[int], Renderer],
     there: Mapping[int, Image],
+    last: int | None = None,
 ) -> list[tuple[int, tuple[int, ...], Renderer]]:
     """Take keys from the front of `order` that follow none of each other, as many as are painted at once.
 
     Returns key, parents and painter of each; with one that paints a key at a time it is the next alone.
+    With `last`, none behind that key is taken.
     """
     group: list[tuple[int, tuple[int, ...], Renderer]] = []
     most = 1
@@ -65,7 +67,7 @@ def take_group(
             break
         group.append((key, parents, painter))
         most = most if len(group) > 1 else int(getattr(painter, "together", 1))
-        if len(group) >= most:
+        if len(group) >= most or key == last:
             break
     return group
 

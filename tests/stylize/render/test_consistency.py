@@ -110,3 +110,12 @@ def test_keys_that_follow_none_of_each_other_are_painted_together(level):
         assert all(parent in parents for of in parents.values() for parent in of)
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+
+
+def test_nothing_is_painted_behind_the_key_that_is_wanted():
+    several, frames = Pair(), [portrait(shift=4 * i) for i in range(5)]
+    options = AgreementOptions(level="off")
+    for key, _ in paint_shot(frames, [0, 1, 2, 3, 4], several, agreement=options, last=1):
+        if key == 1:
+            break
+    assert several.groups == [2]

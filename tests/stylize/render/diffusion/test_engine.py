@@ -9,7 +9,7 @@ import torch
 from stylize.errors import DeviceError
 from stylize.render.diffusion import engine as engines
 from stylize.render.diffusion import memory, painting, sampling
-from tests.stylize.render.diffusion.studio import anchor, moved, picture
+from tests.stylize.render.diffusion.studio import anchor, assert_same, moved, picture
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -38,7 +38,7 @@ def test_weights_of_controls_and_loras_change_without_loading_again(sd15, monkey
     monkeypatch.setattr(engines, "load_pipeline", lambda *a: loaded.append(1) or load(*a))
     engines._OPEN.clear()
     for one, expected in ((first, fresh[0]), (other, fresh[1]), (first, fresh[0])):
-        np.testing.assert_array_equal(sd15.paint(**one), expected)
+        assert_same(sd15.paint(**one), expected)
     assert len(loaded) == 1
 
 
@@ -55,11 +55,6 @@ def test_keys_with_models_of_their_own_find_them_loaded_while_memory_allows(sd15
     assert len(engines._OPEN) == 1  # no room: the others were dropped first
 
 
-def close(one, other):
-    """Equal but for rounding: copied weights lie elsewhere in memory, and sums are taken in another order."""
-    return np.abs(one.astype(int) - other).max() <= 1
-
-
 @pytest.mark.parametrize("way", ["offload", "layer offload"])
 def test_offloaded_it_paints_the_same_key(studio, way):
     """The hooks that keep weights in main memory work on a processor too; only the device is another."""
@@ -68,10 +63,10 @@ def test_offloaded_it_paints_the_same_key(studio, way):
     engine = studio.engine(**asked)
     engine.ladder.given_up.append(way)
     engine.give_up(way)
-    assert close(studio.paint(anchors=[anchor(0.5)], **asked), plain)
+    assert_same(studio.paint(anchors=[anchor(0.5)], **asked), plain)
     with engines.full_precision(engine):
         assert engine.pipe.unet.dtype == torch.float32
-    assert close(studio.paint(anchors=[anchor(0.5)], **asked), plain)
+    assert_same(studio.paint(anchors=[anchor(0.5)], **asked), plain)
 
 
 @pytest.mark.parametrize("way", ["", "offload", "layer offload"])
@@ -189,7 +184,7 @@ def test_models_of_other_keys_go_before_anything_is_given_up(sd15, monkeypatch, 
 
     monkeypatch.setattr(painting, "sample", short)
     made = sd15.painter().paint(picture(3), seed=1)
-    np.testing.assert_array_equal(made.image, plain)
+    assert_same(made.image, plain)
     assert (tried, made.recipe["given_up"]) == ([2, 1], [])
     assert "without the models of other keys" in caplog.text
 

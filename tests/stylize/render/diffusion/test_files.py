@@ -7,7 +7,6 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -19,7 +18,7 @@ from stylize.render.diffusion import parts
 from stylize.render.diffusion.painting import engine_for
 from stylize.render.diffusion.single import load_tensors
 from tests.stylize.maps.fake_controlnet_aux import make_package
-from tests.stylize.render.diffusion.studio import Studio, moved, picture
+from tests.stylize.render.diffusion.studio import Studio, assert_same, picture
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -27,14 +26,14 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def test_a_controlnet_of_one_file_is_the_same_in_both_layouts(sd15, tmp_path):
     plain = sd15.paint()
     original = sd15.path("controlnet.safetensors")
-    np.testing.assert_array_equal(sd15.paint(controls=(f"canny@{original}:0.7",)), plain)
+    assert_same(sd15.paint(controls=(f"canny@{original}:0.7",)), plain)
     flat = tmp_path / "net.safetensors"
     shutil.copy(Path(sd15.path("controlnet-canny")) / "diffusion_pytorch_model.safetensors", flat)
-    np.testing.assert_array_equal(sd15.paint(controls=(f"canny@{flat}:0.7",)), plain)
+    assert_same(sd15.paint(controls=(f"canny@{flat}:0.7",)), plain)
     single = sd15.paint(
         model=sd15.path("base.safetensors"), config=sd15.path("base"), controls=(f"canny@{original}:0.7",)
     )
-    assert moved(single, plain) < 0.05
+    assert_same(single, plain)
 
 
 def test_sdxls_controlnets_of_one_file(tiny_models_folder, tmp_path):
@@ -43,13 +42,13 @@ def test_sdxls_controlnets_of_one_file(tiny_models_folder, tmp_path):
         folder, file = sdxl.path(name), tmp_path / f"{name}.safetensors"
         shutil.copy(Path(folder) / "diffusion_pytorch_model.safetensors", file)
         made = [sdxl.paint(controls=(f"canny@{place}:0.7",)) for place in (folder, file)]
-        np.testing.assert_array_equal(*made)
+        assert_same(*made)
 
 
 def test_an_autoencoder_of_one_file(sd15, tmp_path):
     file = tmp_path / "vae.safetensors"
     shutil.copy(Path(sd15.path("base")) / "vae" / "diffusion_pytorch_model.safetensors", file)
-    np.testing.assert_array_equal(sd15.paint(vae=str(file)), sd15.paint())
+    assert_same(sd15.paint(vae=str(file)), sd15.paint())
 
 
 def test_one_file_that_is_no_controlnet_or_of_another_family_is_refused(sd15, tmp_path):
@@ -95,7 +94,7 @@ def test_fast_puts_its_lora_on_and_sets_what_that_needs(sd15, tmp_path, fast, st
         loras=(sd15.path("fast.safetensors"),), steps=steps, guidance=guidance,
         scheduler="lcm" if fast == "lcm" else "ddim-trailing",
     )  # fmt: skip
-    np.testing.assert_array_equal(made.image, by_hand)
+    assert_same(made.image, by_hand)
     own = sd15.painter(fast=fast, steps=4, guidance=2.0, scheduler="tcd", models=here)
     facts = own.fingerprint()["options"]
     assert (facts["steps"], facts["guidance"], facts["scheduler"]) == (4, 2.0, "tcd")
@@ -136,7 +135,7 @@ def test_pickles_of_weights_are_read_where_they_are_allowed(sd15, tmp_path):
         embeddings=(sd15.path("token.safetensors"),), loras=(sd15.path("lora-kohya.safetensors"),),
         prompt="a token",
     )  # fmt: skip
-    np.testing.assert_array_equal(sd15.paint(**given, models=ModelOptions(allow_pickle=True)), safe)
+    assert_same(sd15.paint(**given, models=ModelOptions(allow_pickle=True)), safe)
 
 
 def test_a_pickle_with_code_in_it_is_refused_even_then(sd15, tmp_path):

@@ -26,7 +26,7 @@ from stylize.render.diffusion.sampling import (
 )
 from stylize.render.diffusion.setting import make_row, make_setup
 from stylize.render.diffusion.sizes import fit_size
-from tests.stylize.render.diffusion.studio import SIZE, anchor, moved, picture
+from tests.stylize.render.diffusion.studio import SIZE, anchor, assert_same, moved, picture
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -75,7 +75,7 @@ def stock(studio, tiny_models_folder, **other):
 def test_with_agreement_off_it_is_the_stock_pipeline(studio, tiny_models_folder):
     mine = studio.paint()
     theirs = stock(studio, tiny_models_folder)
-    np.testing.assert_array_equal(mine, np.rint(theirs * 255).astype(np.uint8))
+    assert_same(mine, np.rint(theirs * 255).astype(np.uint8))
 
 
 def ready(studio, **other):

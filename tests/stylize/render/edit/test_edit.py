@@ -225,7 +225,7 @@ def test_without_anchors_and_alignment_it_is_the_stock_pipeline(make, request):
         num_inference_steps=2, generator=torch.Generator().manual_seed(3), output_type="np", **told,
     ).images[0]  # fmt: skip
     assert made.recipe["size"] == [64, 96]
-    np.testing.assert_array_equal(made.image, np.rint(255 * np.clip(theirs, 0, 1)).astype(np.uint8))
+    assert moved(made.image, np.rint(255 * np.clip(theirs, 0, 1))) <= 1
 
 
 def test_qwen_looks_at_all_that_it_is_given(qwen):
