@@ -133,4 +133,6 @@ def _what_else(path: Path, size: int) -> str:
         return f"{path}: a web page, not the weights; fetch it again"
     if is_pickle(path):
         return f"{path}: {PICKLE_REFUSED}"
+    if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= LONGEST_HEADER:
+        return f"{path}: cut off within its header, {size} bytes are here; fetch it again"
     return f"{path}: not a safetensors file ({size} bytes); fetch it again"
