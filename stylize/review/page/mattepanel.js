@@ -2,18 +2,26 @@
 
 import { $, h, key as kbd, many } from "/dom.js";
 import { TOOLS, carry, mark, setBrush, toggle } from "/matte.js";
-import { go, locked, store, writeMatte } from "/store.js";
+import { go, loadMattes, locked, store, writeMatte } from "/store.js";
 
 let shown = "";
 
 export function matteCard(state) {
   const { brush, mattes, frame } = state;
-  const now = JSON.stringify([brush, mattes, frame, locked(), state.matte, state.clip.width]);
+  const now = JSON.stringify([brush, mattes, state.matteProblem, frame, locked(), state.matte, state.clip.width]);
   if (now === shown && $("panel").querySelector("#matte-tools")) return;
   shown = now;
   const focused = document.activeElement?.closest?.("#panel") && document.activeElement.id;
-  $("panel").replaceChildren(...(mattes ? card(state) : [h("h2", {}, "Paint the matte"), h("p", { class: "soft", id: "matte-tools" }, "One moment …")]));
+  $("panel").replaceChildren(...(mattes && !state.matteProblem ? card(state) : waiting(state)));
   if (focused) $(focused)?.focus();
+}
+
+function waiting(state) {
+  return [
+    h("h2", {}, "Paint the matte"),
+    h("p", { class: state.matteProblem ? "bad" : "soft", id: "matte-tools" }, state.matteProblem || "One moment …"),
+    h("div", { class: "row" }, act("again", "Look again", () => loadMattes(), !state.matteProblem), act("done", "Done", toggle, false, "Back to keys and paint", "M")),
+  ];
 }
 
 function card(state) {

@@ -9,7 +9,7 @@ export const store = {
   details: { novelty: [], coverage: [], keys: {}, spans: [], confidence: [], results: {}, stale: {}, cost: null, problem: "" },
   frame: 0, view: "source", mode: "plain", against: "source", wipe: 0.5, take: null, playing: false, lost: false,
   zoom: 0, centre: null, look: "over",
-  brush: { on: false, tool: "add", size: 0, exact: false }, mattes: null, strokes: [], stroke: null, cursor: null,
+  brush: { on: false, tool: "add", size: 0, exact: false }, mattes: null, matteProblem: "", strokes: [], stroke: null, cursor: null,
 };
 
 const listeners = new Set();
@@ -62,7 +62,11 @@ export async function load() {
 }
 
 export async function loadMattes() {
-  change({ mattes: await get("/api/matte") });
+  try {
+    change({ mattes: await get("/api/matte"), matteProblem: "" });
+  } catch (error) {
+    change({ matteProblem: error.message }); // such as a file in the folder that is for no frame
+  }
 }
 
 export async function loadDetails() {
