@@ -13,7 +13,7 @@ import numpy as np
 
 from stylize.atomic import disk_errors, write_text
 from stylize.compose.aftereffects import after_effects_script
-from stylize.compose.colours import SPACES
+from stylize.compose.colours import SPACES, encode
 from stylize.compose.finished import open_finished
 from stylize.compose.frames import FORMATS, FrameFiles, rgba
 from stylize.compose.handoff import Handoff, HandoffLayer, key_frames, plate_footage
@@ -130,6 +130,8 @@ def export_project(
         _check_folder(place, overwrite)
         if "otio" in options.what:
             load_timelines()
+        if options.space is not None:
+            encode(np.zeros((1, 1, 3), np.float32), options.space)  # says what it lacks
         with watch.stage("export") as share, _delivery(place) as root:
             files = _write(work, layers, options, root, share)
             facts = {"clip": str(work.whole.info.path), "first": options.first, "files": files}

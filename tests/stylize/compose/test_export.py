@@ -12,6 +12,7 @@ import opentimelineio as otio
 import pytest
 
 from stylize import stylize_clip
+from stylize.compose import colours
 from stylize.compose.comp import comp_project
 from stylize.compose.export import ExportOptions, export_project
 from stylize.errors import DeviceError, StylizeError, UsageError
@@ -305,12 +306,21 @@ def test_nothing_half_written_is_left(world, project, monkeypatch):
     assert not [path for path in world.root.iterdir() if "partial" in path.name]
 
 
-def test_a_package_that_a_timeline_needs_is_looked_for_before_any_work(world, project, monkeypatch):
-    monkeypatch.setitem(sys.modules, "opentimelineio", None)
+@pytest.mark.parametrize(
+    ("package", "extra", "options"),
+    [
+        ("opentimelineio", "comp", ExportOptions(("flat", "otio"))),
+        ("PyOpenColorIO", "ocio", ExportOptions(("exr",), space="acescg")),
+    ],
+)
+def test_a_package_that_is_missing_is_told_before_any_work(
+    world, project, monkeypatch, package, extra, options
+):
+    monkeypatch.setitem(sys.modules, package, None)
+    colours._to_acescg.cache_clear()
     done = []
     job = Job(world.frames, output=world.root / "never")
-    options = ExportOptions(("flat", "otio"))
-    with pytest.raises(StylizeError, match=r"pip install 'keystylize\[comp\]'"):
+    with pytest.raises(StylizeError, match=rf"pip install 'keystylize\[{extra}\]'"):
         export_project(job, options, on_progress=lambda *told: done.append(told))
     assert not done
     assert not (world.root / "never").exists()
