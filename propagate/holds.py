@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from propagate.options import CarriedFrame
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Image
     from propagate.shot import Frames, Mattes
 
-__all__ = ["shown_again"]
+__all__ = ["key_as", "made_as", "shown_again"]
 
 _SAMPLED = 16
 
@@ -64,6 +66,20 @@ def shown_again(
             again[t] = again.get(t - 1, t - 1)
         before = frame, matte
     return again
+
+
+def key_as(painted: Image, key: int, t: int) -> CarriedFrame:
+    """Return frame `t`, which shows what the frame of `key` shows: the very paint."""
+    size = painted.shape[:2]
+    sure, error = np.ones(size, np.float32), np.zeros(size, np.float32)
+    return CarriedFrame(t, painted.copy(), sure, error, 1.0, np.full(size, key, np.int32))
+
+
+def made_as(made: CarriedFrame, t: int) -> CarriedFrame:
+    """Return what was made as frame `t`, in arrays that the receiver may change."""
+    image, source = made.image.copy(), made.source.copy()
+    sure, error = made.confidence.copy(), made.error.copy()
+    return CarriedFrame(t, image, sure, error, made.quality, source, made.others)
 
 
 def _alike(a: F32 | None, b: F32 | None) -> bool:

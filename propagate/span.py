@@ -13,12 +13,13 @@ from propagate.backend import Crew
 from propagate.blend import Joined, Witness, join, premultiplied, straight
 from propagate.fetch import fetch
 from propagate.flow import FlowSearch, eight_bit, inside
-from propagate.holds import shown_again
+from propagate.holds import key_as, made_as, shown_again
 from propagate.light import relit
 from propagate.memory import give_back
 from propagate.options import CarriedFrame, PropagateOptions
 from propagate.others import OtherKeys
 from propagate.register import confidence_of, residual
+from propagate.shade import Shade, half_light
 from propagate.shot import Frames, Mattes, keys_in_order
 from propagate.surface import invent, unseen
 from propagate.walk import walk_both, walk_one
@@ -114,6 +115,7 @@ class Span:
         self.moving: Sequence[int] = self.inner
         self.deep = next(iter(painted.values())).dtype == np.uint16
         self._paints: dict[int, F32] = {}
+        self._shade = Shade(frames, self._paint)
         self._others = OtherKeys(
             frames, [k for k in painted if k not in (a, b)], options.other_keys, crew, options.quality
         )
@@ -121,7 +123,7 @@ class Span:
     def carry(self, wanted: Collection[int], on_progress: Callable[[float], None]) -> Iterator[CarriedFrame]:
         """Yield the span's wanted frames in order."""
         if self.a is not None and self.a in wanted:
-            yield self._own(self.a, self.a)
+            yield key_as(self.painted[self.a], self.a, self.a)
             on_progress((self.a + 1) / len(self.frames))
         if not any(t in wanted for t in self.inner):
             return
@@ -134,7 +136,10 @@ class Span:
             if first == t:
                 made = next(fresh)
             if t in wanted:
-                yield self._own(first, t) if made is None or first != made.index else _copied(made, t)
+                if made is not None and first == made.index:
+                    yield made_as(made, t)
+                else:
+                    yield key_as(self.painted[first], first, t)
             on_progress(self._share(t))
 
     def _moving(self, on_progress: Callable[[float], None]) -> Iterator[CarriedFrame]:
@@ -152,16 +157,17 @@ class Span:
         for t, flows in self._flows(on_progress):
             frame = eight_bit(self.frames[t])
             back = None if before is None else search.find(frame, before)
-            lefts = {k: self._left(frame, k, flow) for k, flow in flows.items()}
-            extra = self._others.find(frame, np.minimum.reduce(list(lefts.values())), back)
-            lefts |= {k: self._left(frame, k, flow) for k, flow in extra.items()}
-            both = flows | extra
+            told = {k: self._compared(frame, k, flow) for k, flow in flows.items()}
+            extra = self._others.find(frame, np.minimum.reduce([left for left, _ in told.values()]), back)
+            told |= {k: self._compared(frame, k, flow) for k, flow in extra.items()}
+            both, lefts = flows | extra, {k: left for k, (left, _) in told.items()}
             witnesses = [
                 Witness(k, *fetch(self._paint(k), flow, lefts[k], self.crew), lefts[k], self._nearness(t, k))
                 for k, flow in both.items()
             ]
             others = tuple(extra) if self._others.asked else None
-            yield _Seen(t, frame, both, witnesses, back, others)
+            lights = {k: light for k, (_, light) in told.items()}
+            yield _Seen(t, frame, both, witnesses, lights, back, others)
             before = frame
 
     def _share(self, t: int) -> float:
@@ -169,13 +175,6 @@ class Span:
         walked = 0.0 if self.b is None else _WALKING
         begun, whole = self.inner[0], len(self.inner)
         return (begun + whole * (walked + (1 - walked) * (t + 1 - begun) / whole)) / len(self.frames)
-
-    def _own(self, key: int, t: int) -> CarriedFrame:
-        """Return frame `t`, which shows what the frame of `key` shows."""
-        image = self.painted[key]
-        size = image.shape[:2]
-        sure, error = np.ones(size, np.float32), np.zeros(size, np.float32)
-        return CarriedFrame(t, image.copy(), sure, error, 1.0, np.full(size, key, np.int32))
 
     def _flows(self, on_progress: Callable[[float], None]) -> _Flows:
         """Yield (frame number, {neighbouring key: flow from the frame to it}) in order."""
@@ -221,7 +220,8 @@ class Span:
         )
         sure = [confidence_of(w.left, seen.flows[w.key]) for w in seen.witnesses]
         confidence = np.maximum.reduce(sure)
-        image = _rounded(straight(joined.picture), deep=self.deep)
+        shaded = self._shade.apply(joined, seen.witnesses, half_light(seen.frame), seen.lights, seen.flows)
+        image = _rounded(straight(shaded), deep=self.deep)
         matte = None if self.mattes is None else self.mattes[seen.t]
         where = unseen(confidence, self.options.new_surface, matte)
         if where.any():
@@ -255,11 +255,16 @@ class Span:
         """How surely the frame before shows what this frame shows, 0 to 1."""
         return np.asarray(np.exp(-residual(frame, warp(before, back)) / 4), np.float32)
 
-    def _left(self, frame: Image, key: int, flow: Flow) -> F32:
-        left = residual(frame, relit(warp(self.frames[key], flow), frame), sigma=3.0)
+    def _compared(self, frame: Image, key: int, flow: Flow) -> tuple[F32, F32]:
+        """Return what difference of colour a key leaves, and the light of its frame, both in `frame`.
+
+        A change of light over the whole picture is nobody's: a flash does not show in the paint.
+        """
+        shown = relit(warp(self.frames[key], flow), frame)
+        left = residual(frame, shown, sigma=3.0)
         # what a key does not reach it does not show, whatever its border looks like
         left[~inside(flow, 0.5)] += _OUTSIDE
-        return left
+        return left, half_light(shown)
 
     def _paint(self, key: int) -> F32:
         """Return the key's picture as float32 in 8-bit steps, colour times alpha."""
@@ -277,15 +282,9 @@ class _Seen:
     frame: Image
     flows: dict[int, Flow]
     witnesses: list[Witness]
+    lights: dict[int, F32]
     back: Flow | None
     others: tuple[int, ...] | None
-
-
-def _copied(made: CarriedFrame, t: int) -> CarriedFrame:
-    """Return what was made as frame `t`, in arrays that the receiver may change."""
-    image, source = made.image.copy(), made.source.copy()
-    sure, error = made.confidence.copy(), made.error.copy()
-    return CarriedFrame(t, image, sure, error, made.quality, source, made.others)
 
 
 def _ignore(_share: float) -> None:
