@@ -35,8 +35,9 @@ def psd_size(path: Path) -> tuple[int, int]:
 
 
 def psd_depth(path: Path) -> int:
-    """Return 8, or 16 for deeper files."""
-    return 8 if _head(path)[5] <= 8 else 16
+    """Return the bits that `read_psd` gives: 16 for deeper files of grey or RGB, else 8."""
+    head = _head(path)
+    return 16 if head[5] > 8 and head[6] in (_GREY, _RGB) else 8
 
 
 def read_psd(path: Path) -> Image:
@@ -50,6 +51,7 @@ def read_psd(path: Path) -> Image:
     -------
     Image
         uint8, or uint16 of a deeper file, (H, W, C): RGB or grey, with straight alpha if there are layers.
+        CMYK, Lab and palettes become RGB of 8 bits, by their own profile if they have one.
 
     Raises
     ------

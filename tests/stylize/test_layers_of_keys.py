@@ -125,6 +125,17 @@ def test_flat_photoshop_files_of_other_modes(world, mode):
     assert np.abs(image[0, 0].astype(int) - ((grey,) * 3 if mode == "L" else (200, 100, 50))).max() <= 2
 
 
+@pytest.mark.parametrize(("mode", "depth", "bits"), [("CMYK", 8, 8), ("CMYK", 16, 8), ("RGB", 16, 16)])
+def test_layered_photoshop_files_of_other_modes_and_depths(world, mode, depth, bits):
+    path, colours = world.root / "one.psd", (200, 100, 50)
+    document = PSDImage.new(mode, (8, 6), depth=depth)
+    document.create_pixel_layer(Image.new("RGB", (8, 6), colours).convert(mode), name="colour")
+    document.save(path)
+    image = read_image(path, channels=3)
+    assert (image_depth(path), image.dtype) == (bits, np.dtype(f"uint{bits}"))
+    assert np.abs(image[..., :3] / (257 if bits == 16 else 1) - colours).max() <= 1
+
+
 def test_a_damaged_photoshop_file_is_named(world, psd):
     logging.getLogger("psd_tools").setLevel(logging.CRITICAL)
     psd.write_bytes(psd.read_bytes()[:600])
