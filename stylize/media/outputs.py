@@ -232,6 +232,11 @@ def _notices(place: Path, kind: Deliverable | None, info: ClipInfo) -> tuple[str
         for track in info.audio
         if not kind.keeps(track)
     ]
+    if kind.suffix == ".mp4" and info.bit_depth > 8:
+        notices.append(
+            f"{place.name}: H.264 with 10 bits like the clip, which many players cannot show; "
+            ".mov suits editors, .webm browsers"
+        )
     if info.rate_assumed:
         notices.append(
             f"{info.path.name} does not say its rate; {float(info.rate):g} is taken (--rate changes it)"

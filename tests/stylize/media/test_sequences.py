@@ -170,3 +170,12 @@ def test_transparency_that_is_left_out_is_said(tmp_path: Path, suffix: str) -> N
     assert probe(tmp_path / "clear").notices == (
         "clear has an alpha channel, which is left out; --matte clear styles what it covers",
     )
+
+
+def test_a_video_that_few_players_show_is_said(tmp_path: Path) -> None:
+    deep = probe(write_sequence(tmp_path / "deep", ".exr"), rate=25)
+    (said,) = check_output(tmp_path / "out.mp4", deep)
+    assert said.startswith("out.mp4: H.264 with 10 bits like the clip, which many players cannot show; .mov")
+    assert check_output(tmp_path / "out.mov", deep) == ()
+    assert check_output(tmp_path / "out.webm", deep) == ()
+    assert check_output(tmp_path / "out.mp4", probe(write_sequence(tmp_path / "flat"), rate=25)) == ()
