@@ -81,13 +81,16 @@ def chroma_matte(frame: Image, colour: tuple[float, float, float]) -> F32:
 
 
 def despill(frame: Image, colour: tuple[float, float, float]) -> Image:
-    """Take the screen's light off the frame: what of a hue goes in its direction; brightness stays."""
+    """Take the screen's light off the frame; brightness stays.
+
+    Hues end up no nearer to the screen's than yellow and cyan are to green: skin and hair keep theirs.
+    """
     key = _hues(np.array([[colour]], np.float32))[0, 0]
     top = np.float32(np.iinfo(frame.dtype).max)
     unit = frame.astype(np.float32) / top
     along = key / np.linalg.norm(key)
     hues = _hues(unit)
-    spilled = np.maximum(_excess(hues, along), 0)[..., None] * along
+    spilled = np.maximum(_excess(hues, along, _NEIGHBOUR), 0)[..., None] * along
     made = _with_hues(unit, hues - spilled)
     codes: Image = np.rint(np.clip(made, 0, 1) * top).astype(frame.dtype)
     return codes
@@ -100,11 +103,11 @@ def _share(frame: Image, colour: tuple[float, float, float]) -> NDArray[np.float
     return np.asarray(_excess(_hues(unit), key / length) / length, np.float32)
 
 
-def _excess(hues: NDArray[np.float32], along: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How far a hue goes in a direction, beyond what it goes aside of it."""
+def _excess(hues: NDArray[np.float32], along: NDArray[np.float32], slope: float = 1.0) -> NDArray[np.float32]:
+    """How far a hue goes in a direction, beyond `slope` times what it goes aside of it."""
     ahead = hues @ along
     aside = np.abs(hues[..., 0] * along[1] - hues[..., 1] * along[0])
-    return np.asarray(ahead - aside, np.float32)
+    return np.asarray(ahead - np.float32(slope) * aside, np.float32)
 
 
 def _hues(unit: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -121,4 +124,6 @@ def _with_hues(unit: NDArray[np.float32], hues: NDArray[np.float32]) -> NDArray[
     return np.stack([red, green, blue], axis=-1)
 
 
+_NEIGHBOUR = 0.58
+"""Of the hues 60 degrees aside: as much in the direction as this share of what they go aside."""
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)

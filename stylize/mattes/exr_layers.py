@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize.errors import MediaError
+from stylize.media.stdout import stdout_aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -150,7 +151,8 @@ def open_exr(path: Path, *, header_only: bool = False) -> ExrFile:
         raise MediaError(f"{path} does not exist; check the path")
     again = "render or save it again"
     try:
-        file = OpenEXR.File(str(path), separate_channels=True, header_only=header_only)
+        with stdout_aside():
+            file = OpenEXR.File(str(path), separate_channels=True, header_only=header_only)
         parts = tuple(file.parts)
     except (RuntimeError, ValueError, TypeError) as error:
         raise MediaError(f"{path} is damaged or no EXR: {error}; {again}") from error

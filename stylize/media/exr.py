@@ -9,6 +9,7 @@ import numpy as np
 from stylize.errors import MediaError
 from stylize.media.colour import linear_to_srgb, srgb_to_linear
 from stylize.media.depth import unit_to_16_bits
+from stylize.media.stdout import stdout_aside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,8 @@ def read_exr(path: Path) -> Image:
     """
     file = _open(path)
     try:
-        channels: dict[str, Any] = {name: channel.pixels for name, channel in file.channels().items()}
+        with stdout_aside():
+            channels: dict[str, Any] = {name: part.pixels for name, part in file.channels().items()}
     except (ValueError, RuntimeError) as error:
         raise MediaError(f"{path} is damaged: its pixels cannot be read; render or save it again") from error
     plain = {name.rsplit(".", 1)[-1].upper(): name for name in sorted(channels, reverse=True)}
@@ -87,6 +89,7 @@ def _open(path: Path, *, header_only: bool = False) -> Any:
     import OpenEXR
 
     try:
-        return OpenEXR.File(str(path), separate_channels=True, header_only=header_only)
+        with stdout_aside():
+            return OpenEXR.File(str(path), separate_channels=True, header_only=header_only)
     except (RuntimeError, ValueError, TypeError) as error:
         raise MediaError(f"{path} is damaged or no EXR: {error}; render or save it again") from error

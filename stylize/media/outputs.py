@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stylize.media.clip import Clip
     from stylize.media.info import AudioStream
 
-__all__ = ["DELIVERABLES", "Deliverable", "check_output", "deliverable_of"]
+__all__ = ["DELIVERABLES", "Deliverable", "check_output", "check_size", "deliverable_of"]
 
 _LEAST_FREE = 32 << 20  # bytes; less cannot hold any result and the files on the way to it
 _KNOWN = {
@@ -64,6 +64,8 @@ class Deliverable:
         Of the encoder, by quality: "draft", "high", "best".
     even
         Whether width and height must be even, because four pixels share a colour.
+    longest
+        Pixels of the longest side that it takes; None for any.
     """
 
     suffix: str
@@ -73,6 +75,7 @@ class Deliverable:
     audio: tuple[str, str]
     options: dict[str, dict[str, Any]] = field(hash=False)
     even: bool = False
+    longest: int | None = None
 
     def keeps(self, stream: AudioStream) -> bool:
         """Whether a sound track can be copied bit for bit."""
@@ -94,7 +97,7 @@ DELIVERABLES = {
                 "high": {"preset": "fast", "crf": 14, "movflags": "+faststart"},
                 "best": {"preset": "slow", "crf": 8, "movflags": "+faststart"},
             },
-            even=True,
+            even=True, longest=16384,
         ),
         Deliverable(
             ".mov", "prores_ks", ("yuv422p10le", "yuv422p10le"),
@@ -104,6 +107,7 @@ DELIVERABLES = {
                 "high": {"profile:v": 3, "vendor": "apl0", "movflags": "+faststart"},
                 "best": {"profile:v": 3, "qscale:v": 4, "vendor": "apl0", "movflags": "+faststart"},
             },
+            longest=65535,
         ),
         Deliverable(
             ".webm", "libvpx-vp9", ("yuv420p", "yuv420p10le"),
@@ -113,6 +117,7 @@ DELIVERABLES = {
                 "high": {"crf": 20, "b:v": 0, "row-mt": 1, "cpu-used": 4, "deadline": "good"},
                 "best": {"crf": 12, "b:v": 0, "row-mt": 1, "cpu-used": 2, "deadline": "good"},
             },
+            longest=65535,
         ),
         Deliverable(
             ".mkv", "ffv1", ("bgr0", "gbrp16le"), frozenset(), ("flac", ""),
@@ -162,7 +167,8 @@ def check_output(out: str | Path, clip: Clip | ClipInfo, *, overwrite: bool = Fa
     Raises
     ------
     UsageError
-        If the kind is unknown, the output exists, is the input, or lies in a place that cannot be written.
+        If the kind is unknown or cannot take the size, the output exists, is the input, or lies in a place
+        that cannot be written.
     DeviceError
         If the disk is full.
     """
@@ -177,8 +183,25 @@ def check_output(out: str | Path, clip: Clip | ClipInfo, *, overwrite: bool = Fa
         raise UsageError(f"{place} is a folder and has a video's name; remove it or choose another output")
     elif place.exists() and not overwrite:
         raise UsageError(f"{place} exists; pass -y to replace it or choose another output")
+    if kind is not None:
+        check_size(place, kind, info)
     _check_writable(place)
     return _notices(place, kind, info)
+
+
+def check_size(place: Path, kind: Deliverable, info: ClipInfo) -> None:
+    """Refuse a size that an encoder cannot take.
+
+    Raises
+    ------
+    UsageError
+        If a side is too long.
+    """
+    if kind.longest is not None and max(info.width, info.height) > kind.longest:
+        raise UsageError(
+            f"{place} cannot be written: {kind.codec} takes sides of {kind.longest} pixels at most and the "
+            f"clip is {info.width}x{info.height}; choose a folder of images, or .mkv"
+        )
 
 
 def _check_folder(place: Path, info: ClipInfo, overwrite: bool) -> None:

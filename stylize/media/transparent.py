@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from stylize.errors import UsageError
 from stylize.media.encode import VideoWriter
-from stylize.media.outputs import Deliverable, check_output
+from stylize.media.outputs import Deliverable, check_output, check_size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +24,7 @@ ALPHA: Final = {
         Deliverable(
             ".mov", "prores_ks", ("yuva444p10le", "yuva444p10le"), frozenset(), ("", ""),
             {"draft": _PRORES, "high": _PRORES, "best": {**_PRORES, "profile:v": "4444xq"}},
+            longest=65535,
         ),
         Deliverable(
             ".webm", "libvpx-vp9", ("yuva420p", "yuva420p"), frozenset(), ("", ""),
@@ -32,6 +33,7 @@ ALPHA: Final = {
                 "high": {**_VP9, "crf": 16, "cpu-used": 4},
                 "best": {**_VP9, "crf": 8, "cpu-used": 2},
             },
+            longest=65535,
         ),
     )
 }  # fmt: skip
@@ -58,6 +60,7 @@ def open_alpha_writer(
     if kind is None:
         raise UsageError(f"{out}: a video with alpha ends with {' or '.join(ALPHA)}")
     silent = replace(info, audio=(), bit_depth=16)
+    check_size(out, kind, info)
     notices = check_output(out, silent, overwrite=overwrite)
     out.absolute().parent.mkdir(parents=True, exist_ok=True)
     return AlphaWriter(out, silent, notices, kind, recipe, quality)

@@ -234,3 +234,24 @@ def test_unknown_suffix_and_bad_arrays_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DeviceError, match="cannot be written"):
         write_image(tmp_path / "file" / "a.png", picture(1))
+
+
+@pytest.mark.parametrize("harm", ["breaks off", "zeros"])
+def test_a_damaged_exr_is_named_and_leaves_stdout_alone(
+    tmp_path: Path, rng: np.random.Generator, harm: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """OpenEXR prints a warning to stdout, where a program reads its answer."""
+    from stylize.mattes.exr_layers import open_exr
+
+    file = tmp_path / "a.exr"
+    write_image(file, rng.integers(0, 65535, (64, 64, 1), np.uint16))
+    data = file.read_bytes()
+    half = len(data) // 2
+    file.write_bytes(data[:half] if harm == "breaks off" else data[:half] + bytes(300) + data[half + 300 :])
+    for read in (read_image, open_exr):
+        with pytest.raises(MediaError, match="damaged"):
+            read(file)
+    print("the answer")  # noqa: T201
+    told = capfd.readouterr()
+    assert told.out == "the answer\n"
+    assert "Warning" in told.err

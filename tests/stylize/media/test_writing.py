@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -12,8 +13,9 @@ import numpy as np
 import pytest
 
 from stylize.errors import DeviceError, StylizeError, UsageError
-from stylize.media import ClipInfo, Writer, open_clip, open_writer, probe, read_image
+from stylize.media import ClipInfo, Writer, open_clip, open_writer, probe, read_image, write_image
 from stylize.media.ffmpeg import FFmpeg, ffmpeg_version, find_ffmpeg
+from stylize.media.transparent import open_alpha_writer
 from tests.stylize.media.make_clips import numbers, picture, run, write_sequence
 
 if TYPE_CHECKING:
@@ -378,3 +380,27 @@ def test_which_ffmpeg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         find_ffmpeg()
     with pytest.raises(StylizeError, match="does not run"):
         ffmpeg_version(str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "alpha"), [(".mp4", False), (".mov", True), (".webm", True), (".mov", False)]
+)
+def test_a_size_that_an_encoder_cannot_take_is_refused_before_any_work(clips, tmp_path, suffix, alpha):
+    with open_clip(clips("odd.webm")) as clip:
+        long = dataclasses.replace(clip.info, width=70000)
+        with pytest.raises(UsageError, match=r"takes sides of \d+ pixels at most.*70000x"):
+            (open_alpha_writer if alpha else open_writer)(tmp_path / "out" / f"x{suffix}", long)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".webm"])
+def test_odd_and_tiny_sizes_go_through_with_alpha(tmp_path, suffix):
+    for width, height in ((1, 1), (3, 5), (17, 33)):
+        place = tmp_path / f"{width}"
+        for at in range(2):
+            write_image(place / f"{at}.png", np.full((height, width, 3), 90, np.uint8), durable=False)
+        with open_clip(place) as clip, open_alpha_writer(tmp_path / f"{width}{suffix}", clip.info) as writer:
+            for frame in clip:
+                writer.write(np.dstack([frame, frame[..., :1]]))
+        with open_clip(tmp_path / f"{width}{suffix}") as written:
+            assert (written.info.width, written.info.height, len(written)) == (width, height, 2)
