@@ -23,6 +23,10 @@ _SIDE = 256
 _CHROMA = 2.5
 """Weight of hue over lightness: shading is no border."""
 _ROUNDS = 5
+_ROOM = 0.06
+"""Of a box's side: so far beyond it the subject may go on, for boxes are drawn by hand."""
+_FILLED = 0.25
+"""Share of the box that a subject leaves free; one that fills more of it may be flooded by the background."""
 _ELLIPSES = (1.2, 0.9, 0.75, 0.68, 0.6, 0.52)
 """Sizes, in boxes, of the ellipse that is taken for the subject to begin with."""
 
@@ -31,21 +35,24 @@ def cut_out_box(image: Image, box: Box) -> F32:
     """Cut out what a box holds; float32 (H, W).
 
     GrabCut (Rother, Kolmogorov and Blake 2004) from several beginnings: an ellipse in the box of one size or
-    another is the subject, the rest is not. That one is kept whose border has the most contrast, which
-    reaches all sides of the box, and which does not just fill it: colours of the background may stand
-    in the box only.
+    another is the subject, what is well outside of the box is not. That one is kept whose border has the most
+    contrast, which reaches all sides of the box, and which does not just fill it: colours of the background
+    may stand in the box only.
 
     Parameters
     ----------
     image : Image, (H, W, 3)
     box
-        Around the whole subject, tight. It may reach beyond the frame.
+        Around the whole subject; a few per cent too small or too large are made up for. It may reach beyond
+        the frame.
     """
     features = _features(image)
     scale = features.shape[1] / image.shape[1]
-    seeds = [_ellipse(features.shape[:2], tuple(side * scale for side in box), size) for size in _ELLIPSES]
+    shape, small = features.shape[:2], tuple(side * scale for side in box)
+    seeds = [_ellipse(shape, small, size) for size in _ELLIPSES]
     found = [without_specks(_grab_cut(features, seed)) for seed in seeds]
-    best = max(found, key=lambda solid: _merit(features, solid, np.asarray(seeds[0] != _OUTSIDE)))
+    inside = _within(shape, small)
+    best = max(found, key=lambda solid: _merit(features, solid, inside))
     return _at_full_size(image, best)
 
 
@@ -91,13 +98,20 @@ def _features(image: Image) -> NDArray[np.uint8]:
 def _ellipse(shape: tuple[int, ...], box: Any, size: float) -> NDArray[np.uint8]:
     left, top, width, height = box
     rows, columns = np.mgrid[0 : shape[0], 0 : shape[1]]
-    inside = (columns >= int(left)) & (columns < np.ceil(left + width))
-    inside &= (rows >= int(top)) & (rows < np.ceil(top + height))
     across = (columns + 0.5 - left - width / 2) / (width / 2 * size)
     down = (rows + 0.5 - top - height / 2) / (height / 2 * size)
-    seed = np.where(inside, _LIKELY_OUTSIDE, _OUTSIDE)
-    seed[inside & (across**2 + down**2 < 1)] = _LIKELY_INSIDE
+    seed = np.where(_within(shape, box, _ROOM), _LIKELY_OUTSIDE, _OUTSIDE)
+    seed[_within(shape, box) & (across**2 + down**2 < 1)] = _LIKELY_INSIDE
     return seed.astype(np.uint8)
+
+
+def _within(shape: tuple[int, ...], box: Any, room: float = 0.0) -> NDArray[np.bool_]:
+    """Whether each pixel is in a box, or at most `room` of its sides beyond."""
+    left, top, width, height = box
+    rows, columns = np.mgrid[0 : shape[0], 0 : shape[1]]
+    aside, above = width * room, height * room
+    found = (columns >= int(left - aside)) & (columns < np.ceil(left + width + aside))
+    return np.asarray(found & (rows >= int(top - above)) & (rows < np.ceil(top + height + above)))
 
 
 def _grab_cut(features: NDArray[np.uint8], seed: NDArray[np.uint8]) -> F32:
@@ -129,7 +143,7 @@ def _merit(features: NDArray[np.uint8], solid: F32, box: NDArray[np.bool_]) -> f
         return 0.0
     contrast = np.minimum(np.linalg.norm(beside(solid) - beside(1 - solid), axis=2), 60)[border].mean()
     overlap = _overlap(_extent(solid > 0), _extent(box))
-    flooded = min(1.0, max(0.0, 1 - solid.sum() / max(box.sum(), 1)) / 0.15)
+    flooded = min(1.0, max(0.0, 1 - solid.sum() / max(box.sum(), 1)) / _FILLED)
     return float(contrast * overlap**2 * (0.05 + flooded))
 
 

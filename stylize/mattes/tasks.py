@@ -35,7 +35,7 @@ __all__ = ["Made", "check_matte", "make_matte", "refine_matte"]
 
 log = logging.getLogger(__name__)
 
-_MAKING_VERSION = 1
+_MAKING_VERSION = 2
 """Raise when the same hints give other mattes."""
 
 

@@ -46,12 +46,20 @@ def test_one_matte_is_followed_both_ways(scene):
             assert 0 <= sure.min() <= sure.max() <= 1
 
 
-def test_a_box_around_a_subject_cuts_it_out():
+@pytest.mark.parametrize("loose", [-0.04, 0, 0.04, 0.08])
+@pytest.mark.parametrize("form", ["ellipse", "rectangle"])
+def test_a_box_around_a_subject_cuts_it_out(form, loose):
+    """Also where the box is a little too small or too large, and where the subject fills it."""
     rng = np.random.default_rng(0)
     matte = np.zeros((180, 240), np.float32)
-    cv2.ellipse(matte, (120, 90), (50, 60), 0, 0, 360, 1, -1)
+    if form == "ellipse":
+        cv2.ellipse(matte, (120, 90), (50, 60), 0, 0, 360, 1, -1)
+    else:
+        matte[30:151, 70:171] = 1
     image = np.where(matte[..., None] > 0, (190, 120, 60), (60, 110, 80)) + rng.normal(0, 14, (180, 240, 3))
-    found = cut_out_box(np.clip(image, 0, 255).astype(np.uint8), (68, 28, 105, 125))
+    across, down = round(101 * loose), round(121 * loose)
+    box = (70 - across, 30 - down, 101 + 2 * across, 121 + 2 * down)
+    found = cut_out_box(np.clip(image, 0, 255).astype(np.uint8), box)
     assert overlap(found, matte) > 0.97
     assert 0 <= found.min() <= found.max() <= 1
 
