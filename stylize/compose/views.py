@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Subject", "View", "Whole"]
 
-SUBJECT_VERSION = 2
+SUBJECT_VERSION = 3
 """Raise when the same frames and mattes are cut out or freed otherwise."""
 FADE = 3.0
 """Pixels beyond the matte over which a subject fades to plain grey, where it is carried."""

@@ -30,8 +30,8 @@ def foreground(image: Image, matte: F32, *, fine: bool = False) -> Image:
     matte : float32 (H, W)
         1 is the subject, 0 the background.
     fine
-        Solve for the band's colours in closed form (Levin et al. 2008): half the error where paint has strong
-        strokes, at thirty times the cost. For the few pictures from which all others take their colours.
+        Take four times as long, for three quarters of the error at the edge. For the few pictures from which
+        all others take their colours.
 
     Returns
     -------
