@@ -1,6 +1,8 @@
-"""Measures mattes on made scenes: steadying of jittered ones, and carrying one painted matte.
+"""Measures mattes on made scenes: steadying of jittered ones, carrying one painted matte, one box.
 
     python tests/bench/bench_mattes.py --scenes PATH/scenes.py --seeds 1 2 3 4 5 6 -o mattes.json
+    python tests/bench/bench_mattes.py --scenes PATH/scenes.py --size 1280x720 --frames 8 -o large.json
+    python tests/bench/bench_mattes.py --boxes DIR -o boxes.json     DIR/frames, DIR/mattes: the truth
 
 `--scenes` is a file with ``render_scene(seed, frames, size)``, which yields (frame, painted, matte), uint8.
 """
@@ -22,10 +24,13 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from propagate.warp import warp
 from stylize.mattes import steady
+from stylize.mattes.boxes import cut_out_box
 from stylize.mattes.following import follow_matte
+from stylize.media import read_image
 from tests.stylize.mattes import motion
 
-FRAMES, SIZE = 24, (360, 640)
+LOOSE = (-0.04, -0.02, 0.0, 0.02, 0.04, 0.08)
+"""Shares of its side by which a box is larger than the subject, on each side."""
 
 
 def load(path: Path) -> Any:
@@ -39,7 +44,7 @@ def load(path: Path) -> Any:
 
 def jittered(mattes: list[Any], seed: int, amount: float = 1.6) -> list[Any]:
     """Edges that wander by `amount` pixels over 12 pixels, anew in every frame."""
-    rng, (height, width), found = np.random.default_rng(seed), SIZE, []
+    rng, (height, width), found = np.random.default_rng(seed), mattes[0].shape, []
     for matte in mattes:
         noise = rng.normal(0, amount, (height // 12, width // 12, 2)).astype(np.float32)
         wander = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
@@ -51,18 +56,18 @@ def overlap(a: Any, b: Any) -> float:
     return float(((a > 0.5) & (b > 0.5)).sum() / max(1, ((a > 0.5) | (b > 0.5)).sum()))
 
 
-def measure(scenes: Any, seed: int) -> dict[str, Any]:
-    made = list(scenes.render_scene(seed, FRAMES, SIZE))
+def measure(scenes: Any, seed: int, count: int, size: tuple[int, int]) -> dict[str, Any]:
+    made = list(scenes.render_scene(seed, count, size))
     frames = [frame for frame, _, _ in made]
     truth = [matte.astype(np.float32) / 255 for _, _, matte in made]
     shaken = jittered(truth, seed)
     start = time.process_time()
     calm = list(steady(frames, shaken))
-    steadying = (time.process_time() - start) / FRAMES
+    steadying = (time.process_time() - start) / count
     kept = list(steady(frames, truth))
     start = time.process_time()
     carried = [
-        overlap(matte, truth[at]) for at, matte, _ in follow_matte(frames, 0, truth[0], range(1, FRAMES))
+        overlap(matte, truth[at]) for at, matte, _ in follow_matte(frames, 0, truth[0], range(1, count))
     ]
     carrying = (time.process_time() - start) / len(carried)
     before, after = (motion.chatter(mattes, truth, frames) for mattes in (shaken, calm))
@@ -80,19 +85,50 @@ def measure(scenes: Any, seed: int) -> dict[str, Any]:
     }
 
 
+def measure_boxes(folder: Path) -> list[dict[str, Any]]:
+    """Cut out every frame by one box, tight and loose, and compare with the truth."""
+    pairs = zip(sorted((folder / "frames").iterdir()), sorted((folder / "mattes").iterdir()), strict=True)
+    found = []
+    for picture, matte in pairs:
+        frame, image = read_image(picture), read_image(matte)
+        truth = np.asarray(image[..., 0] / np.iinfo(image.dtype).max, np.float32)
+        rows, columns = np.nonzero(truth > 0.5)
+        left, top, right, bottom = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+        row: dict[str, Any] = {"frame": picture.name}
+        for loose in LOOSE:
+            aside, above = (right - left) * loose, (bottom - top) * loose
+            sides = left - aside, top - above, right - left + 2 * aside, bottom - top + 2 * above
+            start = time.process_time()
+            cut = cut_out_box(frame, tuple(round(float(side)) for side in sides))
+            row[f"{loose:+.0%}"] = round(overlap(cut, truth), 4)
+            row["cpu_seconds"] = round(time.process_time() - start, 2)
+        print(json.dumps(row), flush=True)
+        found.append(row)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--scenes", type=Path, required=True)
+    parser.add_argument("--scenes", type=Path)
+    parser.add_argument("--boxes", type=Path)
+    parser.add_argument("--frames", type=int, default=24)
+    parser.add_argument("--size", default="640x360")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("-o", "--output", type=Path, required=True)
     asked = parser.parse_args()
+    if asked.boxes:
+        asked.output.write_text(json.dumps(measure_boxes(asked.boxes), indent=1) + "\n")
+        return
+    width, height = map(int, asked.size.split("x"))
     scenes, cases = load(asked.scenes), []
     for seed in asked.seeds:
-        cases.append(measure(scenes, seed))
+        cases.append(measure(scenes, seed, asked.frames, (height, width)))
         print(json.dumps(cases[-1]), flush=True)
-    asked.output.write_text(json.dumps({"frames": FRAMES, "size": SIZE, "cases": cases}, indent=1) + "\n")
+    asked.output.write_text(
+        json.dumps({"frames": asked.frames, "size": asked.size, "cases": cases}, indent=1) + "\n"
+    )
 
 
 if __name__ == "__main__":
