@@ -144,10 +144,10 @@ class Span:
 
     def _moving(self, on_progress: Callable[[float], None]) -> Iterator[CarriedFrame]:
         """Yield the frames that show nothing again, in order."""
-        before: tuple[Image, Joined, Image] | None = None
+        before: tuple[Image, Mapping[int, F32], Image] | None = None
         for seen in ahead(self._seen(on_progress), threads=self.crew.threads):
             made, joined = self._frame(seen, before)
-            before = (seen.frame, joined, made.image)
+            before = (seen.frame, joined.shares, made.image)
             yield made
 
     def _seen(self, on_progress: Callable[[float], None]) -> Generator[_Seen, None, None]:
@@ -201,15 +201,15 @@ class Span:
         ends = [abs(t - k) for k in (self.a, self.b) if k is not None]
         return min(passed, 1 - passed, 0.1 * min(ends))
 
-    def _frame(self, seen: _Seen, before: tuple[Image, Joined, Image] | None) -> tuple[CarriedFrame, Joined]:
+    def _frame(
+        self, seen: _Seen, before: tuple[Image, Mapping[int, F32], Image] | None
+    ) -> tuple[CarriedFrame, Joined]:
         moved, steadiness, shown = None, np.zeros((), np.float32), None
         if before is not None and seen.back is not None:
             shown = self._shown_before(seen.frame, before[0], seen.back)
             # the choice of the frame before holds for the surface that it showed
             steadiness = self.options.steadiness * shown
-            moved = {
-                key: warp(share, seen.back, interpolation="linear") for key, share in before[1].shares.items()
-            }
+            moved = {key: warp(share, seen.back, interpolation="linear") for key, share in before[1].items()}
         joined = join(
             seen.witnesses,
             choice=self.options.choice,
