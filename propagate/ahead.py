@@ -14,7 +14,7 @@ __all__ = ["ahead", "heard"]
 T = TypeVar("T")
 
 
-def ahead(steps: Generator[T, None, None], *, threads: int) -> Iterator[T]:
+def ahead(steps: Generator[T, None, None], *, threads: int) -> Generator[T, None, None]:
     """Yield what `steps` yields; on more than one thread the next is made while the caller has the last."""
     if threads < 2:
         yield from steps

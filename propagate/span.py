@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -129,26 +130,28 @@ class Span:
             return
         self.again = shown_again(self.frames, self.inner, (self.a, self.b), self.painted, self.mattes)
         self.moving = [t for t in self.inner if t not in self.again]
-        fresh = self._moving(on_progress) if self.moving else iter(())
         made: CarriedFrame | None = None
-        for t in self.inner:
-            first = self.again.get(t, t)
-            if first == t:
-                made = next(fresh)
-            if t in wanted:
-                if made is not None and first == made.index:
-                    yield made_as(made, t)
-                else:
-                    yield key_as(self.painted[first], first, t)
-            on_progress(self._share(t))
+        # closed, or what the last frame was made of would stay in memory
+        with closing(self._moving(on_progress)) as fresh:
+            for t in self.inner:
+                first = self.again.get(t, t)
+                if first == t:
+                    made = next(fresh)
+                if t in wanted:
+                    if made is not None and first == made.index:
+                        yield made_as(made, t)
+                    else:
+                        yield key_as(self.painted[first], first, t)
+                on_progress(self._share(t))
 
-    def _moving(self, on_progress: Callable[[float], None]) -> Iterator[CarriedFrame]:
+    def _moving(self, on_progress: Callable[[float], None]) -> Generator[CarriedFrame, None, None]:
         """Yield the frames that show nothing again, in order."""
         before: tuple[Image, Mapping[int, F32], Image] | None = None
-        for seen in ahead(self._seen(on_progress), threads=self.crew.threads):
-            made, joined = self._frame(seen, before)
-            before = (seen.frame, joined.shares, made.image)
-            yield made
+        with closing(ahead(self._seen(on_progress), threads=self.crew.threads)) as all_seen:
+            for seen in all_seen:
+                made, joined = self._frame(seen, before)
+                before = (seen.frame, joined.shares, made.image)
+                yield made
 
     def _seen(self, on_progress: Callable[[float], None]) -> Generator[_Seen, None, None]:
         """Yield all that can be said of a frame before the frame before it is made, in order."""
