@@ -67,11 +67,13 @@ class Sampler:
 
     def _part_now(self) -> str | None:
         stacks = sys._current_frames()  # noqa: SLF001  documented, and the only way to look from outside
+        # a frame that refers to itself keeps all the others, and every array in them, until the collector runs
+        stacks.pop(threading.get_ident(), None)
         own = stacks.pop(self._mine, None)
         part = self._part(own)
         if part is not None or own is None:
             return part
-        others = (self._part(frame) for ident, frame in stacks.items() if ident != self._thread.ident)
+        others = map(self._part, stacks.values())
         return next((part for part in others if part is not None), None)
 
     def _part(self, frame: FrameType | None) -> str | None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from types import ModuleType
 
 import pytest
@@ -10,6 +12,7 @@ from stylize.sampling import Sampler
 
 SOURCE = """
 import time
+import weakref
 def work(then=None):
     end = time.perf_counter() + 0.12
     while time.perf_counter() < end:
@@ -69,3 +72,25 @@ def test_strangers_get_nothing_and_the_thread_ends():
         module("elsewhere").once()
     assert set(parts.seconds.values()) == {0.0}
     assert threading.active_count() == before
+
+
+def test_what_was_looked_at_is_let_go_of():
+    class Big:
+        pass
+
+    kept: list[weakref.ref[Big]] = []
+
+    def work():
+        big = Big()
+        kept.append(weakref.ref(big))
+        time.sleep(0.05)
+
+    gc.disable()
+    try:
+        with Sampler(ROOMS, "fake.entry", every=0.002):
+            helper = threading.Thread(target=work)
+            helper.start()
+            helper.join()
+        assert kept[0]() is None
+    finally:
+        gc.enable()
