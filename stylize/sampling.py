@@ -67,7 +67,7 @@ class Sampler:
 
     def _part_now(self) -> str | None:
         stacks = sys._current_frames()  # noqa: SLF001  documented, and the only way to look from outside
-        # a frame that refers to itself keeps all the others, and every array in them, until the collector runs
+        # this one would refer to itself, and keep all others and their arrays until the collector runs
         stacks.pop(threading.get_ident(), None)
         own = stacks.pop(self._mine, None)
         part = self._part(own)
