@@ -11,9 +11,12 @@ import numpy as np
 
 from stylize.errors import UsageError
 from stylize.job import check_size
-from stylize.keyfiles import check_keys, find_keys, read_keys
+from stylize.keyfiles import check_keys, find_keys, read_keys, with_alpha
 from stylize.mattes import open_matte, over
 from stylize.media import open_clip, write_image
+from stylize.media.depth import to_16_bits
+from stylize.media.images import image_depth, image_has_alpha
+from stylize.media.outputs import deliverable_of
 from stylize.output import check_place, make_writer
 from stylize.progress import OnProgress, Overwrite, Watch, ignore
 from stylize.sampling import CARRYING, Sampler
@@ -73,9 +76,11 @@ def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
     frames
         A video or a folder of numbered images.
     keys
-        A folder of painted keys, named by frame; each comes out bit for bit.
+        A folder of painted keys, named by frame; in a folder of images each comes out bit for bit.
     output
-        A video's name, or a folder for images under the clip's frame names.
+        A video's name, or a folder for images under the clip's frame names. They have 16 bits if the clip
+        or a key has, and the keys' straight alpha if a key has any and no matte is given; in a video and with
+        a matte, the clip shows where the paint is transparent.
     matte
         Where the paint goes; elsewhere the clip shows. See `stylize.mattes.open_matte`.
     start, end
@@ -110,15 +115,24 @@ def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
                 shots = find_shots(clip, settings.shots, share)
         groups = by_shot(shots, files, clip)
         quality: list[float] = []
-        writer = stack.enter_context(make_writer(place, clip.info, settings.output))
+        as_images = deliverable_of(place) is None
+        deep = as_images and any(image_depth(file) == 16 for file in files.values())
+        clear = as_images and mattes is None and any(image_has_alpha(file) for file in files.values())
+        writer = stack.enter_context(
+            make_writer(place, clip.info, settings.output, channels=4 if clear else 3)
+        )
         with watch.stage("propagate") as share, Sampler(CARRYING, "propagate.span") as parts:
             for shot, group in zip(shots, groups, strict=True):
                 source = clip[shot.start : shot.stop]
                 veil = mattes[shot.start : shot.stop] if mattes else None
-                painted = read_keys(group, source[0])
+                painted = read_keys(group, source[0], deep=deep)
                 for made in carry_shot(source, painted, settings.propagate, veil):
-                    own = veil[made.index] if veil else None
-                    writer.write(over(made.image, source[made.index], own))
+                    if clear:
+                        writer.write(with_alpha(made.image))
+                    else:
+                        plate = source[made.index]
+                        plate = to_16_bits(plate) if made.image.dtype == np.uint16 else plate
+                        writer.write(over(made.image, plate, veil[made.index] if veil else None))
                     _write_maps(made, source.info.names[made.index], confidence, error)
                     quality.append(made.quality)
                     share(len(quality) / len(clip))

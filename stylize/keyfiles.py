@@ -33,6 +33,7 @@ __all__ = [
     "one_file",
     "read_key",
     "read_keys",
+    "with_alpha",
 ]
 
 KEY_SUFFIXES = (*IMAGE_SUFFIXES, ".psd", ".psb")
@@ -191,11 +192,16 @@ def read_key(path: Path, frame: Image) -> Image:
     return _to_depth(image, frame.dtype)
 
 
-def read_keys(files: Mapping[int, Path], frame: Image) -> dict[int, Image]:
-    """Read the keys of one shot; if one of them has alpha, all get it (opaque)."""
+def read_keys(files: Mapping[int, Path], frame: Image, *, deep: bool = False) -> dict[int, Image]:
+    """Read the keys of one shot; if one of them has alpha, all get it (opaque).
+
+    They have the frame's depth, or 16 bits if `deep`.
+    """
+    if deep:
+        frame = frame.astype(np.uint16)  # of which size and depth are looked at
     painted = {index: read_key(path, frame) for index, path in files.items()}
     if len({image.shape[2] for image in painted.values()}) > 1:
-        return {index: image if image.shape[2] == 4 else _opaque(image) for index, image in painted.items()}
+        return {index: with_alpha(image) for index, image in painted.items()}
     return painted
 
 
@@ -206,7 +212,10 @@ def _check_size(path: Path, size: tuple[int, int], wanted: tuple[int, int]) -> N
         )
 
 
-def _opaque(image: Image) -> Image:
+def with_alpha(image: Image) -> Image:
+    """Return RGB as opaque RGBA; RGBA as it is."""
+    if image.shape[2] == 4:
+        return image
     alpha = np.full((*image.shape[:2], 1), np.iinfo(image.dtype).max, image.dtype)
     return np.concatenate([image, alpha], axis=2)
 

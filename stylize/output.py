@@ -39,8 +39,10 @@ def check_place(place: Path, clip: Clip, overwrite: Overwrite, project: Project 
         log.warning("%s", notice)
 
 
-def make_writer(place: Path, info: ClipInfo, options: OutputOptions, recipe: str | None = None) -> Writer:
-    """Open the writer for a place that `check_place` has passed."""
+def make_writer(
+    place: Path, info: ClipInfo, options: OutputOptions, recipe: str | None = None, channels: int = 3
+) -> Writer:
+    """Open the writer for a place that `check_place` has passed; 4 channels are for folders only."""
     return open_writer(
         place,
         info,
@@ -48,6 +50,7 @@ def make_writer(place: Path, info: ClipInfo, options: OutputOptions, recipe: str
         recipe=recipe if options.metadata else None,
         quality=options.quality,
         image_format=f".{options.image_format}",
+        channels=channels,
     )
 
 

@@ -48,7 +48,7 @@ def by_place(arguments: Sequence[str]) -> list[str]:
         if word in _GUIDE:
             owner = []
             guides.append(owner)
-            rest += [word, words.pop(0)] if words else []
+            rest += [word, words.pop(0)] if words and not words[0].startswith("-") else []
     return rest + _style_weight(style, rest) + _guide_weights(guides)
 
 

@@ -130,6 +130,7 @@ def open_writer(
     recipe: str | None = None,
     quality: str = "high",
     image_format: str = ".png",
+    channels: int = 3,
 ) -> Writer:
     """Open an output for the frames of a clip.
 
@@ -156,6 +157,8 @@ def open_writer(
         twice the size.
     image_format
         Of a folder: ".png", ".tif" or ".exr".
+    channels
+        Of a folder: 4 for frames with straight alpha.
 
     Raises
     ------
@@ -178,7 +181,7 @@ def open_writer(
             f"{place} cannot be written: {error.strerror or error}; choose another output"
         ) from error
     if kind is None:
-        return FolderWriter(place, info, notices, image_format, recipe)
+        return FolderWriter(place, info, notices, image_format, recipe, channels)
     from stylize.media.encode import VideoWriter
 
     return VideoWriter(place, info, notices, kind, recipe, quality)
@@ -188,9 +191,16 @@ class FolderWriter(Writer):
     """A folder of images, one per frame, filled beside its place."""
 
     def __init__(
-        self, out: Path, info: ClipInfo, notices: tuple[str, ...], image_format: str, recipe: str | None
+        self,
+        out: Path,
+        info: ClipInfo,
+        notices: tuple[str, ...],
+        image_format: str,
+        recipe: str | None,
+        channels: int = 3,
     ) -> None:
         super().__init__(out, info, notices)
+        self.channels = channels
         self._suffix, self._recipe = image_format, recipe
         self._partial = partial_path(out.absolute())
         self._discard()  # of a run that was killed

@@ -23,6 +23,7 @@ TWO = "--guide a --guide b --guide c --guide d "
         ("--guide a b --guide c d --weight 1 --weight 2", TWO + "--weight 1 --weight 2"),
         ("--guide a b -o o --weight -1", "--guide a --guide b -o o --weight -1"),
         ("--guide a", "--guide a"),
+        ("--guide a -o o", "--guide a -o o"),
         ("--guide", "--guide"),
         ("--style s --weight", "--style s --weight"),
         ("run clip --style s --max-keys 2", "run clip --style s --max-keys 2"),
