@@ -33,6 +33,8 @@ _FADE = 16  # frames that a fade takes on either side of its empty middle
 _MIXED = 0.6  # of the middle's score: frames with less are no longer counted as mixed
 _SUDDEN = 3  # frames: what comes up faster is no fade
 _AS_CLEAR = 0.9  # of the best window's score: narrower ones tell better where a dissolve is
+_BEYOND_DOUBT = 0.7  # support of a cut that leaves less than the shortest shot at an end of the clip
+_FLAT = 0.5  # of the contrast beside it: frames with less are a flash, or black
 _RISING = 1.03  # contrast grows by more than this from frame to frame during a fade
 
 
@@ -118,9 +120,23 @@ def shots_from_scores(scores: F32, options: ShotOptions | None = None) -> tuple[
         clear = all(
             abs(change.at - other.at) > max(change.reach, other.reach, options.least - 1) for other in kept
         )
-        if clear and options.least <= change.at <= count - options.least:
+        inside = options.least <= change.at <= count - options.least
+        if clear and (inside or _stray(scores, change)):
             kept.append(change)
     return _between(sorted(kept, key=lambda c: c.at), edges, count)
+
+
+def _stray(scores: F32, change: _Change) -> bool:
+    """Tell whether a cut near the clip's start or end leaves frames there that are another shot's.
+
+    Before the first frame and after the last there is nothing to tell a flash by, so what has lost its
+    contrast is taken for one.
+    """
+    contrast = scores[:, COLUMNS.index("contrast")]
+    before, after = contrast[: change.at], contrast[change.at :]
+    short, beside = (before, after[0]) if len(before) < len(after) else (after, before[-1])
+    certain = change.what == "cut" and change.clarity - 1 >= _BEYOND_DOUBT
+    return bool(certain and short.min() >= _FLAT * beside)
 
 
 @dataclass(frozen=True)

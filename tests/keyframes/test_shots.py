@@ -194,3 +194,22 @@ def test_every_cut_and_none_besides(seed):
     assert starts(frames) == [0, at]
     disturbed = synthetic.flicker(synthetic.flash(frames, [3, at + 5]), seed=seed)
     assert starts(synthetic.noise(disturbed, seed=seed)) == [0, at]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("stray", [1, 2])
+def test_frames_of_another_shot_left_at_an_end_are_a_shot(seed, stray):
+    frames, other = synthetic.pan(16, seed=seed), synthetic.pan(stray, seed=seed + 40)
+    assert [shot.start for shot in detect_shots([*frames, *other]).shots] == [0, 16]
+    assert [shot.start for shot in detect_shots([*other, *frames]).shots] == [0, stray]
+    noisy = synthetic.noise(synthetic.flicker([*frames, *other], seed=seed), seed=seed)
+    assert [shot.start for shot in detect_shots(noisy).shots] == [0, 16]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("at", [0, 15])
+def test_a_flash_or_a_black_frame_at_an_end_is_no_shot(seed, at):
+    frames = synthetic.pan(16, seed=seed)
+    black = [np.zeros_like(f) if t == at else f for t, f in enumerate(frames)]
+    for clip in (synthetic.flash(frames, [at]), synthetic.flash(frames, [at], strength=1.0), black):
+        assert [shot.start for shot in detect_shots(clip).shots] == [0]
