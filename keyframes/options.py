@@ -22,8 +22,8 @@ class ShotOptions:
     black
         A fade goes through frames whose contrast is below this share of the usual one.
     least
-        Shortest shot in frames; of cuts that are closer, the clearest stays.  Frames of another shot that were
-        left at the clip's start or end are a shot however few they are.
+        Shortest shot in frames; of cuts that are closer, the clearest stays.  Frames of another shot that
+        were left at the clip's start or end are a shot however few they are.
     """
 
     cut: float = 0.4
