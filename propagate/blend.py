@@ -14,10 +14,10 @@ from propagate.fetch import detail_energy, split
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from propagate.arrays import F32
+    from propagate.arrays import F32, Flow, Image
     from propagate.backend import Crew
 
-__all__ = ["Joined", "Witness", "join", "premultiplied", "straight"]
+__all__ = ["Joined", "Witness", "join", "premultiplied", "rounded", "straight", "unmoved"]
 
 _SOFTNESS = 4.0
 _BASE = 4.0
@@ -26,6 +26,7 @@ _SEEN, _GAIN, _MOST_GAIN = 8.0, np.float32(0.54), 2.0
 """Detail under a mean square of `_SEEN` is nobody's stroke. A little more than the root of the energy that
 was lost makes up for the finest detail, which goes first."""
 _UNSHARED = 0.02
+_STILL, _HELD, _SAME, _RESTLESS = 0.4, 0.15, 4.0, np.float32(0.005)
 _EVEN, _LEAST, _WIDE = 0.3, 1e-4, 4.0
 
 
@@ -44,6 +45,8 @@ class Witness:
         What difference of colour is left between the frame and the key's own frame there, 8-bit steps.
     nearness : float
         1 on the key's own frame, 0 on the next key's.
+    still : float32 (H, W), optional
+        1 where the key shows the place unmoved, see `unmoved`.
     """
 
     key: int
@@ -51,6 +54,7 @@ class Witness:
     energy: F32
     left: F32
     nearness: float
+    still: F32 | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,10 @@ def _shares(
     least, h = lefts.min(0), lefts.shape[1]
     near = np.array([w.nearness for w in witnesses], np.float32)[:, None, None]
     shares: F32 = np.exp((least - lefts) / _SOFTNESS) * np.maximum(near, _LEAST)
+    still = [w.still for w in witnesses if w.still is not None]
+    if len(still) == len(witnesses):
+        # what has not moved needs no other word: every warp takes something
+        shares *= np.array(still) + _RESTLESS
     crew.run(kernels.normalise, h, shares)
     if before is not None:
         # never more than nearness allows: a key fades out before the next key's own frame
@@ -148,6 +156,20 @@ def _shares(
         shares = np.maximum(1 - kept, np.float32(1e-4)) * shares + past
         crew.run(kernels.normalise, h, shares)
     return shares
+
+
+def unmoved(flow: Flow, left: F32) -> F32:
+    """How surely a key shows a place unmoved, in a picture that all but holds, float32 (H, W), 0 to 1.
+
+    Where most of the picture moves, if only a little, a place that does not gains more by a mean of all keys.
+    """
+    h, w = left.shape
+    size = max(1, w // 4), max(1, h // 4)
+    far = np.linalg.norm(_smaller(flow, size), axis=-1)
+    held = np.exp(-np.square(far.mean() / _HELD))
+    lasting = np.exp(-np.square(_smaller(left, size)[..., 0] / _SAME))
+    still = np.exp(-np.square(cv2.dilate(far, np.ones((3, 3), np.uint8)) / _STILL)) * lasting * held
+    return np.asarray(cv2.resize(cv2.blur(still, (3, 3)), (w, h)), np.float32)
 
 
 def _slow(picture: F32) -> F32:
@@ -212,3 +234,10 @@ def straight(picture: F32) -> F32:
         return picture
     alpha = picture[..., -1:]
     return np.concatenate([picture[..., :-1] * (255 / np.maximum(alpha, 1)), alpha], axis=2)
+
+
+def rounded(picture: F32, *, deep: bool) -> Image:
+    """Return a picture in 8-bit steps as uint8, or as uint16 if `deep`."""
+    top, kind = (257, np.uint16) if deep else (1, np.uint8)
+    image: Image = np.rint(np.clip(picture, 0, 255) * np.float32(top)).astype(kind)
+    return image

@@ -1,4 +1,4 @@
-"""Held frames: a picture that is shown again is carried once."""
+"""Held frames: a picture that is shown again is carried once, and time goes by motion."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from propagate.arrays import F32, Image
+    from propagate.arrays import F32, Flow, Image
     from propagate.shot import Frames, Mattes
 
-__all__ = ["key_as", "made_as", "shown_again"]
+__all__ = ["key_as", "made_as", "shown_again", "way_passed"]
 
 _SAMPLED = 16
+_SPARSE, _DRIFT = 4, 0.03
 
 
 def shown_again(
@@ -66,6 +67,23 @@ def shown_again(
             again[t] = again.get(t - 1, t - 1)
         before = frame, matte
     return again
+
+
+def way_passed(behind: tuple[Flow, int], before: tuple[Flow, int]) -> float:
+    """Return how much of the way from key to key lies behind a frame, 0 to 1: of motion, and some time.
+
+    Where a picture all but stands still, the change from key to key stands still too.
+
+    Parameters
+    ----------
+    behind, before
+        The flow to the key, float32 (H, W, 2), and the number of frames to it.
+    """
+    far, still_far = (
+        float(np.linalg.norm(flow[::_SPARSE, ::_SPARSE], axis=-1).mean()) + _DRIFT * count
+        for flow, count in (behind, before)
+    )
+    return far / (far + still_far)
 
 
 def key_as(painted: Image, key: int, t: int) -> CarriedFrame:

@@ -11,10 +11,10 @@ import numpy as np
 
 from propagate.ahead import ahead
 from propagate.backend import Crew
-from propagate.blend import Joined, Witness, join, premultiplied, straight
+from propagate.blend import Joined, Witness, join, premultiplied, rounded, straight, unmoved
 from propagate.fetch import fetch
 from propagate.flow import FlowSearch, eight_bit, inside
-from propagate.holds import key_as, made_as, shown_again
+from propagate.holds import key_as, made_as, shown_again, way_passed
 from propagate.light import relit
 from propagate.memory import give_back
 from propagate.options import CarriedFrame, PropagateOptions
@@ -165,7 +165,13 @@ class Span:
             told |= {k: self._compared(frame, k, flow) for k, flow in extra.items()}
             both, lefts = flows | extra, {k: left for k, (left, _) in told.items()}
             witnesses = [
-                Witness(k, *fetch(self._paint(k), flow, lefts[k], self.crew), lefts[k], self._nearness(t, k))
+                Witness(
+                    k,
+                    *fetch(self._paint(k), flow, lefts[k], self.crew),
+                    lefts[k],
+                    self._nearness(t, k, flows),
+                    unmoved(flow, lefts[k]),
+                )
                 for k, flow in both.items()
             ]
             others = tuple(extra) if self._others.asked else None
@@ -193,10 +199,13 @@ class Span:
             lambda part: on_progress(first + _WALKING * share * part),
         )
 
-    def _nearness(self, t: int, key: int) -> float:
+    def _nearness(self, t: int, key: int, flows: Mapping[int, Flow]) -> float:
         """1 on the key's own frame, falling to 0 on the other neighbour's; others count far from both."""
-        # time that stands still does not pass
-        passed = 0.5 if None in (self.a, self.b) else (self.moving.index(t) + 1) / (len(self.moving) + 1)
+        passed = 0.5
+        if self.a is not None and self.b is not None:
+            steps = self.moving.index(t) + 1
+            ways = (flows[self.a], steps), (flows[self.b], len(self.moving) + 1 - steps)
+            passed = way_passed(*ways)
         if key == self.a:
             return 1.0 if self.b is None else 1 - passed
         if key == self.b:
@@ -224,7 +233,7 @@ class Span:
         sure = [confidence_of(w.left, seen.flows[w.key]) for w in seen.witnesses]
         confidence = np.maximum.reduce(sure)
         shaded = self._shade.apply(joined, seen.witnesses, half_light(seen.frame), seen.lights, seen.flows)
-        image = _rounded(straight(shaded), deep=self.deep)
+        image = rounded(straight(shaded), deep=self.deep)
         matte = None if self.mattes is None else self.mattes[seen.t]
         where = unseen(confidence, self.options.new_surface, matte)
         if where.any():
@@ -292,9 +301,3 @@ class _Seen:
 
 def _ignore(_share: float) -> None:
     """Tell nobody."""
-
-
-def _rounded(picture: F32, *, deep: bool) -> Image:
-    top, kind = (257, np.uint16) if deep else (1, np.uint8)
-    image: Image = np.rint(np.clip(picture, 0, 255) * np.float32(top)).astype(kind)
-    return image

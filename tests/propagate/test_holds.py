@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from propagate.holds import shown_again
+from propagate.holds import shown_again, way_passed
 from propagate.shot import Frames, Mattes
 from propagate.span import PropagateOptions, propagate_keyframes
 from tests import synthetic
@@ -124,3 +124,24 @@ def test_two_paintings_of_one_held_picture_go_over_into_each_other():
     assert (np.diff(last) >= 0).all()
     assert first[1] > last[1]
     assert last[7] > first[7]
+
+
+def test_the_way_is_that_of_motion():
+    one, three = (np.full((*SIZE, 2), x, np.float32) * (1, 0) for x in (1.0, 3.0))
+    still = np.zeros((*SIZE, 2), np.float32)
+    assert way_passed((still, 5), (still, 15)) == pytest.approx(0.25)
+    assert way_passed((one, 4), (three, 12)) == pytest.approx(0.25)
+    assert way_passed((still, 40), (three, 10)) < 0.3
+    assert way_passed((three, 10), (still, 40)) > 0.7
+
+
+def test_stillness_under_grain_is_all_but_its_key():
+    """Coded stillness is never the same twice; the key's paint holds, and goes over with the motion."""
+    frames = synthetic.noise(held(PAN, 10, 1, 1, 1, 1, 1), 1.0)
+    painted = {0: PAINT[0], 14: PAINT[5]}
+    made = carry(frames, painted)
+    assert min(psnr(f.image, PAINT[0]) for f in made[1:10]) > 50
+    assert (
+        min(psnr(f.image[8:-8, 12:-12], p[8:-8, 12:-12]) for f, p in zip(made[10:], PAINT[1:], strict=True))
+        > 36
+    )
