@@ -23,7 +23,7 @@ _MOST_ANSWER = 1.5
 _MOST, _FINE, _TRUSTED = 20.0, 0.6, 12.0
 _COARSE, _SLOW, _CERTAIN = 4, 1.5, 3.0
 _NOISE = 0.002
-_FOLLOWS_NOT, _FOLLOWS = 0.35, 0.7
+_FOLLOWS_NOT, _FOLLOWS = 0.4, 0.7
 
 
 def half_light(frame: Image) -> F32:
