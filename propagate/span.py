@@ -89,7 +89,7 @@ def propagate_keyframes(
             stop = len(frames) if b is None else b
             wanted = {t for t in range(0 if a is None else a, stop) if t not in done}
             span = Span(shot, painted, a, b, options, checked, crew)
-            yield from span.carry(wanted, on_progress or _ignore)
+            yield from span.carry(wanted, on_progress or (lambda _share: None))
             del span
             give_back()
     if on_progress is not None:
@@ -297,7 +297,3 @@ class _Seen:
     lights: dict[int, F32]
     back: Flow | None
     others: tuple[int, ...] | None
-
-
-def _ignore(_share: float) -> None:
-    """Tell nobody."""
