@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 import numpy as np
 
 from stylize.atomic import disk_errors
+from stylize.errors import MediaError, UsageError
 from stylize.media.place import placed
 
 if TYPE_CHECKING:
@@ -144,8 +145,9 @@ class FolderShelf(Shelf):
         shutil.rmtree(self._folder, ignore_errors=True)
         self._here = {}
 
-    def __exit__(self, *_: object) -> None:
-        pass
+    def __exit__(self, *error: object) -> None:
+        if isinstance(error[1] if error else None, (MediaError, UsageError)):
+            self.clear()  # what was asked for cannot be made: nothing is to be gone on with
 
 
 def _packed(matte: F32) -> bytes:

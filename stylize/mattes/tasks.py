@@ -116,7 +116,7 @@ def make_matte(  # noqa: PLR0913  the front door takes all its choices by name
             Hints() if chroma else read_hints(boxes, Path(mattes) if mattes else None, opened.info, points)
         )
         made_from = _MAKING_VERSION, opened, hints, chroma, settings.making, settings.shots, _names(models)
-        shelf = work_shelf(place, fingerprint(made_from))
+        shelf = stack.enter_context(work_shelf(place, fingerprint(made_from)))
         if len(shelf):
             log.warning("%s: goes on where an earlier run was interrupted", place)
         painted = painted_mattes(opened, hints)
@@ -181,7 +181,7 @@ def refine_matte(
             open_matte(matte, opened.info, replace(settings.matte, stabilize=0.0), opened)
         )
         made_from = _MAKING_VERSION, opened, rough, band, settings.making, _names(models)
-        shelf = work_shelf(place, fingerprint(made_from))
+        shelf = stack.enter_context(work_shelf(place, fingerprint(made_from)))
         with watch.stage("edges") as share:
             refine_all(opened, rough, shelf, _load_matter(models, settings), share, band)
         calm = steady(opened, shelf, radius=settings.matte.radius, strength=settings.matte.stabilize)

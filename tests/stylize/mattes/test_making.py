@@ -148,6 +148,17 @@ def test_work_of_other_hints_is_not_gone_on_with(clip, tmp_path):
         np.testing.assert_array_equal(read(tmp_path / "m", at), read(tmp_path / "straight", at))
 
 
+def test_what_cannot_be_made_leaves_nothing_behind(scene, clip, tmp_path):
+    for at in range(8):
+        codes = np.rint(scene[1][at] * 255).astype(np.uint8)[..., None]
+        write_image(tmp_path / "rough" / f"{at:04d}.png", codes, durable=False)
+    hurt = tmp_path / "rough" / "0005.png"
+    hurt.write_bytes(hurt.read_bytes()[:60])
+    with pytest.raises(MediaError, match=r"0005.png is damaged"):
+        refine_matte(tmp_path / "rough", clip, tmp_path / "fine")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip", "rough"]
+
+
 def test_refining_improves_a_rough_matte_of_a_clip(scene, clip, tmp_path):
     rough = [cv2.GaussianBlur(np.roll(matte, 2, axis=1), (0, 0), 2) for matte in scene[1]]
     for at, matte in enumerate(rough):
