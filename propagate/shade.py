@@ -23,6 +23,7 @@ _MOST_ANSWER = 1.5
 _MOST, _FINE, _TRUSTED = 20.0, 0.6, 12.0
 _COARSE, _SLOW, _CERTAIN = 4, 1.5, 3.0
 _NOISE = 0.002
+_AROUND, _QUIETEST, _NOISE_TAKEN = 3.0, 20, 2.0
 _FOLLOWS_NOT, _FOLLOWS = 0.4, 0.7
 
 
@@ -109,7 +110,7 @@ class Shade:
         for own in witnesses:
             trust = np.exp(-np.square(own.left[::_HALF, ::_HALF] / _TRUSTED))
             trust *= joined.shares[own.key][::_HALF, ::_HALF] * np.float32(follows)
-            moved = _soft(apart[own.key], _FINE) * trust
+            moved = _soft(_above_noise(apart[own.key]), _FINE) * trust
             change += moved[..., None] * self._moved(own.key, flows[own.key])
         h, w = joined.picture.shape[:2]
         return np.add(joined.picture, cv2.resize(change, (w, h)).reshape(h, w, -1), out=joined.picture)
@@ -143,6 +144,16 @@ class Shade:
         """Return a key's `answer` in the frame's geometry."""
         slopes = self._answers[key]
         return warp(slopes, flow[::_HALF, ::_HALF] / np.float32(_HALF), interpolation="linear")
+
+
+def _above_noise(light: F32) -> F32:
+    """Take out of a difference of light what grain and coding make of it everywhere: a local Wiener filter.
+
+    The noise's energy is that of the quietest fifth of the picture, where nothing but noise is left.
+    """
+    energy = _soft(light * light, _AROUND) + np.float32(1e-3)
+    noise = np.float32(_NOISE_TAKEN * np.percentile(energy[::4, ::4], _QUIETEST))
+    return np.asarray(light * np.maximum(0, 1 - noise / energy), np.float32)
 
 
 def _half(size: tuple[int, ...]) -> tuple[int, int]:

@@ -93,6 +93,19 @@ def test_paint_that_follows_the_light_follows_it_between_keys(unshaded, dtype):
         np.testing.assert_array_equal(made[key], paint)
 
 
+def test_grain_is_no_light(unshaded):
+    grain = np.random.default_rng(1)
+    clean = [lit(even(5), t) for t in range(COUNT)]
+    frames = [np.clip(f + grain.normal(0, 2.5, f.shape), 0, 255).astype(np.uint8) for f in clean]
+    painted = {t: (40 + clean[t] * 0.7).astype(np.uint8) for t in (0, COUNT - 1)}
+    made, plain = pictures(frames, painted), unshaded(frames, painted)
+    truth = (40 + clean[3] * 0.7).astype(np.uint8)
+    assert psnr(made[3], truth) > psnr(plain[3], truth) + 1
+    dark = lamp(3)[..., 0] < 0.2
+    moved = (made[3].astype(float) - plain[3])[dark]
+    assert moved.std() < 0.33  # it is 0.4 where grain counts as light
+
+
 def test_paint_that_keeps_its_own_light_is_left_alone(unshaded):
     picture, paint = even(5), even(6)
     frames = [lit(picture, t) for t in range(COUNT)]
