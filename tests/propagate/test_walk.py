@@ -47,6 +47,32 @@ def test_stillness_stays_exactly_still(crew):
         assert np.abs(flow).max() < 1e-3
 
 
+def test_grain_moves_less_than_without_settling(crew, monkeypatch):
+    grain = np.random.default_rng(4)
+    frames = [
+        np.clip(frame + grain.normal(0, 5, frame.shape), 0, 255).astype(np.uint8)
+        for frame in synthetic.pan(8, (1.3, 0.6), size=SIZE)
+    ]
+
+    def astray():
+        walked = walk(frames, 0, range(1, 8), crew, quality="fine")
+        return np.mean(
+            [np.linalg.norm(f - (1.3 * t, 0.6 * t), axis=-1)[4:-12, 4:-16].mean() for t, f in walked]
+        )
+
+    settling = astray()
+    monkeypatch.setattr(module, "settled", lambda found, _: found)
+    assert settling < 0.9 * astray()
+
+
+def test_motion_is_not_settled():
+    found, expected = np.zeros((2, 4, 5, 2), np.float32)
+    expected[:2], expected[2:] = 2.0, 0.1
+    flow = module.settled(found, expected)
+    np.testing.assert_allclose(flow[:2], 0, atol=1e-6)
+    assert ((flow[2:] > 0.02) & (flow[2:] < 0.05)).all()
+
+
 def test_a_surface_that_was_hidden_is_found_again(crew):
     frames = synthetic.occluder(9, 2, 6, size=SIZE, width=30)
     *_, (_, flow) = walk(frames, 0, range(1, 9), crew, quality="fine")
