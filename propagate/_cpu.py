@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from propagate._patch import patch_cost, patch_cost_modulated, random_place
+from propagate._patch import patch_cost, patch_cost_modulated, random_place, reaches
 
 __all__ = ["account", "publish", "search", "sweep"]
 
@@ -37,6 +37,8 @@ def search(
     fresh: bool,
     forward: bool,
     neighbours: int,
+    offered: bool,
+    offer: Any,
     tries: int,
     octaves: int,
     turn: int,
@@ -46,6 +48,7 @@ def search(
 
     `tiles` (N, 4) holds (y0, x0, y1, x1).  Matches beyond the tile's edge are read from `before`.  A source
     place costs `price` times its `crowd` on top of the distance and may not be used where that is negative.
+    Where `offered`, the places in `offer` (-1 for none) are tried too.
     """
     height = matches.shape[0]
     width = matches.shape[1]
@@ -54,7 +57,8 @@ def search(
     t_stride = (width + 2 * pad) * channels
     s_stride = (source_width + 2 * pad) * channels
     run = size * channels
-    margin = pad - size // 2
+    half = size // 2
+    margin = pad - half
     step = 1 if forward else -1
     for tile in range(first, last):
         y0 = int(tiles[tile, 0])
@@ -82,8 +86,15 @@ def search(
                         )
                     cost[y, x] = distance
                 best = np.float32(cost[y, x] + np.float32(crowd[best_y, best_x]) * price)
-                for trial in range(2 - neighbours, 2 + tries):
-                    if trial < 2:
+                for trial in range(-1, 2 + tries):
+                    if trial < 0:
+                        if not offered or offer[y, x, 0] < 0:
+                            continue
+                        to_x = int(offer[y, x, 0])
+                        to_y = int(offer[y, x, 1])
+                    elif trial < 2:
+                        if trial < 2 - neighbours:
+                            continue
                         # The neighbour that this sweep has just been to: what it found, moved along by one.
                         nx = x - step if trial == 0 else x
                         ny = y if trial == 0 else y - step
@@ -99,13 +110,16 @@ def search(
                             continue
                         to_x += x - nx
                         to_y += y - ny
-                        if to_x < 0 or to_y < 0 or to_x >= source_width or to_y >= source_height:
-                            continue
                     else:
                         to_x, to_y = random_place(
                             x, y, best_x, best_y, source_width, source_height, octaves, trial, turn, seed
                         )
                     if to_x == best_x and to_y == best_y:
+                        continue
+                    if not (
+                        reaches(x, width, to_x, source_width, half)
+                        and reaches(y, height, to_y, source_height, half)
+                    ):
                         continue
                     people = crowd[to_y, to_x]
                     extra = np.float32(people) * price
@@ -190,6 +204,8 @@ def sweep(
     fresh: bool,
     forward: bool,
     neighbours: int,
+    offered: bool,
+    offer: Any,
     tries: int,
     octaves: int,
     turn: int,
@@ -200,7 +216,7 @@ def sweep(
         part = tiles[bounds[wave] : bounds[wave + 1]]
         search(
             0, len(part), part, target, source, factors, modulated, channels, pad, size, busy, crowd, price,
-            before, matches, cost, fresh, forward, neighbours, tries, octaves, turn, seed,
+            before, matches, cost, fresh, forward, neighbours, offered, offer, tries, octaves, turn, seed,
         )  # fmt: skip
         if price > 0:
             account(0, 1, 1, part, size, before, matches, crowd)

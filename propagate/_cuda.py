@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import cuda
 
-from propagate._field import WAVES, Field
-from propagate._patch import patch_cost, patch_cost_modulated, random_place
+from propagate._field import NOTHING, WAVES, Field
+from propagate._patch import patch_cost, patch_cost_modulated, random_place, reaches
 
 if TYPE_CHECKING:
     from propagate.arrays import I32, Bool
@@ -47,6 +47,8 @@ def _search(
     cost: Any,
     fresh: bool,
     jump: int,
+    offered: bool,
+    offer: Any,
     tries: int,
     octaves: int,
     turn: int,
@@ -62,17 +64,22 @@ def _search(
     t_stride = (width + 2 * pad) * channels
     s_stride = (source_width + 2 * pad) * channels
     run = size * channels
-    margin = pad - size // 2
+    half = size // 2
+    margin = pad - half
     at = (y + margin) * t_stride + (x + margin) * channels
     best_x = int(matches[y, x, 0])
     best_y = int(matches[y, x, 1])
     best_distance = cost[y, x]
     best = np.float32(best_distance + np.float32(crowd[best_y, best_x]) * price)
-    for trial in range(-1 if fresh else 0, 4 + tries):
+    for trial in range(-1 if fresh else 0, 5 + tries):
         to_x, to_y = best_x, best_y
-        if trial >= 4:
+        if trial == 4:
+            if not offered or offer[y, x, 0] < 0:
+                continue
+            to_x, to_y = int(offer[y, x, 0]), int(offer[y, x, 1])
+        elif trial > 4:
             to_x, to_y = random_place(
-                x, y, best_x, best_y, source_width, source_height, octaves, trial - 2, turn, seed
+                x, y, best_x, best_y, source_width, source_height, octaves, trial - 3, turn, seed
             )
         elif trial >= 0:
             if jump == 0:
@@ -83,8 +90,10 @@ def _search(
                 continue
             to_x = int(before[ny, nx, 0]) + x - nx
             to_y = int(before[ny, nx, 1]) + y - ny
-            if to_x < 0 or to_y < 0 or to_x >= source_width or to_y >= source_height:
-                continue
+        if trial >= 0 and not (
+            reaches(x, width, to_x, source_width, half) and reaches(y, height, to_y, source_height, half)
+        ):
+            continue
         same = to_x == best_x and to_y == best_y
         people = crowd[to_y, to_x]
         extra = np.float32(people) * price
@@ -212,11 +221,21 @@ class CudaField(Field):
         gain = np.array(scale.gain[: level.style.shape[2]], np.float32) / np.float32(257)
         self._gain = cuda.to_device(gain)
 
-    def sweep(self, busy: Bool, turn: int, *, fresh: bool, tries: int, neighbours: int = 2) -> None:
+    def sweep(
+        self,
+        busy: Bool,
+        turn: int,
+        *,
+        fresh: bool,
+        tries: int,
+        neighbours: int = 2,
+        offer: I32 | None = None,
+    ) -> None:
         """Improve the match of every `busy` pixel once."""
         height, width = self.crowd.shape
         waves = WAVES if self.price > 0 and tries > 0 else 1
         mask = cuda.to_device(np.ascontiguousarray(busy))
+        places = cuda.to_device(NOTHING if offer is None else offer)
         jumps = (4, 2, 1) if neighbours > 0 else (0,)
         for wave in range(waves):
             for jump in jumps:
@@ -236,6 +255,8 @@ class CudaField(Field):
                     self._cost,
                     fresh and jump == jumps[0],
                     jump,
+                    offer is not None and last,
+                    places,
                     tries if last else 0,
                     max(height, width).bit_length() - 1,
                     turn,

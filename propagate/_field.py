@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from propagate.pyramid import Level
     from propagate.synthesis import SynthesisOptions
 
-__all__ = ["WAVES", "Field"]
+__all__ = ["NOTHING", "WAVES", "Field"]
 
 WAVES = 8
 """Into how many turns a sweep is cut when places have a price: all that search at once see the same free
 places and would crowd there together (measured: strokes wash out with one, and no better from 8 to 16)."""
+NOTHING = np.full((1, 1, 2), -1, np.int32)
+"""What a kernel is given in place of offered places where there are none."""
 _SMALL = 30000
 """Sweeps over fewer pixels are done on one thread: waking the others takes longer than they would save."""
 
@@ -56,8 +58,20 @@ class Field:
             crew.run(account, bands, bands, whole, patch_size, self.before, matches, self.crowd)
         np.copyto(self.before, matches)
 
-    def sweep(self, busy: Bool, turn: int, *, fresh: bool, tries: int, neighbours: int = 2) -> None:
-        """Improve the match of every `busy` pixel once; `fresh` measures the old one again first."""
+    def sweep(
+        self,
+        busy: Bool,
+        turn: int,
+        *,
+        fresh: bool,
+        tries: int,
+        neighbours: int = 2,
+        offer: I32 | None = None,
+    ) -> None:
+        """Improve the match of every `busy` pixel once; `fresh` measures the old one again first.
+
+        `offer`, int32 (Ht, Wt, 2), holds (x, y) in the source to be tried too, -1 for none.
+        """
         height, width = self.crowd.shape
         if self._tiled is None or self._tiled[0] is not busy:
             waves = WAVES if self.price > 0 else 1
@@ -80,6 +94,8 @@ class Field:
             fresh,
             turn % 2 == 0,
             neighbours,
+            offer is not None,
+            NOTHING if offer is None else offer,
             tries,
             max(height, width).bit_length() - 1,
             turn,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-__all__ = ["between", "hash3", "patch_cost", "patch_cost_modulated", "random_place"]
+__all__ = ["between", "hash3", "patch_cost", "patch_cost_modulated", "random_place", "reaches"]
 
 
 @njit(cache=True, nogil=True)
@@ -31,6 +31,16 @@ def hash3(x: int, y: int, turn: int, seed: int) -> int:
 def between(low: int, high: int, bits: int) -> int:
     """Spread 16 random `bits` evenly over the integers from `low` to `high`, both included."""
     return low + ((bits * (high - low + 1)) >> 16)
+
+
+@njit(cache=True, nogil=True)
+def reaches(at: int, size: int, to: int, source_size: int, half: int) -> bool:
+    """Tell whether a patch at `to` lies no further beyond an edge of the source than one at `at` does.
+
+    What lies beyond an edge is made up (the border goes on), so a patch of the target's inside is not held
+    against it; on an edge of the target it stands for the same edge of the source.
+    """
+    return to >= min(at, half) and source_size - 1 - to >= min(size - 1 - at, half)
 
 
 @njit(cache=True, nogil=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from propagate._index import GuideIndex
 from propagate._patch import hash3
 from propagate.pyramid import coarser_matches, finer_matches
 
@@ -34,15 +35,13 @@ class Effort:
 
 
 def effort_at(level: int, rounds: int, sweeps: int, *, lost: bool = False) -> Effort:
-    """Return the effort for `level` (0 is full size): the finest two start from fields that are nearly right.
+    """Return the effort for `level` (0 is full size): the finest starts from a field that is nearly right.
 
     `lost` says that this one does not: it starts from nothing.
     """
-    # On EbSynth's own examples as many rounds everywhere cost three times as much for the same energy.
+    # On EbSynth's own examples as many rounds there cost twice as much for the same energy.
     if level == 0 and not lost:
         return Effort(-(-rounds // 2), -(-sweeps // 2), 2)
-    if level == 1 and not lost:
-        return Effort(-(-rounds * 2 // 3), -(-sweeps * 3 // 4), 3)
     return Effort(rounds, sweeps, 5)
 
 
@@ -74,19 +73,27 @@ def solve(
         last = own is not options
         lost = matches is None and hint is None
         if matches is None or not last:
-            matches = _start(level, matches, hints[i], options.seed, crew)
+            matches = _start(level, matches, hints[i], options.seed, options.patch_size // 2, crew)
         field = make(level, matches, scale, own, crew, pad=options.patch_size // 2)
         if not (painted or last):
             field.vote(level.active, blind=True)
         painted = False  # a given picture is looked at once, before the first vote paints it over
         effort = effort_at(i, options.search_vote_iters, options.patchmatch_iters, lost=lost)
+        index = None
+        if hint is None and (i > 0 or lost):
+            # Once a round: offered more often, guides are followed at the price of torn texture.
+            index = GuideIndex(level, level.style.shape[2], options.patch_size // 2, 4 * int(scale.unit))
         busy = level.active
         for _ in range(effort.rounds):
             for j in range(effort.sweeps):
-                field.sweep(busy, turn, fresh=j == 0, tries=effort.tries)
+                offer = None if index is None or j > 0 else index.offer(turn, options.seed)
+                field.sweep(busy, turn, fresh=j == 0, tries=effort.tries, offer=offer)
                 turn += 1
             near = _grown(busy, own.patch_size) & level.active
             busy = _grown(field.vote(near, blind=False), own.patch_size) & level.active
+            if i > 1:
+                # What has settled there may have settled on a bad place, and a small picture costs little.
+                busy = level.active
             if not busy.any():
                 break
         if i == 0:
@@ -112,7 +119,7 @@ def _hints(levels: list[Level], hint: I32 | None) -> list[I32 | None]:
     return hints
 
 
-def _start(level: Level, coarse: I32 | None, hint: I32 | None, seed: int, crew: Crew) -> I32:
+def _start(level: Level, coarse: I32 | None, hint: I32 | None, seed: int, half: int, crew: Crew) -> I32:
     """Return a level's first field: from the coarser one, the hint or at random; -1 off the active pixels."""
     height, width = level.centres.shape
     size = level.active.shape
@@ -133,11 +140,22 @@ def _start(level: Level, coarse: I32 | None, hint: I32 | None, seed: int, crew: 
         mix: Any = getattr(hash3, "py_func", hash3)  # whole arrays at once
         chosen = places[mix(xs, ys, 0, seed) % len(places)]
         field[ys, xs] = np.stack((chosen % width, chosen // width), axis=-1)
+    _keep_inside(field, (height, width), half)
     if not level.centres.all():
         _send_home(field, level)
     if not level.active.all():
         field[~level.active] = -1
     return field
+
+
+def _keep_inside(field: I32, source_size: tuple[int, int], half: int) -> None:
+    """Move matches in, so that no patch lies further beyond an edge of the source than of the target."""
+    for axis, (size, length) in enumerate(zip(field.shape[1::-1], source_size[::-1], strict=True)):
+        at = np.arange(size)
+        low = np.minimum(at, half)
+        high = length - 1 - low[::-1]
+        shape = (1, -1) if axis == 0 else (-1, 1)
+        np.clip(field[..., axis], low.reshape(shape), high.reshape(shape), out=field[..., axis])
 
 
 def _send_home(field: I32, level: Level) -> None:

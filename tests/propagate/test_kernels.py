@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from propagate import _cpu, _paint
-from propagate._patch import between, hash3, patch_cost, patch_cost_modulated, random_place
+from propagate._field import NOTHING
+from propagate._patch import between, hash3, patch_cost, patch_cost_modulated, random_place, reaches
 from propagate.guides import replicate_border
 from tests import reference
 
@@ -172,7 +173,7 @@ def test_vote(rng, channels):
     np.testing.assert_array_equal(changed, wanted & (np.nan_to_num(expected).max(axis=2) >= 30000))
 
 
-def run_search(rng, *, modulated=False, price=0.0, sweeps=1, tries=6, fresh=True, seed=1):
+def run_search(rng, *, modulated=False, price=0.0, sweeps=1, tries=6, fresh=True, seed=1, offer=None):
     size, pad, channels = 3, 1, 4
     target, source = features(rng, 12, 10, channels, pad), features(rng, 11, 13, channels, pad)
     factors = features(rng, 12, 10, channels, pad, 32768) if modulated else np.zeros((1, 1, 1), np.int16)
@@ -190,7 +191,7 @@ def run_search(rng, *, modulated=False, price=0.0, sweeps=1, tries=6, fresh=True
         _cpu.search(
             0, 2, tiles, target.ravel(), source.ravel(), factors.ravel(), modulated, channels, pad, size,
             busy, crowd, np.float32(price), matches.copy(), matches, cost, fresh and turn == 0, turn % 2 == 0,
-            2, tries, 3, turn, seed,
+            2, offer is not None, NOTHING if offer is None else offer, tries, 3, turn, seed,
         )  # fmt: skip
     slow = (target, source, factors if modulated else None)
     return first, matches, cost, busy, crowd, slow
@@ -209,6 +210,27 @@ def test_search_tells_the_true_cost_and_only_improves(rng, modulated, price):
     assert (matches[..., 0][busy] != 6).all()
 
 
+def test_search_tries_what_is_offered(rng):
+    offer = np.full((12, 10, 2), -1, np.int32)
+    offer[1:-1, 1:-1] = 3, 4
+    state = rng.bit_generator.state
+    _, without, old, busy, _, _ = run_search(rng, tries=0)
+    rng.bit_generator.state = state
+    _, matches, cost, _, _, (target, source, _) = run_search(rng, tries=0, offer=offer)
+    taken = (matches == (3, 4)).all(axis=2)
+    assert taken.sum() > (without == (3, 4)).all(axis=2).sum()
+    for y, x in np.argwhere(busy[1:-1, 1:-1]) + 1:
+        assert cost[y, x] <= reference.patch_cost(target, source, None, (x, y), (3, 4), 3, 1)
+    assert (cost <= old).mean() > 0.5
+
+
+def test_patches_reach_beyond_an_edge_only_from_the_same_edge():
+    inside = [to for to in range(10) if reaches(5, 20, to, 10, 2)]
+    assert inside == [2, 3, 4, 5, 6, 7]
+    assert [to for to in range(10) if reaches(0, 20, to, 10, 2)] == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert [to for to in range(10) if reaches(18, 20, to, 10, 2)] == [2, 3, 4, 5, 6, 7, 8]
+
+
 def test_search_finds_the_best_place_in_the_end(rng):
     _, _, cost, busy, _, slow = run_search(rng, sweeps=400, tries=10)
     target, source, _ = slow
@@ -220,5 +242,6 @@ def test_search_finds_the_best_place_in_the_end(rng):
             reference.patch_cost(target, source, None, (x, y), (u, v), 3, 1)
             for v in range(11)
             for u in np.flatnonzero(free)
+            if reaches(x, 10, u, 13, 1) and reaches(y, 12, v, 11, 1)
         )
     assert (cost[busy] == best[busy]).mean() > 0.9

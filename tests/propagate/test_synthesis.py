@@ -271,3 +271,18 @@ def test_regions_follow_their_labels(rng):
     assert made.image[inside, 0].mean() > 215
     assert made.image[outside, 0].mean() < 35
     assert len(np.unique(made.matches.reshape(-1, 2), axis=0)) > 0.5 * 70 * 90
+
+
+def test_a_small_corner_of_the_style_that_is_asked_for_is_found():
+    """The guide's value of two fifths of the target is met in a 200th of the source alone."""
+    rng = np.random.default_rng(0)
+    source, target = (grain(rng, *size, 1, 6) // 3 for size in ((200, 220), (160, 200)))
+    source[-14:, -14:] = 100 + source[-14:, -14:] // 2
+    target[:, 120:] = 100 + target[:, 120:] // 2
+    style = grain(rng, 200, 220) // 2
+    style[-14:, -14:] += 70
+    options = SynthesisOptions(uniformity=500.0)
+    made = synthesize(style, [Guide(source, target, 2.0)], options)
+    found = (made.matches >= (204, 184)).all(axis=2)
+    assert found[:, 124:].mean() > 0.8
+    assert found[:, :116].mean() < 0.01
