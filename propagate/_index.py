@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GuideIndex"]
 
-_DEPTH, _LEAVES, _LEAST = 16, 1024, 32
+_DEPTH, _LEAVES, _LEAST = 16, 256, 32
 """How deep the tree may be, the share of a picture (1 / leaves) and the pixels that need no more halving."""
 
 
@@ -41,9 +41,10 @@ class GuideIndex:
         self._size = size
         values = target[self.ys, self.xs]
         node, rows = np.zeros(len(values), np.int64), np.arange(len(values))
-        for _ in range(_DEPTH):
-            down = child[node] + (values[rows, axis[node]] > cut[node])
-            node = np.where(child[node] < 0, node, down)
+        while len(rows):
+            rows = rows[child[node[rows]] >= 0]
+            at = node[rows]
+            node[rows] = child[at] + (values[rows, axis[at]] > cut[at])
         self._leaf = node
 
     def offer(self, turn: int, seed: int) -> I32:
@@ -61,7 +62,7 @@ def _grow(values: NDArray[np.int16], tolerance: int) -> tuple[NDArray[np.int64],
 
     The second child follows the first; a leaf has child -1.
     """
-    order = np.arange(len(values))
+    order, planes = np.arange(len(values)), np.ascontiguousarray(values.T)
     enough = max(_LEAST, len(values) // _LEAVES)
     nodes = [[0, len(values), 0, 0, -1]]
     depth = [0]
@@ -70,13 +71,13 @@ def _grow(values: NDArray[np.int16], tolerance: int) -> tuple[NDArray[np.int64],
         if count <= enough or depth[i] == _DEPTH:
             continue
         mine = order[start : start + count]
-        held = values[mine]
-        low, high = held.min(axis=0).astype(np.int64), held.max(axis=0).astype(np.int64)
+        held = planes[:, mine]
+        low, high = held.min(axis=1).astype(np.int64), held.max(axis=1).astype(np.int64)
         axis = int((high - low).argmax())
         if high[axis] - low[axis] <= tolerance:
             continue
         cut = int(low[axis] + high[axis]) >> 1
-        left = held[:, axis] <= cut
+        left = held[axis] <= cut
         order[start : start + count] = np.concatenate((mine[left], mine[~left]))
         few = int(np.count_nonzero(left))
         node[2:] = axis, cut, len(nodes)

@@ -82,7 +82,7 @@ def solve(
         painted = False  # a given picture is looked at once, before the first vote paints it over
         effort = effort_at(i, options.search_vote_iters, options.patchmatch_iters, lost=lost)
         index = None
-        if hint is None and (i > 1 or lost):
+        if hint is None and (i > 0 or lost):
             # Once a round: offered more often, guides are followed at the price of torn texture.
             index = GuideIndex(level, level.style.shape[2], options.patch_size // 2, 4 * int(scale.unit))
         busy = level.active
@@ -93,9 +93,6 @@ def solve(
                 turn += 1
             near = _grown(busy, own.patch_size) & level.active
             busy = _grown(field.vote(near, blind=False), own.patch_size) & level.active
-            if hint is None and i > 2:
-                # What has settled there may have settled on a bad place, and a small picture costs little.
-                busy = level.active
             if not busy.any():
                 break
         if i == 0:
