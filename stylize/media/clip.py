@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self, overload
 
@@ -155,6 +156,10 @@ def open_clip(
 
         index = index_video(place, assume_matrix=assume_matrix, allow_truncated=allow_truncated)
         info, source = index.info, VideoSource(index, cache)
+        if rate is not None:
+            own = f"{place.name} keeps its own, {float(info.rate):g} frames/s"
+            kept = f"rate {rate} is for image sequences; {own}"
+            info = replace(info, notices=(*info.notices, kept))
     return Clip(source, _range(info, start, end))
 
 

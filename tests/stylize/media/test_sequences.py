@@ -15,6 +15,16 @@ from tests.stylize.media.make_clips import number_of, numbers, picture, write_se
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.stylize.media.conftest import Clips
+
+
+def test_a_video_keeps_its_rate_and_says_so(clips: Clips) -> None:
+    with open_clip(clips("ntsc.mp4"), rate=12) as clip:
+        assert clip.info.rate == Fraction(30000, 1001)
+        assert any("rate 12 is for image sequences" in notice for notice in clip.info.notices)
+    with open_clip(clips("ntsc.mp4")) as clip:
+        assert not any("rate" in notice for notice in clip.info.notices)
+
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".exr"])
 def test_every_kind_from_any_start(tmp_path: Path, suffix: str) -> None:
