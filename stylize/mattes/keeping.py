@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32
 
-__all__ = ["FolderShelf", "Kept", "Shelf"]
+__all__ = ["FolderShelf", "Kept", "OneByOne", "Shelf"]
 
 
 class Shelf(Sequence["F32"]):
@@ -159,11 +160,11 @@ def _unpacked(data: bytes, shape: tuple[int, ...]) -> F32:
     return codes.astype(np.float32) / np.float32(65535)
 
 
-class Kept(Sequence["F32"]):
-    """Another sequence of mattes, each made once, when first asked for."""
+class OneByOne(Sequence["F32"], ABC):
+    """Mattes over other mattes, each made when it is asked for by `_at`; in no slices."""
 
     def __init__(self, mattes: Sequence[F32]) -> None:
-        self._mattes, self._shelf = mattes, Shelf()
+        self._mattes = mattes
 
     def __len__(self) -> int:
         return len(self._mattes)
@@ -174,8 +175,21 @@ class Kept(Sequence["F32"]):
     def __getitem__(self, index: slice) -> Sequence[F32]: ...
     def __getitem__(self, index: int | slice) -> F32 | Sequence[F32]:
         if isinstance(index, slice):
-            raise TypeError("kept mattes are read one by one")
-        at = range(len(self))[index]
+            raise TypeError("these mattes are read one by one")
+        return self._at(range(len(self))[index])
+
+    @abstractmethod
+    def _at(self, at: int) -> F32: ...
+
+
+class Kept(OneByOne):
+    """Another sequence of mattes, each made once, when first asked for."""
+
+    def __init__(self, mattes: Sequence[F32]) -> None:
+        super().__init__(mattes)
+        self._shelf = Shelf()
+
+    def _at(self, at: int) -> F32:
         if at not in self._shelf:
             self._shelf.put(at, self._mattes[at])
         return self._shelf[at]

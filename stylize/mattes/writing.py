@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stylize.mattes.colours import foreground
 from stylize.mattes.edges import band_for, refine_edge
-from stylize.mattes.keeping import FolderShelf
+from stylize.mattes.keeping import FolderShelf, OneByOne
 from stylize.output import make_writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from propagate.arrays import F32, Image
     from stylize.mattes.keeping import Shelf
@@ -32,23 +31,14 @@ def work_shelf(place: Path, mark: str) -> FolderShelf:
     return FolderShelf(place.absolute().with_name(f".{place.name}.making"), mark)
 
 
-class AsPainted(Sequence["F32"]):
+class AsPainted(OneByOne):
     """Mattes, but where a frame's was painted by hand that one."""
 
     def __init__(self, mattes: Sequence[F32], painted: Mapping[int, F32]) -> None:
-        self._mattes, self._painted = mattes, painted
+        super().__init__(mattes)
+        self._painted = painted
 
-    def __len__(self) -> int:
-        return len(self._mattes)
-
-    @overload
-    def __getitem__(self, index: int) -> F32: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[F32]: ...
-    def __getitem__(self, index: int | slice) -> F32 | Sequence[F32]:
-        if isinstance(index, slice):
-            raise TypeError("mattes are written one by one")
-        at = range(len(self))[index]
+    def _at(self, at: int) -> F32:
         return self._painted[at] if at in self._painted else self._mattes[at]
 
 
