@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stylize.mattes.solving import colours_within
+from stylize.mattes.window import window_around
 
 if TYPE_CHECKING:
     from propagate.arrays import F32, Image
@@ -50,23 +51,11 @@ def foreground(image: Image, matte: F32, *, fine: bool = False) -> Image:
     solid = matte >= 1
     if solid.all() or not (matte > 0).any():
         return image.copy()
-    window = _window(matte)
+    window = window_around(matte > 0, _ROOM)
     top = float(np.iinfo(image.dtype).max)
-    part = colours_within(image[window].astype(np.float32) / np.float32(top), matte[window], fine=fine)
+    part = colours_within(window.of(image).astype(np.float32) / np.float32(top), window.of(matte), fine=fine)
     inside = np.rint(np.clip(part, 0, 1) * top).astype(image.dtype)
-    found = np.pad(inside, _margins(window, matte.shape), "edge")
+    height, width = matte.shape
+    margins = ((window.top, height - window.bottom), (window.left, width - window.right), (0, 0))
+    found = np.pad(inside, margins, "edge")
     return np.where(solid[..., None], image, found)
-
-
-def _window(matte: F32) -> tuple[slice, slice]:
-    """Return the box of all that is not 0, with room around it."""
-    slices = []
-    for axis, length in enumerate(matte.shape):
-        filled = np.flatnonzero((matte > 0).any(axis=1 - axis))
-        slices.append(slice(max(0, int(filled[0]) - _ROOM), min(length, int(filled[-1]) + 1 + _ROOM)))
-    return slices[0], slices[1]
-
-
-def _margins(window: tuple[slice, slice], shape: tuple[int, ...]) -> list[tuple[int, int]]:
-    sides = [(part.start, length - part.stop) for part, length in zip(window, shape, strict=True)]
-    return [*sides, (0, 0)]

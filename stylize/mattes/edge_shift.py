@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stylize.mattes.shaping import signed_distance
+from stylize.mattes.window import window_around
 
 if TYPE_CHECKING:
     from propagate.arrays import F32
@@ -25,7 +26,12 @@ _EXACT = 1e-3
 
 def near_edge(matte: F32) -> F32:
     """Return how far each pixel is from the edge, float32 (H, W), positive inside, up to ten pixels."""
-    return np.clip(signed_distance(matte), -_FAR, _FAR)
+    window = window_around(matte > 0, int(_FAR) + 2)  # beyond it all is far
+    found = np.full(matte.shape, np.float32(-_FAR), np.float32)
+    if window.shape != (0, 0):
+        part = signed_distance(np.ascontiguousarray(window.of(matte)))
+        window.of(found)[:] = np.clip(part, -_FAR, _FAR)
+    return found
 
 
 def shift_edge(matte: F32, distance: F32, shift: F32, otherwise: F32) -> F32:

@@ -8,6 +8,7 @@ import numpy as np
 
 from stylize.mattes.shaping import signed_distance
 from stylize.mattes.solving import alpha_within
+from stylize.mattes.window import window_around
 
 if TYPE_CHECKING:
     from propagate.arrays import F32, Image
@@ -41,21 +42,19 @@ def refine_edge(image: Image, matte: F32, band: float) -> F32:
     float32 (H, W)
         0 and 1 beyond the band. A matte without an inside or an outside beyond it comes back as it is.
     """
-    trimap = trimap_of(matte, band)
-    open_rows, open_columns = np.nonzero(trimap == 0.5)
-    if not open_rows.size or trimap.max() < 1 or trimap.min() > 0:
+    near = window_around(matte > 0, int(band) + _ROOM + 2)  # beyond it all is outside
+    trimap = trimap_of(np.ascontiguousarray(near.of(matte)), band) if matte.any() else matte
+    if trimap.max() < 1 or trimap.min() > 0:
         return matte
-    rows, columns = (
-        slice(max(0, int(places.min()) - _ROOM), int(places.max()) + 1 + _ROOM)
-        for places in (open_rows, open_columns)
-    )
-    part = trimap[rows, columns]
-    if part.max() < 1 or part.min() > 0:
+    window = window_around(trimap == 0.5, _ROOM)
+    part = window.of(trimap)
+    if not part.size or part.max() < 1 or part.min() > 0 or min(part.shape) < 3:
         return matte
-    colours = image[rows, columns].astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
-    found = np.where(trimap == 0.5, 0, trimap)
-    found[rows, columns] = np.where(part == 0.5, alpha_within(colours, part), part)
-    return np.asarray(found, np.float32)
+    top = np.float32(np.iinfo(image.dtype).max)
+    window.of(trimap)[:] = alpha_within(window.of(near.of(image)).astype(np.float32) / top, part)
+    found = np.zeros_like(matte)
+    near.of(found)[:] = trimap
+    return found
 
 
 def trimap_of(matte: F32, band: float) -> F32:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -11,8 +12,11 @@ import numpy as np
 from stylize.fingerprint import fingerprint
 from stylize.mattes.edge_shift import near_edge, shift_edge
 from stylize.mattes.recent import Recent
+from stylize.mattes.window import Window, window_around
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from propagate.arrays import F32, Flow, Image
 
 __all__ = ["SteadyMattes", "steady"]
@@ -39,17 +43,8 @@ _EXACT = 1e-4
 
 
 @dataclass(frozen=True)
-class _Window:
-    rows: slice
-    columns: slice
-
-    def of(self, array: Any) -> Any:
-        return array[self.rows, self.columns]
-
-
-@dataclass(frozen=True)
 class _Beside:
-    """A direct neighbour: its frame, its matte moved to this one, and as it is."""
+    """A direct neighbour: its frame, its matte moved to this one, and as it is, in the window of this one."""
 
     at: int
     moved: F32
@@ -58,8 +53,10 @@ class _Beside:
 
 @dataclass(frozen=True)
 class _Mean:
-    """The mean of a matte and its neighbours, moved to its frame: opacities, and distances from the edge."""
+    """A matte and the mean of it and its neighbours, moved to its frame, in the window around all of them."""
 
+    window: Window
+    own: F32
     opacity: F32
     distance: F32
     beside: list[_Beside]
@@ -68,13 +65,14 @@ class _Mean:
 class SteadyMattes(Sequence["F32"]):
     """Mattes that are steadied when asked for; see `steady`. Memory does not grow with their number."""
 
-    version = 2
+    version = 3
     """Raise when the same mattes come out otherwise."""
 
     def __init__(self, frames: Sequence[Image], mattes: Sequence[F32], radius: int, strength: float) -> None:
         self.frames, self.mattes, self.radius, self.strength = frames, mattes, radius, strength
         kept = 2 * radius + 2
-        self._flows: Recent[tuple[int, int], Flow] = Recent(4 * radius + 4)
+        self._flows: Recent[tuple[int, int], tuple[Window, Flow]] = Recent(4 * radius + 4)
+        self._boxes: Recent[int, Window] = Recent(kept)
         self._mattes: Recent[int, F32] = Recent(kept)
         self._distances: Recent[int, F32] = Recent(kept)
         self._frames: Recent[int, Image] = Recent(kept)
@@ -99,90 +97,95 @@ class SteadyMattes(Sequence["F32"]):
         own = self._matte(at)
         if not self.radius or not self.strength or own.min() == own.max():
             return own
-        return self._steadied(at, own)
+        return self._steadied(at)
 
     def beside(self, at: int) -> list[F32]:
         """Return the direct neighbours of a matte, moved to its frame, as far as they show the same."""
         own = self._matte(at)
         if own.min() == own.max():
             return []
-        return [one.moved for one in self._mean(at, own).beside]
+        mean, whole = self._mean(at), Window(0, 0, *own.shape)
+        return [whole.taken_from(one.moved, mean.window) for one in mean.beside]
 
-    def _steadied(self, at: int, own: F32) -> F32:
+    def _steadied(self, at: int) -> F32:
         """Move the edge towards where it and its neighbours have it on average, where it chatters."""
-        mean, here = self._mean(at, own), self._distance(at)
-        share = np.float32(self.strength) * self._share(at, own, mean)
+        mean = self._mean(at)
+        own, here = mean.own, mean.window.of(self._distance(at))
+        share = np.float32(self.strength) * self._share(at, mean)
         otherwise = _towards(own, mean.opacity, share)
-        return shift_edge(own, here, share * (mean.distance - here), otherwise)
+        found = self._matte(at).copy()
+        mean.window.of(found)[:] = shift_edge(own, here, share * (mean.distance - here), otherwise)
+        return found
 
-    def _share(self, at: int, own: F32, mean: _Mean) -> F32:
+    def _share(self, at: int, mean: _Mean) -> F32:
         """How much the edge chatters; at an end, where one side says nothing, as much as beside it."""
         if len(mean.beside) == 1:
             other = mean.beside[0].at
-            theirs = self._matte(other)
-            there = self._mean(other, theirs)
+            there = self._mean(other)
             if len(there.beside) == 2:
-                share = _chatter_share(theirs, there.opacity, there.beside)
-                return np.asarray(_fetch(share, self._flow(at, other)), np.float32)
-        return _chatter_share(own, mean.opacity, mean.beside)
+                share = _chatter_share(there.own, there.opacity, there.beside)
+                here = mean.window.taken_from(share, there.window)
+                return np.asarray(_fetch(here, self._flow(at, other, mean.window)), np.float32)
+        return _chatter_share(mean.own, mean.opacity, mean.beside)
 
-    def _mean(self, at: int, own: F32) -> _Mean:
+    def _mean(self, at: int) -> _Mean:
         """Average a matte and its neighbours, as far as they show the same."""
-        total, weight, beside = own.astype(np.float32), np.ones_like(own), list[_Beside]()
-        place = self._distance(at).copy()
+        window = self._window(range(at - self.radius, at + self.radius + 1))
+        own = np.ascontiguousarray(window.of(self._matte(at)))
+        total, weight, beside = own.copy(), np.ones_like(own), list[_Beside]()
+        place = window.of(self._distance(at)).copy()
         for step in (-1, 1):
             flow: Flow | None = None
             for distance in range(1, self.radius + 1):
                 other = at + step * distance
                 if not 0 <= other < len(self):
                     break
-                flow = self._onwards(flow, other, step)
-                sure = self._sureness(at, other, flow)
+                flow = self._onwards(flow, other, step, window)
+                sure = self._sureness(at, other, flow, window)
                 if sure[own > 0].mean() < _CUT:
                     break
-                matte = self._matte(other)
+                matte = np.ascontiguousarray(window.of(self._matte(other)))
                 moved = _fetch(matte, flow)
                 if abs(moved.sum() - own.sum()) > _SUDDEN * max(moved.sum(), own.sum()):
                     break
                 total += sure * moved
-                place += sure * _fetch(self._distance(other), flow)
+                place += sure * _fetch(np.ascontiguousarray(window.of(self._distance(other))), flow)
                 weight += sure
                 if distance == 1:
                     beside.append(_Beside(other, moved, matte))
-        return _Mean(total / weight, place / weight, beside)
+        return _Mean(window, own, total / weight, place / weight, beside)
 
-    def _onwards(self, flow: Flow | None, other: int, step: int) -> Flow:
+    def _onwards(self, flow: Flow | None, other: int, step: int, window: Window) -> Flow:
         """Follow `flow`, which leads to the frame before `other`, on to `other`; None is its beginning."""
         from propagate.flow import chain
 
-        last = self._flow(other - step, other)
+        last = self._flow(other - step, other, window)
         return last if flow is None else chain(flow, last)
 
-    def _sureness(self, at: int, other: int, flow: Flow) -> F32:
+    def _sureness(self, at: int, other: int, flow: Flow, window: Window) -> F32:
         """How alike both frames look there, 0 to 1: hidden or new surface says nothing of the edge."""
-        import cv2
-
         from propagate.flow import inside
+        from propagate.register import residual
 
-        moved = _fetch(self._frame(other), flow)
-        apart = cv2.absdiff(self._frame(at), moved).astype(np.float32).mean(axis=2)
-        sure = np.exp(-np.square(cv2.GaussianBlur(apart, (0, 0), 2.0) / _TOLERANCE))
+        here, there = (np.ascontiguousarray(window.of(self._frame(i))) for i in (at, other))
+        sure = np.exp(-np.square(residual(here, _fetch(there, flow), sigma=2.0) / _TOLERANCE))
         sure[~inside(flow, 0.5)] = 0
         return np.asarray(sure, np.float32)
 
-    def _flow(self, a: int, b: int) -> Flow:
-        return self._flows.get((a, b), lambda: self._follow(a, b))
+    def _flow(self, a: int, b: int, window: Window) -> Flow:
+        """Return the flow from frame a to b around the subject, in a window; elsewhere it is 0."""
+        place, flow = self._flows.get((a, b), lambda: self._follow(a, b))
+        found: Flow = window.taken_from(flow, place)
+        return found
 
-    def _follow(self, a: int, b: int) -> Flow:
-        """Estimate the flow from frame a to b around the subject; elsewhere it is 0."""
+    def _follow(self, a: int, b: int) -> tuple[Window, Flow]:
         import cv2
 
         from propagate.flow import estimate_flow
 
-        first, second = self._matte(a), self._matte(b)
-        window = _around((first > 0) | (second > 0))
+        window = self._window((a, b))
         pair = [np.ascontiguousarray(window.of(self._frame(i))) for i in (a, b)]
-        h, w = pair[0].shape[:2]
+        h, w = window.shape
         scale = min(1.0, _LONGEST / max(h, w))
         if scale < 1:
             size = (round(w * scale), round(h * scale))
@@ -190,9 +193,17 @@ class SteadyMattes(Sequence["F32"]):
         found = estimate_flow(pair[0], pair[1])
         if scale < 1:
             found = np.asarray(cv2.resize(found, (w, h)) / scale, np.float32)
-        flow = np.zeros((*first.shape, 2), np.float32)
-        flow[window.rows, window.columns] = found
-        return flow
+        return window, found
+
+    def _window(self, indices: Iterable[int]) -> Window:
+        """Return the window that holds all of the subject in these frames, as far as there are such."""
+        there = [index for index in indices if 0 <= index < len(self)]
+        filled = [box for box in map(self._box, there) if box.shape != (0, 0)]
+        shape = self._matte(there[0]).shape
+        return reduce(Window.joined, filled).with_room(_ROOM, shape) if filled else Window(0, 0, *shape)
+
+    def _box(self, index: int) -> Window:
+        return self._boxes.get(index, lambda: window_around(self._matte(index) > 0))
 
     def _matte(self, index: int) -> F32:
         return self._mattes.get(index, lambda: self.mattes[index])
@@ -280,13 +291,3 @@ def _fetch(image: Any, flow: Flow) -> Any:
     from propagate.warp import warp
 
     return warp(image, flow, interpolation="linear")
-
-
-def _around(where: Any) -> _Window:
-    slices = []
-    for axis, length in enumerate(where.shape):
-        filled = np.flatnonzero(where.any(axis=1 - axis))
-        if not filled.size:
-            filled = np.array([0, length - 1])
-        slices.append(slice(max(0, int(filled[0]) - _ROOM), min(length, int(filled[-1]) + 1 + _ROOM)))
-    return _Window(*slices)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from stylize.mattes.checking import check_mattes
 from stylize.mattes.clip import open_matte
 from stylize.mattes.colours import foreground
 from stylize.mattes.making import Hints, fill_shelf, painted_mattes, read_hints
+from stylize.mattes.meanwhile import meanwhile
 from stylize.mattes.steadying import steady
 from stylize.mattes.writing import AsPainted, key_frames, refine_all, work_shelf, write_mattes
 from stylize.media import open_clip
@@ -25,23 +27,30 @@ from stylize.shots import find_shots
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from keyframes import Shot
     from propagate.arrays import F32, Image
     from stylize.mattes.checking import FrameFacts
     from stylize.mattes.keeping import Shelf
+    from stylize.mattes.meanwhile import Heed
     from stylize.mattes.sam2 import Segmenter
     from stylize.mattes.vitmatte import Matter
+    from stylize.mattes.writing import Maker
+    from stylize.media import Clip
 
 __all__ = ["Made", "check_matte", "make_matte", "refine_matte"]
 
 log = logging.getLogger(__name__)
 
-_MAKING_VERSION = 2
+_MAKING_VERSION = 3
 """Raise when the same hints give other mattes."""
 
 
 @dataclass(frozen=True)
 class Made:
-    """What was written: where, how many frames, frames that had a hint, mean area as a share, and seconds."""
+    """What was written: where, how many frames, frames that had a hint, mean area as a share, and seconds.
+
+    Mattes are made, steadied and written at the same time, so that the seconds of stages overlap.
+    """
 
     output: Path
     frames: int
@@ -120,26 +129,42 @@ def make_matte(  # noqa: PLR0913  the front door takes all its choices by name
         if len(shelf):
             log.warning("%s: goes on where an earlier run was interrupted", place)
         painted = painted_mattes(opened, hints)
+        maker: Maker
         clean: Callable[[Image, F32], Image] = foreground
         if chroma:
-            clean = key_frames(opened, chroma, shelf, watch)
+            maker, clean = key_frames(opened, chroma)
         else:
             with watch.stage("shots") as share:
                 shots = find_shots(opened, settings.shots, share)
-            segmenter = _load_segmenter(models, settings)
+            maker = partial(_fill, opened, hints, shots, _load_segmenter(models, settings))
+        edges = "matter" in models or (sam2 and settings.making.edges == "colour")
+        mattes_of = shelf.part("edges") if edges else shelf
+
+        def make(heed: Heed) -> None:
             with watch.stage("matte") as share:
-                empty = fill_shelf(opened, hints, shots, shelf, share, segmenter)
-            if empty:
-                log.warning("frames %s have no hint in their shot; their mattes are empty", _spans(empty))
-        mattes_of: Shelf = shelf
-        if "matter" in models or (sam2 and settings.making.edges == "colour"):
-            mattes_of = shelf.part("edges")
-            with watch.stage("edges") as share:
-                refine_all(opened, shelf, mattes_of, _load_matter(models, settings), share)
-        calm = steady(opened, mattes_of, radius=settings.matte.radius, strength=settings.matte.stabilize)
-        area = write_mattes(opened, AsPainted(calm, painted), place, colours, clean, settings, watch)
+                maker(shelf, heed(share))
+            if edges:
+                with watch.stage("edges") as share:
+                    refine_all(opened, shelf, mattes_of, _load_matter(models, settings), heed(share))
+
+        with meanwhile(make, mattes_of, len(opened)) as coming:
+            calm = steady(opened, coming, radius=settings.matte.radius, strength=settings.matte.stabilize)
+            area = write_mattes(opened, AsPainted(calm, painted), place, colours, clean, settings, watch)
         shelf.clear()
     return Made(place, len(opened), tuple(hints.frames), area, watch.finished())
+
+
+def _fill(
+    clip: Clip,
+    hints: Hints,
+    shots: Sequence[Shot],
+    segmenter: Segmenter | None,
+    shelf: Shelf,
+    share: Callable[[float], None],
+) -> None:
+    empty = fill_shelf(clip, hints, shots, shelf, share, segmenter)
+    if empty:
+        log.warning("frames %s have no hint in their shot; their mattes are empty", _spans(empty))
 
 
 def refine_matte(
@@ -182,10 +207,14 @@ def refine_matte(
         )
         made_from = _MAKING_VERSION, opened, rough, band, settings.making, _names(models)
         shelf = stack.enter_context(work_shelf(place, fingerprint(made_from)))
-        with watch.stage("edges") as share:
-            refine_all(opened, rough, shelf, _load_matter(models, settings), share, band)
-        calm = steady(opened, shelf, radius=settings.matte.radius, strength=settings.matte.stabilize)
-        area = write_mattes(opened, calm, place, None, foreground, settings, watch)
+
+        def make(heed: Heed) -> None:
+            with watch.stage("edges") as share:
+                refine_all(opened, rough, shelf, _load_matter(models, settings), heed(share), band)
+
+        with meanwhile(make, shelf, len(opened)) as coming:
+            calm = steady(opened, coming, radius=settings.matte.radius, strength=settings.matte.stabilize)
+            area = write_mattes(opened, calm, place, None, foreground, settings, watch)
         shelf.clear()
     return Made(place, len(opened), (), area, watch.finished())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from stylize.progress import Watch
     from stylize.settings import Settings
 
-__all__ = ["AsPainted", "key_frames", "refine_all", "work_shelf", "write_mattes"]
+__all__ = ["AsPainted", "Maker", "key_frames", "refine_all", "work_shelf", "write_mattes"]
+
+Maker: TypeAlias = "Callable[[Shelf, Callable[[float], None]], None]"
+"""Puts the matte of every frame on a shelf, and tells how far it is."""
 
 
 def work_shelf(place: Path, mark: str) -> FolderShelf:
@@ -60,17 +63,19 @@ def refine_all(
         on_progress((at + 1) / len(clip))
 
 
-def key_frames(clip: Clip, colour: str, shelf: Shelf, watch: Watch) -> Callable[[Image, F32], Image]:
-    """Key every frame; returns what takes the screen's light off a frame."""
+def key_frames(clip: Clip, colour: str) -> tuple[Maker, Callable[[Image, F32], Image]]:
+    """Return what keys every frame by a screen's colour, and what takes the screen's light off a frame."""
     from stylize.mattes.chroma import chroma_matte, despill, parse_colour
 
     screen = parse_colour(colour, clip[0])
-    with watch.stage("matte") as share:
+
+    def make(shelf: Shelf, on_progress: Callable[[float], None]) -> None:
         for at in range(len(clip)):
             if at not in shelf:
                 shelf.put(at, chroma_matte(clip[at], screen))
-            share((at + 1) / len(clip))
-    return lambda frame, matte: despill(foreground(frame, matte), screen)
+            on_progress((at + 1) / len(clip))
+
+    return make, lambda frame, matte: despill(foreground(frame, matte), screen)
 
 
 def write_mattes(

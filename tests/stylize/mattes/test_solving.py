@@ -1,0 +1,52 @@
+"""PyMatting's own solution is the slow twin of ours."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stylize.mattes.solving import _EPSILON, alpha_within
+from stylize.mattes.window import Window, window_around
+
+
+def picture(rng, size):
+    rows, columns = np.mgrid[: size[0], : size[1]].astype(np.float32)
+    apart = rows + 3 * np.sin(columns / 4) - size[0] / 2
+    alpha = np.clip(apart / 5 + 0.5, 0, 1)[..., None]
+    image = alpha * (0.8, 0.4, 0.2) + (1 - alpha) * (0.2, 0.4, 0.6) + rng.normal(0, 0.02, (*size, 3))
+    trimap = np.where(apart > 6, 1, np.where(apart < -6, 0, 0.5)).astype(np.float32)
+    return np.clip(image, 0, 1).astype(np.float32), trimap, alpha[..., 0]
+
+
+@pytest.mark.parametrize("kind", ["noisy", "flat", "no subject beside"])
+def test_opacity_is_what_the_whole_system_gives(rng, kind):
+    from pymatting.alpha.estimate_alpha_cf import estimate_alpha_cf
+
+    image, trimap, truth = picture(rng, (40, 50))
+    if kind == "flat":
+        image[:] = 0.5
+    if kind == "no subject beside":  # a piece of the unknown that touches the background only
+        trimap[3:7, 20:30] = 0.5
+    slow = estimate_alpha_cf(
+        image.astype(np.float64), trimap.astype(np.float64), laplacian_kwargs={"epsilon": _EPSILON}
+    )
+    found = alpha_within(image, trimap)
+    np.testing.assert_allclose(found, slow, atol=2e-4)
+    np.testing.assert_array_equal(found[trimap != 0.5], trimap[trimap != 0.5])
+    if kind == "noisy":
+        assert np.abs(found - truth).mean() < 0.02
+
+
+def test_a_window_holds_what_is_there_and_hands_it_on(rng):
+    where = np.zeros((20, 30), bool)
+    assert window_around(where, 3).shape == (0, 0)
+    where[4, 5] = where[9, 28] = True
+    window = window_around(where, 3)
+    assert window == Window(1, 2, 13, 30)
+    whole = rng.normal(size=(20, 30, 2)).astype(np.float32)
+    other = Window(0, 10, 8, 20)
+    there = other.taken_from(window.of(whole), window)
+    np.testing.assert_array_equal(there[1:], whole[1:8, 10:20])
+    assert not there[0].any()
+    assert window.joined(other) == Window(0, 2, 13, 30)
+    assert not Window(15, 0, 20, 2).taken_from(window.of(whole), window).any()
