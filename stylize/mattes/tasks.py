@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from stylize.errors import UsageError
 from stylize.fingerprint import fingerprint
+from stylize.mattes.asked_models import AskedModels
 from stylize.mattes.checking import check_mattes
 from stylize.mattes.clip import open_matte
 from stylize.mattes.colours import foreground
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from stylize.mattes.keeping import Shelf
     from stylize.mattes.meanwhile import Heed
     from stylize.mattes.sam2 import Segmenter
-    from stylize.mattes.vitmatte import Matter
     from stylize.mattes.writing import Maker
     from stylize.media import Clip
 
@@ -115,7 +115,7 @@ def make_matte(  # noqa: PLR0913  the front door takes all its choices by name
     sam2 = settings.making.maker == "sam2" and not chroma
     if points and not sam2:
         raise UsageError("--point needs --maker sam2; without it give --box FRAME:X,Y,W,H, or paint")
-    models = _find(settings, "segmenter" if sam2 else None)
+    models = AskedModels.find(settings, sam2=sam2)
     with ExitStack() as stack:
         opened = stack.enter_context(open_clip(clip, start=start, end=end, **asdict(settings.clip)))
         check_place(place, opened, overwrite)
@@ -124,7 +124,7 @@ def make_matte(  # noqa: PLR0913  the front door takes all its choices by name
         hints = (
             Hints() if chroma else read_hints(boxes, Path(mattes) if mattes else None, opened.info, points)
         )
-        made_from = _MAKING_VERSION, opened, hints, chroma, settings.making, settings.shots, _names(models)
+        made_from = _MAKING_VERSION, opened, hints, chroma, settings.making, settings.shots, models.hashes
         shelf = stack.enter_context(work_shelf(place, fingerprint(made_from)))
         if len(shelf):
             log.warning("%s: goes on where an earlier run was interrupted", place)
@@ -136,8 +136,8 @@ def make_matte(  # noqa: PLR0913  the front door takes all its choices by name
         else:
             with watch.stage("shots") as share:
                 shots = find_shots(opened, settings.shots, share)
-            maker = partial(_fill, opened, hints, shots, _load_segmenter(models, settings))
-        edges = "matter" in models or (sam2 and settings.making.edges == "colour")
+            maker = partial(_fill, opened, hints, shots, models.segmenter())
+        edges = "matter" in models.paths or (sam2 and settings.making.edges == "colour")
         mattes_of = shelf.part("edges") if edges else shelf
 
         def make(heed: Heed) -> None:
@@ -145,7 +145,7 @@ def make_matte(  # noqa: PLR0913  the front door takes all its choices by name
                 maker(shelf, heed(share))
             if edges:
                 with watch.stage("edges") as share:
-                    refine_all(opened, shelf, mattes_of, _load_matter(models, settings), heed(share))
+                    refine_all(opened, shelf, mattes_of, models.matter(), heed(share))
 
         with meanwhile(make, mattes_of, len(opened)) as coming:
             calm = steady(opened, coming, radius=settings.matte.radius, strength=settings.matte.stabilize)
@@ -198,19 +198,19 @@ def refine_matte(
     settings, place, watch = settings or Settings(), Path(output), Watch(on_progress)
     if band is not None and not 0 < band <= 200:
         raise UsageError(f"--band {band} is out of bounds; give more than 0 to 200 pixels")
-    models = _find(settings)
+    models = AskedModels.find(settings)
     with ExitStack() as stack:
         opened = stack.enter_context(open_clip(clip, **asdict(settings.clip)))
         check_place(place, opened, overwrite)
         rough = stack.enter_context(
             open_matte(matte, opened.info, replace(settings.matte, stabilize=0.0), opened)
         )
-        made_from = _MAKING_VERSION, opened, rough, band, settings.making, _names(models)
+        made_from = _MAKING_VERSION, opened, rough, band, settings.making, models.hashes
         shelf = stack.enter_context(work_shelf(place, fingerprint(made_from)))
 
         def make(heed: Heed) -> None:
             with watch.stage("edges") as share:
-                refine_all(opened, rough, shelf, _load_matter(models, settings), heed(share), band)
+                refine_all(opened, rough, shelf, models.matter(), heed(share), band)
 
         with meanwhile(make, shelf, len(opened)) as coming:
             calm = steady(opened, coming, radius=settings.matte.radius, strength=settings.matte.stabilize)
@@ -262,40 +262,6 @@ def _still(path: Path) -> bool:
     from stylize.media.images import IMAGE_SUFFIXES
 
     return path.suffix.lower() in IMAGE_SUFFIXES
-
-
-def _find(settings: Settings, *kinds: str | None) -> dict[str, Path]:
-    """Find the models that are asked for, before any work; nothing is loaded."""
-    wanted = [kind for kind in kinds if kind]
-    if settings.making.edges == "vitmatte":
-        wanted.append("matter")
-    if not wanted:
-        return {}
-    from stylize.mattes.learned import find_learned
-
-    return {kind: find_learned(kind, settings.making, settings.models) for kind in wanted}
-
-
-def _names(models: dict[str, Path]) -> dict[str, str]:
-    from stylize.models import model_hash
-
-    return {kind: model_hash(path) for kind, path in models.items()}
-
-
-def _load_segmenter(models: dict[str, Path], settings: Settings) -> Segmenter | None:
-    if "segmenter" not in models:
-        return None
-    from stylize.mattes.sam2 import Segmenter
-
-    return Segmenter(models["segmenter"], settings.making)
-
-
-def _load_matter(models: dict[str, Path], settings: Settings) -> Matter | None:
-    if "matter" not in models:
-        return None
-    from stylize.mattes.vitmatte import Matter
-
-    return Matter(models["matter"], settings.making)
 
 
 def _spans(frames: list[int]) -> str:
