@@ -1,37 +1,41 @@
 """The `stylize` command: parse, call, show progress, print, set the exit code.
 
-What can be said is in `stylize.commands`; here each of its commands becomes one of the terminal.
+What can be said is in `stylize.commands`; here each of its commands becomes one of the terminal. What takes
+time to import is imported by functions, so that `main` is there at once to answer Ctrl+C.
 """
 
-import inspect
-import json
-import logging
+from __future__ import annotations
+
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from types import FrameType, SimpleNamespace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-from typer.core import TyperCommand
+if TYPE_CHECKING:
+    import inspect
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from pathlib import Path
+    from types import FrameType
 
-from propagate.memory import one_heap
-from stylize.commands import FAMILIES, Answer, Command, all_commands
-from stylize.errors import StylizeError
-from stylize.flags import HEADINGS, Flag, help_of, settings_of
-from stylize.progress import Notes
-from stylize.spelled import by_place
+    import typer
+    from typer.core import TyperCommand
+
+    from stylize.commands import Answer, Command
+    from stylize.flags import Flag
 
 ABOUT = "Paint a few frames of a clip, carry the paint to all others."
-app = typer.Typer(
-    name="stylize", help=ABOUT, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
-)
 
 
-def add_commands(top: typer.Typer) -> None:
+def make_app() -> typer.Typer:
     """Make every command of `stylize.commands` one of the terminal."""
+    import typer
+
+    from stylize.commands import FAMILIES, all_commands
+
+    top = typer.Typer(
+        name="stylize", help=ABOUT, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    )
+    top.callback(invoke_without_command=True, help=ABOUT)(top_function())
     families: dict[str, typer.Typer] = {}
     for command in all_commands():
         *first, name = command.words.split()
@@ -42,6 +46,7 @@ def add_commands(top: typer.Typer) -> None:
                 top.add_typer(families[first[0]], name=first[0])
             of = families[first[0]]
         of.command(name, help=command.help, cls=told_with_defaults(command))(terminal_function(command))
+    return top
 
 
 def told_with_defaults(command: Command) -> type[TyperCommand]:
@@ -49,6 +54,9 @@ def told_with_defaults(command: Command) -> type[TyperCommand]:
 
     They are asked of the settings when the page is asked for, and no earlier: rooms are slow to import.
     """
+    from typer.core import TyperCommand
+
+    from stylize.flags import help_of
 
     class Told(TyperCommand):
         def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -65,6 +73,11 @@ def told_with_defaults(command: Command) -> type[TyperCommand]:
 
 def terminal_function(command: Command) -> Callable[..., None]:
     """Return the function whose signature typer reads: one parameter for each flag."""
+    from types import SimpleNamespace
+
+    import typer
+
+    from stylize.flags import settings_of
 
     def run(**given: Any) -> None:
         values = {flag: given[flag.name] for flag in command.flags}
@@ -80,14 +93,45 @@ def terminal_function(command: Command) -> Callable[..., None]:
         show(answer, getattr(ask, "json", False))
         raise typer.Exit(answer.exit_code)
 
-    parameters = [parameter(flag, flag.name in command.needs) for flag in command.flags]
-    run.__annotations__ = {p.name: p.annotation for p in parameters}
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return run
+    return with_flags(run, command.flags, command.needs)
+
+
+def top_function() -> Callable[..., None]:
+    """Return what answers when no command is named."""
+    import typer
+
+    from stylize.flags import Flag
+
+    def top(version: bool) -> None:
+        if version:
+            from stylize import __version__
+
+            print(f"stylize {__version__}")
+            raise typer.Exit
+
+    return with_flags(top, [Flag("", "--version", bool, "Print the version.")])
+
+
+def with_flags(
+    function: Callable[..., None], flags: Sequence[Flag], needs: Collection[str] = ()
+) -> Callable[..., None]:
+    """Give a function the signature that takes these flags; `needs` names those that must be given."""
+    import inspect
+
+    parameters = [parameter(flag, flag.name in needs) for flag in flags]
+    function.__annotations__ = {p.name: p.annotation for p in parameters}
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return function
 
 
 def parameter(flag: Flag, must: bool) -> inspect.Parameter:
     """Return a flag as a parameter that typer understands."""
+    import inspect
+
+    import typer
+
+    from stylize.flags import HEADINGS
+
     plain = flag.kind is bool and not flag.setting and "/" not in flag.spelling
     texts: dict[str, Any] = {"help": flag.help, "min": flag.least}
     texts["metavar"] = "" if flag.kind is bool else flag.metavar or None
@@ -110,14 +154,28 @@ def interrupts() -> Iterator[Callable[[], bool]]:
         pressed.append(number)
         signal.default_int_handler(number, frame)
 
-    mine = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # else it is to be ignored
-    if mine:
-        signal.signal(signal.SIGINT, note)
-    try:
+    with answering_interrupts(note):
         yield lambda: bool(pressed)
+
+
+@contextmanager
+def answering_interrupts(answer: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have Ctrl+C answered by a function within the block, unless it is to be ignored."""
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before):
+        yield
+        return
+    signal.signal(signal.SIGINT, answer)
+    try:
+        yield
     finally:
-        if mine:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, before)
+
+
+def leave(_number: int, _frame: FrameType | None) -> None:
+    """End before any work has begun; typer would answer KeyboardInterrupt itself, with another code."""
+    print("stylize: interrupted", file=sys.stderr)
+    raise SystemExit(130)
 
 
 @contextmanager
@@ -150,6 +208,7 @@ def progress(interrupted: Callable[[], bool]) -> Iterator[Callable[[str, float],
 
 def may_overwrite(yes: bool) -> Callable[[Path], bool]:
     """Whether an existing output may be replaced: yes with -y, asked at a terminal, else no."""
+    import typer
 
     def answer(path: Path) -> bool:
         return yes or (
@@ -161,36 +220,45 @@ def may_overwrite(yes: bool) -> Callable[[Path], bool]:
 
 def show(answer: Answer, as_json: bool) -> None:
     """Print the facts as one JSON object, or the lines for a person."""
+    import json
+
     print(json.dumps(answer.facts, default=str, ensure_ascii=False) if as_json else "\n".join(answer.lines))
-
-
-@app.callback(invoke_without_command=True, help=ABOUT)
-def top(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
-    """Answer what is asked of no command."""
-    if version:
-        from stylize import __version__
-
-        print(f"stylize {__version__}")
-        raise typer.Exit
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that the error tree gives."""
+    with answering_interrupts(leave):
+        answer(sys.argv[1:] if arguments is None else arguments)
+
+
+def answer(arguments: Sequence[str]) -> None:
+    """Run one command line; every error is one line and a code."""
+    import logging
+
+    from propagate.memory import one_heap
+    from stylize.errors import StylizeError
+    from stylize.progress import Notes
+    from stylize.spelled import by_place
+
     one_heap()
     logging.basicConfig(level=logging.WARNING, handlers=[Notes()], force=True)
     try:
-        app(by_place(sys.argv[1:] if arguments is None else arguments))
+        make_app()(by_place(arguments))
     except StylizeError as error:
         print(f"stylize: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
     except ImportError as error:
         raise SystemExit(f"stylize: a package does not load: {error}; `stylize doctor` tells more") from None
+    except RuntimeError as error:
+        if "cannot cache function" not in str(error):
+            raise
+        what = "compiled kernels can be kept nowhere, neither beside the package nor in the user's cache"
+        print(f"stylize: {what}; set NUMBA_CACHE_DIR to a folder that can be written", file=sys.stderr)
+        raise SystemExit(6) from None
     except MemoryError:
         print("stylize: out of memory; close other programs, or use a smaller clip", file=sys.stderr)
         raise SystemExit(6) from None
 
-
-add_commands(app)
 
 if __name__ == "__main__":
     main()

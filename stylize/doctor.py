@@ -214,6 +214,11 @@ def _kernel_cache() -> Check:
     )
     if os.access(folder, os.W_OK):
         return Check("kernels", "ok", f"compiled once, kept in {folder}")
+    try:
+        importlib.import_module("propagate._patch")
+    except RuntimeError:  # numba found no place at all
+        mend = "set NUMBA_CACHE_DIR to a folder that can be written"
+        return Check("kernels", "bad", f"{folder} and the user's cache are read-only", mend)
     return Check(
         "kernels",
         "absent",

@@ -5,7 +5,7 @@ StylizeError                1   failed
 ├── MediaError              4   a clip, image or key that is missing, bad or truncated
 ├── ModelError              5   a model or its weights are missing
 ├── DeviceError             6   device, memory or disk
-└── PartialError            7   some frames or keys are done, others failed
+└── PartialError            7   a part of what was asked is done and kept, another failed
 
 Messages are one line: what is wrong, where (path, frame, option), and the way out.
 """
@@ -46,6 +46,6 @@ class DeviceError(StylizeError):
 
 
 class PartialError(StylizeError):
-    """Some frames or keys are finished and kept; others failed."""
+    """A part of what was asked is done and kept, another failed."""
 
     exit_code = 7

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 from dataclasses import asdict
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from stylize.errors import MediaError, StylizeError, UsageError
@@ -30,7 +31,8 @@ log = logging.getLogger(__name__)
 def choose_renderer(name: str, styles: Sequence[Path], settings: Settings) -> Renderer:
     """Make the renderer called `name`; ``auto`` takes diffusion when its models and a device are here.
 
-    What ``auto`` takes, and why, is said before any work.
+    What ``auto`` takes, and why, is said before any work; not where nobody has the packages of diffusion or
+    has set anything of it.
 
     Raises
     ------
@@ -54,7 +56,8 @@ def choose_renderer(name: str, styles: Sequence[Path], settings: Settings) -> Re
     if name == "auto":
         lacking = _lacking(settings, styled=bool(styles))
         chosen = "patch" if lacking else "sd"
-        log.warning("painting with renderer %s: %s", chosen, lacking or "its models and a device are here")
+        level = logging.INFO if lacking and not _wanted(settings) else logging.WARNING
+        log.log(level, "painting with renderer %s: %s", chosen, lacking or "its models and a device are here")
         if lacking and not styles:
             raise UsageError(
                 f"a prompt alone needs renderer sd, and {lacking}; or name a picture with --style REF"
@@ -102,6 +105,14 @@ def _check_tables(settings: Settings) -> None:
         if section not in SECTIONS and close:
             hint = f"did you mean {close[0]!r}?"
         raise UsageError(f"[brought.{name}]: no package brings a renderer {name!r}; {hint}")
+
+
+def _wanted(settings: Settings) -> bool:
+    """Whether anybody may expect diffusion: its packages are here, or something of it was set."""
+    from stylize.render.diffusion.parts import PACKAGES
+
+    usual = section_class("diffusion")()
+    return settings.diffusion != usual or all(find_spec(name) is not None for name in PACKAGES)
 
 
 def _lacking(settings: Settings, *, styled: bool) -> str:

@@ -617,7 +617,38 @@ def test_interrupted(world, call, monkeypatch):
     monkeypatch.undo()
 
 
-def test_an_interrupt_that_a_library_swallows_still_ends_the_run(world, call, monkeypatch):
+def test_a_machine_on_which_kernels_cannot_be_kept(world, call, monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("cannot cache function 'hash3': no locator available for file '_patch.py'")
+
+    monkeypatch.setattr(fakes.FakeRenderer, "paint", refuse)
+    code, _, err = call("run", world.frames, "--style", world.style, "-o", "out", "--renderer", "fake")
+    assert code == 6
+    assert "NUMBA_CACHE_DIR" in error_line(err)
+
+
+@pytest.fixture
+def interruptible():
+    """What runs tests in the background may have Ctrl+C ignored; here it counts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_before_a_command_begins_is_one_line(call, monkeypatch, interruptible):
+    monkeypatch.setattr("stylize.commands.all_commands", lambda: signal.raise_signal(signal.SIGINT))
+    code, out, err = call("keys", "list", "clip.mp4")
+    assert (code, out, err) == (130, "", "stylize: interrupted\n")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_is_to_be_ignored_stays_ignored(call, monkeypatch, interruptible):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    monkeypatch.setattr("stylize.spelled.by_place", lambda words: signal.raise_signal(signal.SIGINT) or words)
+    assert call("--version")[0] == 0
+
+
+def test_an_interrupt_that_a_library_swallows_still_ends_the_run(world, call, monkeypatch, interruptible):
     paint = fakes.FakeRenderer.paint
 
     def swallow(*given, **named):

@@ -43,7 +43,7 @@ def commands() -> list[list[str]]:
 
 def resolve(words: list[str]) -> tuple[click.Command, list[str]]:
     """The command that these words name, and the words left for it."""
-    command, rest = typer.main.get_command(cli.app), list(words)
+    command, rest = typer.main.get_command(cli.make_app()), list(words)
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         name = rest.pop(0)
         assert name in command.commands, f"stylize {' '.join(words)}"
@@ -72,7 +72,7 @@ def test_every_command_is_understood(words):
 
 
 def test_every_option_named_exists():
-    known = options_of(typer.main.get_command(cli.app))
+    known = options_of(typer.main.get_command(cli.make_app()))
     spoken = [
         word for code in re.findall(r"`([^`\n]*)`", README) for word in re.findall(r"--[a-z][\w-]*", code)
     ]
@@ -81,7 +81,7 @@ def test_every_option_named_exists():
 
 
 def test_every_command_is_in_the_table():
-    top = typer.main.get_command(cli.app)
+    top = typer.main.get_command(cli.make_app())
     named = {words[0] for words in commands()}
     assert set(top.commands) <= named
 

@@ -114,8 +114,7 @@ def models_path(ask: Ask) -> Answer:
 @command("models fetch", NAMES, REVISION, "json", "models", needs="names")
 def models_fetch(ask: Ask) -> Answer:
     """Download models; a broken download goes on where it stopped."""
-    from stylize.models.fetch import fetch_model
+    from stylize.models.fetch import fetch_models
 
-    options = options_of(ask)
-    places = {name: fetch_model(name, options, ask.on_progress, revision=ask.revision) for name in ask.names}
+    places = fetch_models(ask.names, options_of(ask), ask.on_progress, revision=ask.revision)
     return Answer({"models": places}, [f"{name}  {place}" for name, place in places.items()])

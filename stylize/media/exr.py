@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from propagate.arrays import Image
 
-__all__ = ["exr_has_alpha", "exr_size", "read_exr", "write_exr"]
+__all__ = ["exr_has_alpha", "exr_peak", "exr_size", "read_exr", "write_exr"]
 
 
 def exr_size(path: Path) -> tuple[int, int]:
@@ -33,6 +33,13 @@ def exr_has_alpha(path: Path) -> bool:
     return any(channel.name.rsplit(".", 1)[-1].upper() == "A" for channel in channels)
 
 
+def exr_peak(path: Path) -> float:
+    """Return the brightest light of an EXR, 1 for white: what is above is clipped by `read_exr`."""
+    channels, names, _ = _pixels(path)
+    light = np.stack([np.asarray(channels[name], np.float32) for name in names])
+    return float(np.max(light, initial=0, where=np.isfinite(light)))
+
+
 def read_exr(path: Path) -> Image:
     """Read an EXR as sRGB: uint16, (H, W, C); light outside [0, 1] is clipped, alpha made straight.
 
@@ -43,21 +50,11 @@ def read_exr(path: Path) -> Image:
     MediaError
         If the file is damaged or has none of these channels.
     """
-    file = _open(path)
-    try:
-        with stdout_aside():
-            channels: dict[str, Any] = {name: part.pixels for name, part in file.channels().items()}
-    except (ValueError, RuntimeError) as error:
-        raise MediaError(f"{path} is damaged: its pixels cannot be read; render or save it again") from error
-    plain = {name.rsplit(".", 1)[-1].upper(): name for name in sorted(channels, reverse=True)}
-    plain |= {name: name for name in channels if name in ("R", "G", "B", "A", "Y")}
-    names = ["R", "G", "B"] if {"R", "G", "B"} <= plain.keys() else ["Y"]
-    if names[0] not in plain:
-        raise MediaError(f"{path} has the channels {', '.join(sorted(channels))}; expected R, G, B or Y")
-    light = np.nan_to_num(np.stack([np.asarray(channels[plain[name]], np.float32) for name in names], axis=2))
-    if "A" not in plain:
+    channels, names, alpha_name = _pixels(path)
+    light = np.nan_to_num(np.stack([np.asarray(channels[name], np.float32) for name in names], axis=2))
+    if alpha_name is None:
         return unit_to_16_bits(linear_to_srgb(light))
-    alpha = np.clip(np.nan_to_num(np.asarray(channels[plain["A"]], np.float32)), 0, 1)[..., None]
+    alpha = np.clip(np.nan_to_num(np.asarray(channels[alpha_name], np.float32)), 0, 1)[..., None]
     straight = np.where(alpha > 0, light / np.maximum(alpha, 1e-6), 0)
     return unit_to_16_bits(np.concatenate([linear_to_srgb(straight), alpha], axis=2))
 
@@ -83,6 +80,22 @@ def write_exr(path: Path, image: Image, text: str | None = None) -> None:
         OpenEXR.File(header, channels).write(str(path))
     except RuntimeError as error:
         raise OSError(0, f"OpenEXR failed ({error}); is the disk full?") from error
+
+
+def _pixels(path: Path) -> tuple[dict[str, Any], list[str], str | None]:
+    """Return the channels of the first part, and the names of those for colour and for alpha."""
+    file = _open(path)
+    try:
+        with stdout_aside():
+            channels: dict[str, Any] = {name: part.pixels for name, part in file.channels().items()}
+    except (ValueError, RuntimeError) as error:
+        raise MediaError(f"{path} is damaged: its pixels cannot be read; render or save it again") from error
+    plain = {name.rsplit(".", 1)[-1].upper(): name for name in sorted(channels, reverse=True)}
+    plain |= {name: name for name in channels if name in ("R", "G", "B", "A", "Y")}
+    names = ["R", "G", "B"] if {"R", "G", "B"} <= plain.keys() else ["Y"]
+    if names[0] not in plain:
+        raise MediaError(f"{path} has the channels {', '.join(sorted(channels))}; expected R, G, B or Y")
+    return channels, [plain[name] for name in names], plain.get("A")
 
 
 def _open(path: Path, *, header_only: bool = False) -> Any:

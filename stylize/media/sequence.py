@@ -31,6 +31,7 @@ RATE = Fraction(24)
 """Frames per second of a sequence when nobody tells."""
 _NUMBERED = re.compile(r"(.*?)(\d+)(\D*)")
 _MISSING = ("error", "hold", "black")
+_WHITE = 1.01  # brighter light is no rounding
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,7 @@ def list_sequence(folder: Path, *, missing: str = "error", rate: float | str | N
         notices.append(f"{folder.name} lacks frame{_ranges(gaps)}; {instead} stands there")
     if others:
         notices.append(f"{folder.name} holds {others} images without a number, which are left out")
+    notices += _notice_light(folder, list(numbered.values()))
     if image_has_alpha(numbered[first]):
         notices.append(
             f"{folder.name} has an alpha channel, "
@@ -208,6 +210,20 @@ def _series(folder: Path, like: Path | None = None) -> tuple[dict[int, Path], in
             f"{folder} holds {len(series)} series of images ({examples}); put one in a folder of its own"
         )
     return next(iter(series.values())), others
+
+
+def _notice_light(folder: Path, files: list[Path]) -> list[str]:
+    """Say that light is clipped, if there is any above white in the first, the middle or the last frame."""
+    if files[0].suffix.lower() != ".exr":
+        return []
+    from stylize.media.exr import exr_peak
+
+    looked_at = {files[0], files[len(files) // 2], files[-1]}
+    peak, brightest = max((exr_peak(file), file.name) for file in looked_at)
+    if peak <= _WHITE:
+        return []
+    told = f"{folder.name} has light above white ({peak:.3g} in {brightest}), which is cut off at white"
+    return [f"{told}; map its tones to 0 to 1 first to keep it"]
 
 
 def _name_like(example: str, number: int) -> str:

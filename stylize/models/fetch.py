@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from stylize.atomic import write_text
-from stylize.errors import ModelError, UsageError
+from stylize.errors import DeviceError, ModelError, PartialError, UsageError
 from stylize.models import hub
 from stylize.models.options import ModelOptions
 from stylize.models.places import locate, preset_of, repo_folder, split_name, wanted
@@ -15,12 +15,51 @@ from stylize.models.weights import PICKLED, check_weights
 from stylize.progress import OnProgress, ignore
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["LOCK", "fetch_model", "read_lock"]
+__all__ = ["LOCK", "fetch_model", "fetch_models", "read_lock"]
 
 LOCK = "stylize.lock.json"
 """Beside a repository's files in the cache: what was fetched, at which commit, with size and hash of each."""
+
+
+def fetch_models(
+    names: Sequence[str],
+    options: ModelOptions | None = None,
+    on_progress: OnProgress | None = None,
+    *,
+    revision: str | None = None,
+) -> dict[str, Path]:
+    """Fetch what is missing of several models, and return where each is; see `fetch_model`.
+
+    All names are looked at before the first byte is fetched, and a model that fails does not keep the others.
+
+    Raises
+    ------
+    PartialError
+        If some came and others did not.
+    """
+    options = options or ModelOptions()
+    for name in names:
+        _check_name(name, options)
+    places: dict[str, Path] = {}
+    failed: dict[str, ModelError | DeviceError] = {}
+    for name in dict.fromkeys(names):
+        try:
+            places[name] = fetch_model(name, options, on_progress, revision=revision)
+        except (ModelError, DeviceError) as error:
+            failed[name] = error
+            if isinstance(error, DeviceError):  # the next one would find the disk as full
+                break
+    if not failed:
+        return places
+    name, first = next(iter(failed.items()))
+    if not places:
+        raise first
+    raise PartialError(
+        f"{name} did not come: {first}; {', '.join(places)} did and stays; run again for the rest"
+    ) from first
 
 
 def fetch_model(
@@ -54,14 +93,8 @@ def fetch_model(
         If the disk is full.
     """
     options, report = options or ModelOptions(), on_progress or ignore
+    _check_name(name, options)
     preset = preset_of(name)
-    if preset is None and name.count("/") == 0:
-        raise UsageError(f"model {name!r} is unknown; {nearest(name)}")
-    if preset is not None and preset.pickled and not options.allow_pickle:
-        raise ModelError(
-            f"{name}: its weights are pickled and run code when they are loaded; say --allow-pickle, or set "
-            "models.allow_pickle = true, if you trust their maker"
-        )
     repo, inside = (preset.repo, preset.path) if preset else split_name(name)
     branch = preset.revision if preset else "main"
     before = read_lock(repo_folder(repo))
@@ -76,6 +109,18 @@ def fetch_model(
     found = locate(name, options) or snapshot / inside
     check_weights(found, allow_pickle=options.allow_pickle)
     return found
+
+
+def _check_name(name: str, options: ModelOptions) -> None:
+    """Refuse a model that is unknown, or that may not be loaded."""
+    preset = preset_of(name)
+    if preset is None and name.count("/") == 0:
+        raise UsageError(f"model {name!r} is unknown; {nearest(name)}")
+    if preset is not None and preset.pickled and not options.allow_pickle:
+        raise ModelError(
+            f"{name}: its weights are pickled and run code when they are loaded; say --allow-pickle, or set "
+            "models.allow_pickle = true, if you trust their maker"
+        )
 
 
 def read_lock(home: Path) -> dict[str, Any]:

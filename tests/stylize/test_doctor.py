@@ -173,3 +173,13 @@ def test_mends_use_the_python_that_runs_and_not_the_first_on_the_path(monkeypatc
     assert opencv_clash([]).mend.startswith(f"'{inside}' -m pip install ")
     monkeypatch.setattr(doctor.shutil, "which", lambda _: str(inside))
     assert opencv_clash([]).mend.startswith("python3 -m pip install ")
+
+
+def test_kernels_that_can_be_kept_nowhere_are_bad(tmp_path, monkeypatch):
+    def refuse(name):
+        raise RuntimeError("cannot cache function 'hash3': no locator available")
+
+    monkeypatch.setattr(doctor.os, "access", lambda *_: False)
+    assert doctor._kernel_cache().state == "absent", "the user's cache will do"
+    monkeypatch.setattr(doctor.importlib, "import_module", refuse)
+    assert doctor._kernel_cache().state == "bad"

@@ -29,6 +29,15 @@ def test_auto_without_models_paints_with_patches_and_says_why(world, caplog):
     assert "sd15" in caplog.text
 
 
+def test_where_nobody_wants_diffusion_nothing_is_said_of_it(world, caplog, monkeypatch):
+    monkeypatch.setattr("stylize.painters.find_spec", lambda _: None)
+    with caplog.at_level(logging.WARNING):
+        assert choose_renderer("auto", [world.style], settings()).name == "patch"
+        assert not caplog.text
+        choose_renderer("auto", [world.style], settings(diffusion__prompt="a fox"))
+    assert "renderer patch: sd15" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("renderer", "given", "words"),
     [

@@ -25,7 +25,6 @@ _LONG = "control_model."
 """In front of every tensor of a ControlNet in the layout of its first code."""
 _HINTS = ("input_hint_block.0", "input_hint_block.4", "input_hint_block.8", "input_hint_block.12")
 """Layers whose widths are those of a ControlNet's embedding of hints, in that layout."""
-Shapes = "Mapping[str, tuple[int, ...]]"
 
 
 def load_tensors(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -255,3 +256,15 @@ def test_a_damaged_exr_is_named_and_leaves_stdout_alone(
     told = capfd.readouterr()
     assert told.out == "the answer\n"
     assert "Warning" in told.err
+
+
+@pytest.mark.skipif(not hasattr(os, "O_DIRECTORY"), reason="folders are flushed on POSIX only")
+def test_a_file_reaches_the_disk_before_its_name_and_then_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, named = tmp_path / "a.png", []
+    monkeypatch.setattr(os, "fsync", lambda _: named.append(place.exists()))
+    write_image(place, np.zeros((4, 4, 3), np.uint8))
+    assert named == [False, True]
+    write_image(tmp_path / "b.png", np.zeros((4, 4, 3), np.uint8), durable=False)
+    assert len(named) == 2

@@ -182,6 +182,20 @@ def test_transparency_that_is_left_out_is_said(tmp_path: Path, suffix: str) -> N
     )
 
 
+@pytest.mark.parametrize(("light", "said"), [(0.9, False), (1.001, False), (7.5, True), (np.inf, False)])
+def test_light_that_is_cut_off_is_said(tmp_path: Path, light: float, said: bool) -> None:
+    import OpenEXR
+
+    header = {"compression": OpenEXR.NO_COMPRESSION, "type": OpenEXR.scanlineimage}
+    for n in range(3):
+        planes = {name: np.full((16, 16), 0.5, np.float32) for name in "RGB"}
+        planes["G"][3, 4] = light if n == 2 else 0.5
+        OpenEXR.File(header, planes).write(str(tmp_path / f"a.{n}.exr"))
+    (told,) = probe(tmp_path).notices if said else ("",)
+    assert probe(tmp_path).notices == ((told,) if said else ())
+    assert not said or "(7.5 in a.2.exr), which is cut off at white" in told
+
+
 def test_a_video_that_few_players_show_is_said(tmp_path: Path) -> None:
     deep = probe(write_sequence(tmp_path / "deep", ".exr"), rate=25)
     (said,) = check_output(tmp_path / "out.mp4", deep)

@@ -16,9 +16,9 @@ pytest.importorskip("huggingface_hub")
 
 from huggingface_hub import file_download
 
-from stylize.errors import DeviceError, ModelError, UsageError
+from stylize.errors import DeviceError, ModelError, PartialError, UsageError
 from stylize.models import ModelOptions, find_model, hub, presets
-from stylize.models.fetch import LOCK, fetch_model, read_lock
+from stylize.models.fetch import LOCK, fetch_model, fetch_models, read_lock
 from stylize.models.places import cached_snapshot, locate, repo_folder
 from tests.stylize.models.fake_hub import FakeHub
 
@@ -240,3 +240,24 @@ def test_the_commands(fake, tmp_path):
     assert done.returncode == 0
     assert "whole, but not verified: no hash of it is known here" in done.stdout
     assert (place.parents[1] / LOCK).is_file()
+
+
+def test_of_several_those_that_come_are_kept(fake):
+    fake.lie.add("a/b.safetensors")
+    other = "some/thing/a/b.safetensors"
+    with pytest.raises(PartialError, match=r"b\.safetensors did not come: .*; depth-small did and stays"):
+        fetch_models([other, "depth-small"])
+    assert locate("depth-small", ModelOptions()) is not None
+    fake.lie.clear()
+    assert list(fetch_models([other, "depth-small"])) == [other, "depth-small"]
+
+
+def test_no_byte_is_fetched_before_all_names_are_known(fake):
+    with pytest.raises(UsageError, match="dept-small"):
+        fetch_models(["depth-small", "dept-small"])
+    assert fake.asked == []
+
+
+def test_a_single_failure_is_told_as_it_is(fake):
+    with pytest.raises(ModelError, match="none/such"):
+        fetch_models(["none/such"])
