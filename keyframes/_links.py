@@ -6,7 +6,7 @@ of 1/64 pixel of the picture, certainty as uint8 (1 = forward and backward flow 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numba import njit
@@ -14,14 +14,15 @@ from numba import njit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+Place: TypeAlias = tuple[np.uintp, np.uintp, np.uintp, np.uintp, np.float32, np.float32]
+"""Columns left and right of a place, rows above and below it, and the fractions between them."""
+
 STEP = 64
 """Stored flow units per pixel: flows up to 512 px, an error of 1/128 px per link."""
 
 
 @njit(cache=True, nogil=True)
-def corners(
-    x: np.float32, y: np.float32, width: int, height: int
-) -> tuple[np.uintp, np.uintp, np.uintp, np.uintp, np.float32, np.float32]:
+def corners(x: np.float32, y: np.float32, width: int, height: int) -> Place:
     """Return the neighbours left, right, above and below a place, clamped, and the fractions between them.
 
     Unsigned, since Numba checks every signed index for being negative.
@@ -35,35 +36,31 @@ def corners(
 
 
 @njit(cache=True, nogil=True)
+def between(picture: NDArray[Any], place: Place, channel: int) -> np.float32:
+    """Return a channel of a picture or flow between its pixels, at a place that `corners` gave."""
+    x0, x1, y0, y1, fx, fy = place
+    k = np.uintp(channel)
+    above, below = np.float32(picture[y0, x0, k]), np.float32(picture[y1, x0, k])
+    above += fx * (np.float32(picture[y0, x1, k]) - above)
+    below += fx * (np.float32(picture[y1, x1, k]) - below)
+    return above + fy * (below - above)
+
+
+@njit(cache=True, nogil=True)
 def flow_at(
     link: NDArray[np.int16], sure: NDArray[np.uint8], x: np.float32, y: np.float32
 ) -> tuple[np.float32, np.float32]:
     """Return the flow of a link at (x, y), in pixels of the picture."""
     height, width = link.shape[0], link.shape[1]
     half = np.float32(0.5)
-    x0, x1, y0, y1, fx, fy = corners(
+    place = corners(
         (x + half) * (np.float32(width) / np.float32(sure.shape[1])) - half,
         (y + half) * (np.float32(height) / np.float32(sure.shape[0])) - half,
         width,
         height,
     )
-    one = np.float32(1)
-    a, b, c, d = (one - fx) * (one - fy), fx * (one - fy), (one - fx) * fy, fx * fy
-    k = np.uintp(0)
-    dx = (
-        a * np.float32(link[y0, x0, k])
-        + b * np.float32(link[y0, x1, k])
-        + c * np.float32(link[y1, x0, k])
-        + d * np.float32(link[y1, x1, k])
-    )
-    k = np.uintp(1)
-    dy = (
-        a * np.float32(link[y0, x0, k])
-        + b * np.float32(link[y0, x1, k])
-        + c * np.float32(link[y1, x0, k])
-        + d * np.float32(link[y1, x1, k])
-    )
-    return dx * np.float32(1 / STEP), dy * np.float32(1 / STEP)
+    step = np.float32(1 / STEP)
+    return between(link, place, 0) * step, between(link, place, 1) * step
 
 
 @njit(cache=True, nogil=True)
@@ -88,25 +85,10 @@ def agree(flow: NDArray[np.float32], other: NDArray[np.float32], gap: float, out
             x, y = np.float32(column) + dx, np.float32(row) + dy
             inside = x >= 0 and y >= 0 and x <= width - 1 and y <= height - 1
             if inside:
-                back_x, back_y = _both_at(other, x, y)
-                dx += back_x
-                dy += back_y
+                place = corners(x, y, width, height)
+                dx += between(other, place, 0)
+                dy += between(other, place, 1)
             out[row, column] = np.uint8(inside and dx * dx + dy * dy < most)
-
-
-@njit(cache=True, nogil=True)
-def _both_at(flow: NDArray[np.float32], x: np.float32, y: np.float32) -> tuple[np.float32, np.float32]:
-    """Return a flow of full size at (x, y)."""
-    x0, x1, y0, y1, fx, fy = corners(x, y, flow.shape[1], flow.shape[0])
-    k, j = np.uintp(0), np.uintp(1)
-    above, below = flow[y0, x0, k], flow[y1, x0, k]
-    above += fx * (flow[y0, x1, k] - above)
-    below += fx * (flow[y1, x1, k] - below)
-    dx = above + fy * (below - above)
-    above, below = flow[y0, x0, j], flow[y1, x0, j]
-    above += fx * (flow[y0, x1, j] - above)
-    below += fx * (flow[y1, x1, j] - below)
-    return dx, above + fy * (below - above)
 
 
 @njit(cache=True, nogil=True)
@@ -124,19 +106,15 @@ def count_found(
         for column in range(width):
             if sure[row, column] == 0:
                 continue
-            x0, x1, y0, y1, fx, fy = corners(
+            place = corners(
                 np.float32(column) + back[row, column, 0],
                 np.float32(row) + back[row, column, 1],
                 width,
                 height,
             )
             worst = np.float32(0)
-            for channel in range(3):
-                k = np.uintp(channel)
-                above, below = np.float32(before[y0, x0, k]), np.float32(before[y1, x0, k])
-                above += fx * (np.float32(before[y0, x1, k]) - above)
-                below += fx * (np.float32(before[y1, x1, k]) - below)
-                worst = max(worst, abs(above + fy * (below - above) - np.float32(image[row, column, k])))
+            for k in range(3):
+                worst = max(worst, abs(between(before, place, k) - np.float32(image[row, column, k])))
             if worst < most:
                 found += 1
     return found

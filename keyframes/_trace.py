@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from keyframes._links import STEP, corners, flow_at
+from keyframes._links import STEP, between, corners, flow_at
 
 Nodes: TypeAlias = tuple[
     NDArray[np.uint8], NDArray[np.int16], NDArray[np.uint8], NDArray[np.int16], NDArray[np.uint8]
@@ -60,14 +60,10 @@ def _compare(
     x, y, colours, names = points
     height, width = image.shape[0], image.shape[1]
     for q in range(left):
-        x0, x1, y0, y1, fx, fy = corners(x[q], y[q], width, height)
+        place = corners(x[q], y[q], width, height)
         worst = np.float32(0)
-        for channel in range(3):
-            k = np.uintp(channel)
-            above, below = np.float32(image[y0, x0, k]), np.float32(image[y1, x0, k])
-            above += fx * (np.float32(image[y0, x1, k]) - above)
-            below += fx * (np.float32(image[y1, x1, k]) - below)
-            worst = max(worst, abs(above + fy * (below - above) - colours[k, q]))
+        for k in range(3):
+            worst = max(worst, abs(between(image, place, k) - colours[k, q]))
         point = np.uint64(names[q])
         out[point >> np.uint64(6)] |= np.uint64(worst < limit) << (point & np.uint64(63))
 

@@ -43,6 +43,7 @@ sys.path.insert(0, str(HERE))
 import tiny_editors  # noqa: E402
 import tiny_original  # noqa: E402
 import tiny_parts as parts  # noqa: E402
+import tiny_vision  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -124,7 +125,7 @@ def write_ip_adapters(folder: Path) -> None:
 def write_depth(folder: Path) -> None:
     """Write a model that guesses depth from one picture into `folder`."""
     with parts.seeded(31):
-        parts.make_depth_model().save_pretrained(folder)
+        tiny_vision.make_depth_model().save_pretrained(folder)
     processor = {
         "image_processor_type": "DPTImageProcessor", "do_resize": True, "size": {"height": 56, "width": 56},
         "keep_aspect_ratio": True, "ensure_multiple_of": 14, "do_rescale": True, "rescale_factor": 1 / 255,
@@ -148,14 +149,14 @@ def write_qwen(folder: Path) -> None:
 def write_segmenter(folder: Path) -> None:
     """Write a model that finds a subject in a clip into `folder`."""
     with parts.seeded(51):
-        parts.make_segmenter().save_pretrained(folder)
+        tiny_vision.make_segmenter().save_pretrained(folder)
     _write_processor(folder, "Sam2ImageProcessor", [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
 
 
 def write_matter(folder: Path) -> None:
     """Write a model that finds the opacity of edges into `folder`."""
     with parts.seeded(61):
-        parts.make_matter().save_pretrained(folder)
+        tiny_vision.make_matter().save_pretrained(folder)
     _write_processor(folder, "VitMatteImageProcessor", [0.5, 0.5, 0.5], [0.5, 0.5, 0.5])
 
 

@@ -30,7 +30,7 @@ SHADOW = 1 / 15
 """What a frame counts for that is mixed with another shot: no key of its own shot can explain it."""
 
 
-@step(version=3)
+@step(version=4)
 def analyse_shot(
     clip: Clip, options: AnalysisOptions, on_progress: Callable[[float], None] | None = None
 ) -> ShotAnalysis:
