@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 
     from propagate.arrays import F32, Bool, Flow, Image
-
-    _Flows = Generator[tuple[int, dict[int, Flow]], None, None]
+    from propagate.walk import Flows
 
 __all__ = ["CarriedFrame", "PropagateOptions", "propagate_keyframes"]
 
@@ -157,9 +156,10 @@ class Span:
         """Yield all that can be said of a frame before the frame before it is made, in order."""
         before: Image | None = None
         search = FlowSearch("fast", quick=True)
-        for t, flows in self._flows(on_progress):
+        for t, flows, back in self._flows(on_progress):
             frame = eight_bit(self.frames[t])
-            back = None if before is None else search.find(frame, before)
+            if back is None and before is not None:
+                back = search.find(frame, before)  # noqa: PLW2901  what the walk did not have to know
             told = {k: self._compared(frame, k, flow) for k, flow in flows.items()}
             extra = self._others.find(frame, np.minimum.reduce([left for left, _ in told.values()]), back)
             told |= {k: self._compared(frame, k, flow) for k, flow in extra.items()}
@@ -185,8 +185,8 @@ class Span:
         begun, whole = self.inner[0], len(self.inner)
         return (begun + whole * (walked + (1 - walked) * (t + 1 - begun) / whole)) / len(self.frames)
 
-    def _flows(self, on_progress: Callable[[float], None]) -> _Flows:
-        """Yield (frame number, {neighbouring key: flow from the frame to it}) in order."""
+    def _flows(self, on_progress: Callable[[float], None]) -> Flows:
+        """Yield (frame number, {neighbouring key: flow to it}, flow to the frame before) in order."""
         if self.a is not None and self.b is None:
             return walk_one(self.frames, self.a, self.moving, self.crew, self.options.quality)
         first, share = self.inner[0] / len(self.frames), len(self.inner) / len(self.frames)

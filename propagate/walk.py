@@ -15,6 +15,7 @@ from propagate.ahead import ahead
 from propagate.flow import FlowSearch, chain, eight_bit
 from propagate.memory import give_back
 from propagate.register import Tracker, key_search
+from propagate.steady import halved, settled, steadied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from propagate.arrays import Flow, Image
     from propagate.backend import Crew
 
+    Flows = Generator[tuple[int, dict[int, Flow], Flow | None], None, None]
+
 __all__ = ["Fields", "walk", "walk_both", "walk_one"]
 
 _IN_MEMORY = 64 << 20
 _UNITS = 32.0
-_EXPECTED, _TREMBLE = 0.35, 0.3
 
 
 def walk(
@@ -38,8 +40,8 @@ def walk(
     quality: str,
     threads: int = 1,
     searches: tuple[FlowSearch, FlowSearch] | None = None,
-) -> Iterator[tuple[int, Flow]]:
-    """Yield (frame number, flow from that frame to `key`) for the frames of `order`, away from `key`.
+) -> Iterator[tuple[int, Flow, Flow]]:
+    """Yield (frame number, flow to `key`, flow to the frame before in `order`), away from `key`.
 
     The flow is chained from frame to frame and refined straight against the key at every step, so that
     errors do not add up.  On two `threads` the next frame's flow is found meanwhile. `searches` of
@@ -51,25 +53,8 @@ def walk(
     for t, here, step in ahead(_neighbours(frames, there, order, beside), threads=threads):
         expected = chain(step, flow)
         found, _ = tracker.find(here, expected)
-        flow = settled(found, expected)
-        yield t, flow
-
-
-def settled(found: Flow, expected: Flow) -> Flow:
-    """Draw what was found a little towards what was expected, where both say nearly the same.
-
-    Each frame's grain moves what is found in it by a fraction of a pixel, and paint would tremble with it: a
-    mean of several frames' words, as a Kalman filter of constant gain makes it, is steadier and nearer the
-    truth. What differs by more than such a fraction is motion, and stays.
-
-    Parameters
-    ----------
-    found, expected
-        float32 (H, W, 2), from a frame to the key: refined there, and chained from the frame beside it.
-    """
-    apart = expected - found
-    alike = np.exp(-np.square(apart).sum(axis=-1, keepdims=True) / np.float32(2 * _TREMBLE**2))
-    return np.asarray(found + np.float32(_EXPECTED) * alike * apart, np.float32)
+        flow = settled(found, expected, crew=crew)
+        yield t, flow, step
 
 
 def searches_of(quality: str) -> tuple[FlowSearch, FlowSearch]:
@@ -87,12 +72,10 @@ def _neighbours(
         before = here
 
 
-def walk_one(
-    frames: Sequence[Image], key: int, inner: Sequence[int], crew: Crew, quality: str
-) -> Generator[tuple[int, dict[int, Flow]], None, None]:
-    """Yield (frame number, {key: flow to it}) for frames that only have a key behind them."""
-    for t, flow in walk(frames, key, inner, crew, quality=quality, threads=crew.threads):
-        yield t, {key: flow}
+def walk_one(frames: Sequence[Image], key: int, inner: Sequence[int], crew: Crew, quality: str) -> Flows:
+    """Yield (frame number, {key: flow to it}, flow to the frame before), the key being behind them all."""
+    for t, flow, back in walk(frames, key, inner, crew, quality=quality, threads=crew.threads):
+        yield t, {key: flow}, back
 
 
 def walk_both(
@@ -102,11 +85,16 @@ def walk_both(
     crew: Crew,
     quality: str,
     on_progress: Callable[[float], None],
-) -> Generator[tuple[int, dict[int, Flow]], None, None]:
-    """Yield (frame number, {key: flow to it}) in order; the two keys are followed at the same time."""
-    size = frames[inner[0]].shape[:2]
+) -> Flows:
+    """Yield (frame number, {key: flow to it}, flow to the frame before) in order.
+
+    The two keys are followed at the same time, and what was found is then settled from both sides. With a key
+    behind the frames only, there is no flow to the frame before.
+    """
+    h, w = frames[inner[0]].shape[:2]
     room = inner[-1] - inner[0] + 1  # frames left out in between take none
-    known = {key: Fields(inner[0], room, size) for key in keys if key is not None}
+    known = {key: Fields(inner[0], room, (h, w)) for key in keys if key is not None}
+    beside = {key: Fields(inner[0], room, (-(-h // 2), -(-w // 2))) for key in known}
     searches, halt = searches_of(quality), threading.Event()
     with ThreadPoolExecutor(min(2, crew.threads)) as pool:
         runs = []
@@ -114,7 +102,7 @@ def walk_both(
             if key is not None:
                 half = crew.threads // 2
                 steps = walk(frames, key, order, crew, quality=quality, threads=half, searches=searches)
-                runs.append(pool.submit(known[key].fill, steps, halt))
+                runs.append(pool.submit(known[key].fill, _noted(steps, beside[key]), halt))
         try:
             # a short wait, so that an interrupt is heard on every platform
             while wait(runs, timeout=0.2, return_when=FIRST_EXCEPTION).not_done:
@@ -128,8 +116,18 @@ def walk_both(
     # what the searches were set up with is the largest part of all memory, and joining needs it too
     del searches, runs
     give_back()
+    if len(known) == len(keys):
+        yield from steadied(inner, known, beside, crew)
+        return
     for t in inner:
-        yield t, {key: fields[t] for key, fields in known.items()}
+        yield t, {key: fields[t] for key, fields in known.items()}, None
+
+
+def _noted(walked: Iterator[tuple[int, Flow, Flow]], beside: Fields) -> Iterator[tuple[int, Flow]]:
+    """Yield (frame number, flow to the key) of a walk; keep the flows to the frames beside."""
+    for t, flow, step in walked:
+        beside[t] = halved(step)
+        yield t, flow
 
 
 class Fields:
