@@ -11,76 +11,102 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import njit
 
+from propagate._lanes import WIDTH, apart8, dot8, full8, halves8, lane8, least8, load8
+
 if TYPE_CHECKING:
-    from propagate.arrays import F32, I32, Bool
+    from propagate.arrays import F32, I16, I32, Bool
     from propagate.arrays import Image as Pixels
 
-__all__ = ["find_torn", "likeness", "take_over", "try_neighbours", "vote", "window_cost"]
+__all__ = [
+    "BORDER",
+    "FRAME_ENDS",
+    "KEY_ENDS",
+    "UNLIKE",
+    "find_torn",
+    "four_channels",
+    "lay_out",
+    "likeness",
+    "take_over",
+    "try_neighbours",
+    "vote",
+    "whole_steps",
+    "window_cost",
+]
+
+BORDER = (5, 5, 5, 8)
+"""Above, below, left and right of the planes: a window that is wholly outside, and the rest of eight lanes."""
+
+FRAME_ENDS, KEY_ENDS = 4000, -4000
+"""Beyond a frame and beyond a key: unlike any colour and each other, and no sum of them leaves 16 bits."""
+
+UNLIKE = 766
+"""The first difference, summed over channels, that no two colours have."""
 
 _TRUNCATION = 100
+_FAR = 1 << 14
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def likeness(frame: Pixels, y: int, x: int, table: F32, weights: F32) -> np.float32:
-    """Fill `weights` with how like the centre each colour of a 5 x 5 window is, and return their sum.
+def lay_out(first: int, last: int, picture: Pixels, planes: I16) -> None:
+    """Put rows of `picture`, (H, 3 W), inside the borders of `planes`, int16 (3, H + 10, W + 13)."""
+    top, left, w = BORDER[0], BORDER[2], picture.shape[1] // 3
+    for y in range(first, last):
+        row = picture[y]
+        for i in range(3):
+            plane = planes[i, y + top]
+            for x in range(w):
+                plane[x + left] = row[3 * x + i]
 
-    `table` holds the weight by the difference summed over channels, 0 to 765.
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def whole_steps(first: int, last: int, flow: F32, out: I32) -> None:
+    """Put each pixel's flow, in whole pixels, into one number: down times 65536 plus right."""
+    least, most = np.float32(-_FAR), np.float32(_FAR)
+    for y in range(first, last):
+        for x in range(out.shape[1]):
+            u = np.rint(min(max(flow[y, x, 0], least), most))
+            v = np.rint(min(max(flow[y, x, 1], least), most))
+            out[y, x] = np.int32(v) * 65536 + np.int32(u)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def likeness(frame: I16, place: int, line: int, plane: int, table: I16, weights: I16) -> Any:
+    """Fill `weights`, (5 * 8), with how like its centre each colour of a window is; return their sum.
+
+    `place` is that of the window's first colour in `frame`, flat planes; `table` holds the weight, 0 to 255,
+    by the difference summed over channels, and 0 for `UNLIKE`. Past five of each eight, weights stay 0.
     """
-    h, w = frame.shape[0], frame.shape[1]
-    r, g, b = np.int32(frame[y, x, 0]), np.int32(frame[y, x, 1]), np.int32(frame[y, x, 2])
-    total = np.float32(0)
-    n = 0
-    for dy in range(-2, 3):
-        yy = min(max(y + dy, 0), h - 1)
-        for dx in range(-2, 3):
-            xx = min(max(x + dx, 0), w - 1)
-            d = abs(np.int32(frame[yy, xx, 0]) - r) + abs(np.int32(frame[yy, xx, 1]) - g)
-            weights[n] = table[d + abs(np.int32(frame[yy, xx, 2]) - b)]
-            total += weights[n]
-            n += 1
+    centre, most = np.uint64(place + 2 * line + 2), np.int16(UNLIKE)
+    green, blue = centre + np.uint64(plane), centre + np.uint64(2 * plane)
+    r, g, b = full8(frame[centre]), full8(frame[green]), full8(frame[blue])
+    total = np.int32(0)
+    for j in range(5):
+        at = place + j * line
+        d = apart8(load8(frame, at), r) + apart8(load8(frame, at + plane), g)
+        d = least8(d + apart8(load8(frame, at + 2 * plane), b), most)
+        for k in range(5):
+            weight = table[np.uint64(lane8(d, k))]
+            weights[np.uint64(WIDTH * j + k)] = weight
+            total += np.int32(weight)
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def window_cost(
-    frame: Pixels, key: Pixels, y: int, x: int, u: int, v: int, weights: F32, stop: np.float32
-) -> np.float32:
-    """Sum over a 5 x 5 window of truncated colour differences of frame and key at the whole offset (u, v)."""
-    h, w = frame.shape[0], frame.shape[1]
-    truncation = np.int32(_TRUNCATION)
-    total = np.float32(0)
-    n = 0
-    if min(y, x, y + v, x + u) >= 2 and max(y, y + v) < h - 2 and max(x, x + u) < w - 2:
-        for j in range(5):
-            dy = (j + 1) // 2 * (1 - j % 2 * 2)  # the middle row first: it weighs most and ends most trials
-            yy = y + dy
-            n = 5 * (dy + 2)
-            for xx in range(x - 2, x + 3):
-                d = abs(np.int32(key[yy + v, xx + u, 0]) - np.int32(frame[yy, xx, 0]))
-                d += abs(np.int32(key[yy + v, xx + u, 1]) - np.int32(frame[yy, xx, 1]))
-                d += abs(np.int32(key[yy + v, xx + u, 2]) - np.int32(frame[yy, xx, 2]))
-                total += weights[n] * np.float32(min(d, truncation))
-                n += 1
-            if total > stop:
-                break
-        return total
-    for dy in range(-2, 3):
-        yy = min(max(y + dy, 0), h - 1)
-        ky = yy + v
-        for dx in range(-2, 3):
-            weight = weights[n]
-            n += 1
-            xx = min(max(x + dx, 0), w - 1)
-            kx = xx + u
-            if kx < 0 or ky < 0 or kx > w - 1 or ky > h - 1:
-                total += weight * np.float32(truncation)
-                continue
-            d = abs(np.int32(key[ky, kx, 0]) - np.int32(frame[yy, xx, 0]))
-            d += abs(np.int32(key[ky, kx, 1]) - np.int32(frame[yy, xx, 1]))
-            d += abs(np.int32(key[ky, kx, 2]) - np.int32(frame[yy, xx, 2]))
-            total += weight * np.float32(min(d, truncation))
-        if total > stop:
-            break
+    frame: I16, key: I16, place: int, there: int, line: int, plane: int, weights: I16
+) -> Any:
+    """Sum over windows of 5 x 5 of truncated colour differences of frame and key.
+
+    `place` and `there` are those of the windows' first colours. To end early where a sum is past the best one
+    takes longer: nobody can foretell when.
+    """
+    most, total = np.int16(_TRUNCATION), np.int32(0)
+    for j in range(5):
+        a, b = place + j * line, there + j * line
+        d = apart8(load8(key, b), load8(frame, a))
+        d = d + apart8(load8(key, b + plane), load8(frame, a + plane))
+        d = d + apart8(load8(key, b + 2 * plane), load8(frame, a + 2 * plane))
+        total += dot8(least8(d, most), load8(weights, WIDTH * j))
     return total
 
 
@@ -88,13 +114,14 @@ def window_cost(
 def try_neighbours(
     first: int,
     last: int,
-    frame: Pixels,
-    key: Pixels,
+    frame: I16,
+    key: I16,
     flow: F32,
+    whole: I32,
     where: Bool,
     steps: I32,
-    bias: float,
-    table: F32,
+    bias: int,
+    table: I16,
     out: F32,
 ) -> None:
     """At the pixels of `where`, take over the flow of a pixel some `steps` away if the colours agree better.
@@ -102,50 +129,74 @@ def try_neighbours(
     Propagation of PatchMatch (Barnes et al. 2009) over longer distances and over a sub-pixel field; the
     window is weighted by colour likeness to its centre (Yoon and Kweon 2006) so that it does not reach across
     an object's border. A candidate has to be better by `bias` (colour levels summed over channels).
+
+    `frame` and `key` are flat planes, see `lay_out`, `whole` is what `whole_steps` makes of `flow`.
     """
-    h, w = flow.shape[0], flow.shape[1]
-    weights = np.empty(25, np.float32)
-    # whole offsets that were tried: neighbours mostly say the same, and the same costs the same
-    tried = np.empty((8 * steps.shape[0] + 1, 2), np.int64)
+    h, w = whole.shape
+    line = w + BORDER[2] + BORDER[3]
+    plane = line * (h + BORDER[0] + BORDER[1])
+    weights = np.zeros(5 * WIDTH, np.int16)
+    places = np.empty(9 * steps.shape[0] + 1, np.int64)
+    steps_of, flow_of = whole.reshape(-1), flow.reshape(-1)
     for y in range(first, last):
         for x in range(w):
             best_u, best_v = flow[y, x, 0], flow[y, x, 1]
-            if where[y, x]:
-                count = 0
-                best = np.float32(0)
-                for j in range(steps.shape[0]):
-                    for sy in range(-1, 2):
-                        yy = y + sy * steps[j]
-                        if yy < 0 or yy >= h:
-                            continue
-                        for sx in range(-1, 2):
-                            xx = x + sx * steps[j]
-                            if (sy == 0 and sx == 0) or xx < 0 or xx >= w:
-                                continue
-                            u, v = flow[yy, xx, 0], flow[yy, xx, 1]
-                            if abs(u - best_u) + abs(v - best_v) < np.float32(1):
-                                continue
-                            if count == 0:  # the first that differs: only now is the window's weight needed
-                                total = likeness(frame, y, x, table, weights)
-                                tried[0, 0], tried[0, 1] = round(best_u), round(best_v)
-                                own = window_cost(
-                                    frame, key, y, x, tried[0, 0], tried[0, 1], weights, np.float32(1e9)
-                                )
-                                best = max(own - np.float32(bias) * total, np.float32(0))
-                                count = 1
-                            whole_u, whole_v = round(u), round(v)
-                            known = False
-                            for i in range(count):
-                                known |= tried[i, 0] == whole_u and tried[i, 1] == whole_v
-                            if known:
-                                continue
-                            tried[count, 0], tried[count, 1] = whole_u, whole_v
-                            count += 1
-                            cost = window_cost(frame, key, y, x, whole_u, whole_v, weights, best)
-                            if cost < best:
-                                best, best_u, best_v = cost, u, v
-            out[y, x, 0] = best_u
-            out[y, x, 1] = best_v
+            out[y, x, 0], out[y, x, 1] = best_u, best_v
+            if not where[y, x]:
+                continue
+            own = whole[y, x]
+            count = _candidates(y, x, flow, whole, steps, places)
+            if count == 0:
+                continue
+            place = (y + BORDER[0] - 2) * line + x + BORDER[2] - 2
+            total = likeness(frame, place, line, plane, table, weights)
+            there = _first_of(own, y, x, h, w, line)
+            cost = window_cost(frame, key, place, there, line, plane, weights)
+            best = cost - bias * total
+            for j in range(count):
+                i = np.uint64(places[np.uint64(j)])
+                step, u, v = steps_of[i], flow_of[i + i], flow_of[i + i + np.uint64(1)]
+                if step == own or abs(u - best_u) + abs(v - best_v) < np.float32(1):
+                    continue
+                there = _first_of(step, y, x, h, w, line)
+                cost = window_cost(frame, key, place, there, line, plane, weights)
+                if cost < best:
+                    best, best_u, best_v, own = cost, u, v, step
+            out[y, x, 0], out[y, x, 1] = best_u, best_v
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _candidates(y: int, x: int, flow: F32, whole: I32, steps: I32, places: Any) -> int:
+    """Fill `places` with the pixels some `steps` away whose flow is worth a trial, and return how many.
+
+    Neighbours mostly say the same, and the same costs the same. All are written and only some are kept: a
+    branch that nobody can foretell takes longer.
+    """
+    h, w = whole.shape
+    own, last = whole[y, x], whole[y, x]
+    u, v = flow[y, x, 0], flow[y, x, 1]
+    count = 0
+    for j in range(steps.shape[0]):
+        reach = steps[j]
+        for sy in range(-1, 2):
+            yy = min(max(y + sy * reach, 0), h - 1)
+            for sx in range(-1, 2):
+                xx = min(max(x + sx * reach, 0), w - 1)
+                step = whole[yy, xx]
+                apart = abs(flow[yy, xx, 0] - u) + abs(flow[yy, xx, 1] - v)
+                places[np.uint64(count)] = yy * w + xx
+                count += (step != own) & (step != last) & (apart >= np.float32(1))
+                last = step
+    return count
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _first_of(step: int, y: int, x: int, h: int, w: int, line: int) -> int:
+    """Return the place in the key's planes of the first colour of the window a whole step from (y, x)."""
+    u = ((step + 32768) & 65535) - 32768
+    v = (step - u) >> 16
+    yy, xx = min(max(y + v, -3), h + 2), min(max(x + u, -3), w + 2)
+    return (yy + BORDER[0] - 2) * line + xx + BORDER[2] - 2
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -169,33 +220,45 @@ def take_over(first: int, last: int, where: Any, found: F32, flow: F32) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def four_channels(first: int, last: int, picture: F32, out: F32) -> None:
+    """Put rows of `picture`, (H, W, C), into `out`, (H + 1, (W + 1) * 4); the last ones are repeated."""
+    high, wide, n = picture.shape
+    for y in range(first, last):
+        row, made = picture[min(y, high - 1)], out[y]
+        for x in range(wide):
+            for i in range(n):
+                made[4 * x + i] = row[x, i]
+        for i in range(n):
+            made[4 * wide + i] = row[wide - 1, i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def vote(first: int, last: int, picture: F32, flow: F32, trust: F32, where: Any, out: F32) -> None:
     """At the pixels of `where`, average what the flows of a 5 x 5 window fetch from `picture`.
 
     The vote of patch synthesis (Wexler et al. 2007) over a sub-pixel field: each neighbour says what stands
-    here if its own flow held here too, weighted by `trust` in that flow.
+    here if its own flow held here too, weighted by `trust` in that flow.  `picture` is what `four_channels`
+    makes; a pixel and the one beside it are eight numbers.
     """
-    h, w = flow.shape[0], flow.shape[1]
-    high, wide, n = picture.shape
+    h, w, n = out.shape
+    line = picture.shape[1]
+    pixels, zero = picture.reshape(-1), np.float32(0)
+    right, low = np.float32(line // 4 - 2), np.float32(picture.shape[0] - 2)
     for y in range(first, last):
         for x in range(w):
             if not where[y, x]:
                 continue
-            total = np.float32(0)
-            for i in range(n):
-                out[y, x, i] = 0
+            total, made = np.float32(1e-12), full8(zero)
             for yy in range(max(y - 2, 0), min(y + 3, h)):
                 for xx in range(max(x - 2, 0), min(x + 3, w)):
-                    fx = min(max(np.float32(x) + flow[yy, xx, 0], np.float32(0)), np.float32(wide - 1))
-                    fy = min(max(np.float32(y) + flow[yy, xx, 1], np.float32(0)), np.float32(high - 1))
-                    ix, iy = min(int(fx), max(wide - 2, 0)), min(int(fy), max(high - 2, 0))
-                    jx, jy = min(ix + 1, wide - 1), min(iy + 1, high - 1)
-                    ax, ay = fx - np.float32(ix), fy - np.float32(iy)
-                    weight = trust[yy, xx]
+                    fx = min(max(np.float32(x) + flow[yy, xx, 0], zero), right)
+                    fy = min(max(np.float32(y) + flow[yy, xx, 1], zero), low)
+                    ix, iy = int(fx), int(fy)
+                    ax, ay, weight = fx - np.float32(ix), fy - np.float32(iy), trust[yy, xx]
                     total += weight
-                    for i in range(n):
-                        top = picture[iy, ix, i] + ax * (picture[iy, jx, i] - picture[iy, ix, i])
-                        low = picture[jy, ix, i] + ax * (picture[jy, jx, i] - picture[jy, ix, i])
-                        out[y, x, i] += weight * (top + ay * (low - top))
+                    place = iy * line + 4 * ix
+                    upper, lower = load8(pixels, place), load8(pixels, place + line)
+                    both = halves8(weight - weight * ax, weight * ax)
+                    made = made + both * (upper + full8(ay) * (lower - upper))
             for i in range(n):
-                out[y, x, i] /= max(total, np.float32(1e-12))
+                out[y, x, i] = (lane8(made, i) + lane8(made, i + 4)) / total

@@ -10,9 +10,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["F32", "I32", "Bool", "Flow", "Image", "check_flow", "check_image", "check_map"]
+__all__ = ["F32", "I16", "I32", "Bool", "Flow", "Image", "check_flow", "check_image", "check_map"]
 
 F32: TypeAlias = NDArray[np.float32]
+I16: TypeAlias = NDArray[np.int16]
 I32: TypeAlias = NDArray[np.int32]
 Bool: TypeAlias = NDArray[np.bool_]
 Image: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]

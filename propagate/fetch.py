@@ -53,7 +53,10 @@ def fetch(picture: F32, flow: Flow, left: F32, crew: Crew) -> tuple[F32, F32]:
     energy = detail_energy(split(made)[1])
     if torn.any():
         trust = np.exp(left * np.float32(-0.25))
-        crew.run(kernels.vote, len(flow), picture, flow, trust, torn, made)
+        high, wide = picture.shape[:2]
+        lined = np.zeros((high + 1, 4 * (wide + 1)), np.float32)
+        crew.run(kernels.four_channels, high + 1, picture, lined)
+        crew.run(kernels.vote, len(flow), lined, flow, trust, torn, made)
     return made, energy
 
 

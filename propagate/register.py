@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from propagate import _neighbours as beside
 from propagate import _register as kernels
 from propagate._cubic import AFTER, BEFORE, show
-from propagate._neighbours import try_neighbours
 from propagate.arrays import check_flow, check_image
 from propagate.backend import Crew
 from propagate.flow import FlowSearch, eight_bit, estimate_flow, inside
@@ -43,8 +43,8 @@ def _feedback(reach: float) -> F32:
 _NEIGHBOURS = np.array([3, 7, 15], np.int32)
 _BESIDE = np.array([1, 3], np.int32)
 _WIDE, _NARROW = _feedback(8.0), _feedback(5.0)
-_LIKE = np.exp(-np.arange(766) / 60).astype(np.float32)
-_DOUBTFUL, _SURE, _EDGE = 6.0, 1.0, 1.5
+_LIKE = np.append(np.rint(255 * np.exp(-np.arange(beside.UNLIKE) / 60)), 0).astype(np.int16)
+_DOUBTFUL, _SURE, _EDGE, _BETTER = 6.0, 1.0, 1.5, 1
 _TOLERANCE = 10.0
 
 
@@ -123,6 +123,11 @@ class Tracker:
         self._across, self._down = np.empty((2, *half), np.float32)
         self._sums = np.zeros((half[0], half[1] * kernels.LANES), np.float32)
         self._blocks = np.empty((2, *half), np.float32)
+        above, below, before, after = beside.BORDER
+        planes = (3, h + above + below, w + before + after)
+        self._frame_planes = np.full(planes, beside.FRAME_ENDS, np.int16)
+        self._key_planes = np.full(planes, beside.KEY_ENDS, np.int16)
+        self._whole = np.empty((h, w), np.int32)
 
     def find(self, frame: Image, guess: Flow) -> tuple[Flow, F32]:
         """Refine `guess` straight against the key; every step is kept, pixel by pixel, only where it helps.
@@ -221,10 +226,13 @@ class Tracker:
         seeds[1::2] = False
         seeds[:, 1::2] = False
         rest[::2, ::2] = False
-        flow = self._flow
+        flow, h, run = self._flow, len(self._flow), self._crew.run
+        run(beside.lay_out, h, _rows(self._frame), self._frame_planes)
+        run(beside.lay_out, h, _rows(self._lit), self._key_planes)
+        pair = self._frame_planes.reshape(-1), self._key_planes.reshape(-1)
         for there, steps, out in ((seeds, _NEIGHBOURS, np.empty_like(flow)), (rest, _BESIDE, self._found)):
-            arguments = (self._frame, self._lit, flow, there, steps, 1.0, _LIKE, out)
-            self._crew.run(try_neighbours, len(flow), *arguments)
+            run(beside.whole_steps, h, flow, self._whole)
+            run(beside.try_neighbours, h, *pair, flow, self._whole, there, steps, _BETTER, _LIKE, out)
             flow = out
         self._keep(flow)
 

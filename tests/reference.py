@@ -143,11 +143,13 @@ def solve(sums, damping, limit) -> np.ndarray:
 
 
 def likeness(frame, y, x) -> np.ndarray:
-    """Weights of a 5 x 5 window by colour likeness to its centre."""
+    """Weights, 0 to 255, of a 5 x 5 window by colour likeness to its centre; none beyond the frame."""
     weights = np.zeros((5, 5))
     for j, i in np.ndindex(5, 5):
-        colour = frame[np.clip(y + j - 2, 0, frame.shape[0] - 1), np.clip(x + i - 2, 0, frame.shape[1] - 1)]
-        weights[j, i] = np.exp(-np.abs(colour.astype(float) - frame[y, x]).sum() / 60)
+        yy, xx = y + j - 2, x + i - 2
+        if 0 <= yy < frame.shape[0] and 0 <= xx < frame.shape[1]:
+            d = np.abs(frame[yy, xx].astype(float) - frame[y, x]).sum()
+            weights[j, i] = np.rint(255 * np.exp(-d / 60))
     return weights
 
 
@@ -156,9 +158,9 @@ def window_cost(frame, key, y, x, u, v, weights) -> float:
     h, w = frame.shape[:2]
     total = 0.0
     for j, i in np.ndindex(5, 5):
-        yy, xx = min(max(y + j - 2, 0), h - 1), min(max(x + i - 2, 0), w - 1)
+        yy, xx = y + j - 2, x + i - 2
         d = 100.0
-        if 0 <= yy + v < h and 0 <= xx + u < w:
+        if 0 <= yy < h and 0 <= xx < w and 0 <= yy + v < h and 0 <= xx + u < w:
             d = min(d, np.abs(key[yy + v, xx + u].astype(float) - frame[yy, xx]).sum())
         total += weights[j, i] * d
     return total
@@ -174,8 +176,8 @@ def try_neighbours(frame, key, flow, where, steps, bias) -> np.ndarray:
         best = window_cost(frame, key, y, x, u, v, weights) - bias * weights.sum()
         for reach in steps.astype(int):
             for sy, sx in [(j, i) for j in (-1, 0, 1) for i in (-1, 0, 1) if i or j]:
-                yy, xx = y + sy * reach, x + sx * reach
-                if not (0 <= yy < h and 0 <= xx < w) or np.abs(flow[yy, xx] - out[y, x]).sum() < 1:
+                yy, xx = min(max(y + sy * reach, 0), h - 1), min(max(x + sx * reach, 0), w - 1)
+                if min(np.abs(flow[yy, xx] - known).sum() for known in (flow[y, x], out[y, x])) < 1:
                     continue
                 u, v = np.rint(flow[yy, xx]).astype(int)
                 cost = window_cost(frame, key, y, x, u, v, weights)

@@ -54,14 +54,18 @@ def test_the_key_stays_as_it_was(rng, crew):
     np.testing.assert_array_equal(key, kept)
 
 
-def test_vote(rng):
-    picture = rng.uniform(0, 255, (9, 11, 3)).astype(np.float32)
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_vote(rng, channels):
+    picture = rng.uniform(0, 255, (9, 11, channels)).astype(np.float32)
     flow = rng.normal(0, 4, (9, 11, 2)).astype(np.float32)
     left = rng.uniform(0, 12, (9, 11)).astype(np.float32)
     where = rng.random((9, 11)) < 0.7
     out = np.full_like(picture, -1)
+    lined = np.zeros((10, 48), np.float32)
     for first in (0, 5):
-        kernels.vote(first, min(first + 5, 9), picture, flow, np.exp(left / -4), where, out)
+        kernels.four_channels(first, first + 5, picture, lined)
+    for first in (0, 5):
+        kernels.vote(first, min(first + 5, 9), lined, flow, np.exp(left / -4), where, out)
     expected = reference.flow_vote(picture, flow, left, where)
     np.testing.assert_allclose(out[where], expected[where], rtol=1e-4, atol=1e-2)
     assert (out[~where] == -1).all()

@@ -8,7 +8,16 @@ import pytest
 from propagate import _register as kernels
 from propagate import register
 from propagate._cubic import show
-from propagate._neighbours import find_torn, take_over, try_neighbours
+from propagate._neighbours import (
+    BORDER,
+    FRAME_ENDS,
+    KEY_ENDS,
+    find_torn,
+    lay_out,
+    take_over,
+    try_neighbours,
+    whole_steps,
+)
 from propagate.backend import Crew
 from propagate.register import _FINE, _LIKE, _WIDE
 from propagate.warp import warp
@@ -193,14 +202,38 @@ def test_nothing_to_see_moves_nothing():
     np.testing.assert_array_equal(step, 0)
 
 
-def test_try_neighbours(rng, frame, flow):
+def planes(picture, beyond):
+    above, below, left, right = BORDER
+    made = np.full((3, H + above + below, W + left + right), beyond, np.int16)
+    in_parts(lay_out, H, rows(picture), made)
+    inner = made[:, above:-below, left:-right]
+    np.testing.assert_array_equal(inner, picture.transpose(2, 0, 1))
+    return made.reshape(-1)
+
+
+def whole(flow):
+    steps = np.empty(flow.shape[:2], np.int32)
+    in_parts(whole_steps, len(flow), flow, steps)
+    return steps
+
+
+def test_whole_steps():
+    flow = np.array([[(0, 0), (-1.4, 2.6), (2.5, -0.6), (1e9, -1e9)]], np.float32)
+    steps = [0, 3 * 65536 - 1, 2 - 65536, 16384 - 16384 * 65536]
+    np.testing.assert_array_equal(whole(flow), [steps])
+
+
+@pytest.mark.parametrize("far", [1, 30])
+def test_try_neighbours(rng, frame, flow, far):
     key = np.roll(frame, (2, 1), (0, 1))
+    flow[1::3, 1::2] *= far  # the farther ones leave the key
     flow[5, 5] = flow[12, 9] = (1, 2)
     where = rng.random((H, W)) < 0.7
     steps = np.array([3, 7], np.int32)
     found = np.full_like(flow, np.nan)
-    in_parts(try_neighbours, H, frame, key, flow, where, steps, 1.0, _LIKE, found)
-    np.testing.assert_array_equal(found, reference.try_neighbours(frame, key, flow, where, steps, 1.0))
+    pair = planes(frame, FRAME_ENDS), planes(key, KEY_ENDS)
+    in_parts(try_neighbours, H, *pair, flow, whole(flow), where, steps, 1, _LIKE, found)
+    np.testing.assert_array_equal(found, reference.try_neighbours(frame, key, flow, where, steps, 1))
     assert (found != flow).any()
     np.testing.assert_array_equal(found[~where], flow[~where])
 
@@ -227,8 +260,8 @@ def test_threads_change_nothing(rng, frame, key, flow, threads):
             crew.run(kernels.filter_columns, HALF[1], sums, down)
             crew.run(kernels.solve, HALF[0], sums, 2.0, 1.0, step)
             crew.run(kernels.spread, H, step, 1.0, rows(flow), rows(found))
-            pair = (frame, key, found, apart > 9)
-            crew.run(try_neighbours, H, *pair, steps, 1.0, _LIKE, last)
+            pair = planes(frame, FRAME_ENDS), planes(key, KEY_ENDS)
+            crew.run(try_neighbours, H, *pair, found, whole(found), apart > 9, steps, 1, _LIKE, last)
         made.append((sums, found, shown, apart, last))
     for one, other in zip(*made, strict=True):
         np.testing.assert_array_equal(one, other)

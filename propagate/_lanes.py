@@ -1,0 +1,150 @@
+"""Eight numbers at once in kernels: where a loop is so short that the compiler unrolls it and sees no vector.
+
+A kernel loads eight neighbours of a flat array, computes with them as with one number and sums them up. The
+result is the same to the bit on every processor: one without such vectors takes them apart, and sums are made
+in the order that is told here.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, models, overload, register_model
+
+__all__ = ["WIDTH", "apart8", "dot8", "full8", "halves8", "lane8", "least8", "load8"]
+
+WIDTH = 8
+_I32 = ir.IntType(32)
+
+
+class Lanes(types.Type):  # type: ignore[misc]  # numba has no stubs
+    """Eight numbers of one type."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+        super().__init__(name=f"Lanes({dtype})")
+
+
+@register_model(Lanes)
+class _Model(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, kind: Lanes) -> None:
+        super().__init__(manager, kind, ir.VectorType(manager.lookup(kind.dtype).get_value_type(), WIDTH))
+
+
+@intrinsic  # type: ignore[misc]
+def load8(_context: Any, array: Any, place: Any) -> Any:
+    """Return the eight numbers of flat `array` from `place` on, which has to be within it."""
+
+    def build(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, values[0]).data
+        vector = context.get_value_type(signature.return_type)
+        there = builder.bitcast(builder.gep(data, [values[1]]), vector.as_pointer())
+        return builder.load(there, align=1)
+
+    return Lanes(array.dtype)(array, place), build
+
+
+@intrinsic  # type: ignore[misc]
+def full8(_context: Any, number: Any) -> Any:
+    """Return eight times the same number."""
+
+    def build(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        return _spread(builder, values[0])
+
+    return Lanes(number)(number), build
+
+
+@intrinsic  # type: ignore[misc]
+def halves8(_context: Any, left: Any, right: Any) -> Any:
+    """Return four times one number and four times another."""
+
+    def build(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        places = ir.Constant(ir.VectorType(_I32, WIDTH), [0] * 4 + [WIDTH] * 4)
+        return builder.shuffle_vector(*(_spread(builder, value) for value in values), places)
+
+    return Lanes(left)(left, left), build
+
+
+@intrinsic  # type: ignore[misc]
+def lane8(_context: Any, a: Any, place: Any) -> Any:
+    """Return one number of eight."""
+
+    def build(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        return builder.extract_element(*values)
+
+    return a.dtype(a, place), build
+
+
+def _spread(builder: Any, number: Any) -> Any:
+    one = builder.insert_element(ir.Constant(ir.VectorType(number.type, WIDTH), ir.Undefined), number, _I32(0))
+    return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(_I32, WIDTH), [0] * WIDTH))
+
+
+def _pairwise(name: str) -> Any:
+    """Return an intrinsic that does `name` of the builder to two vectors of one type."""
+
+    @intrinsic  # type: ignore[misc]
+    def both(_context: Any, a: Any, b: Any) -> Any:
+        def build(_context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            kind = ("f" if signature.return_type.dtype in types.real_domain else "") + name
+            return getattr(builder, kind)(*values)
+
+        return a(a, b), build
+
+    return both
+
+
+_add, _sub, _mul = (_pairwise(name) for name in ("add", "sub", "mul"))
+
+
+def _operate(sign: Any, both: Any) -> None:
+    @overload(sign)
+    def operate(a: Any, b: Any) -> Any:
+        def do(a: Any, b: Any) -> Any:
+            return both(a, b)
+
+        return do if isinstance(a, Lanes) and a == b else None
+
+
+for _sign, _both in ((operator.add, _add), (operator.sub, _sub), (operator.mul, _mul)):
+    _operate(_sign, _both)
+
+
+@intrinsic  # type: ignore[misc]
+def apart8(_context: Any, a: Any, b: Any) -> Any:
+    """Return how far whole numbers are apart."""
+
+    def build(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        less = builder.icmp_signed("<", *values)
+        return builder.select(less, builder.sub(values[1], values[0]), builder.sub(*values))
+
+    return a(a, b), build
+
+
+@intrinsic  # type: ignore[misc]
+def least8(_context: Any, a: Any, most: Any) -> Any:
+    """Return whole numbers, none more than `most`."""
+
+    def build(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        top = _spread(builder, values[1])
+        return builder.select(builder.icmp_signed("<", values[0], top), values[0], top)
+
+    return a(a, a.dtype), build
+
+
+@intrinsic  # type: ignore[misc]
+def dot8(_context: Any, a: Any, b: Any) -> Any:
+    """Return the sum of products of whole numbers, int32."""
+
+    def build(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        wide = ir.VectorType(_I32, WIDTH)
+        total = builder.mul(*(builder.sext(v, wide) for v in values))
+        for half in (4, 2, 1):
+            places = (ir.Constant(ir.VectorType(_I32, half), [*range(k, k + half)]) for k in (0, half))
+            total = builder.add(*(builder.shuffle_vector(total, total, place) for place in places))
+        return builder.extract_element(total, _I32(0))
+
+    return types.int32(a, b), build
