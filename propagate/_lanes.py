@@ -20,7 +20,12 @@ WIDTH = 8
 _I32 = ir.IntType(32)
 
 
-class Lanes(types.Type):  # type: ignore[misc]  # numba has no stubs
+def _made(typing: Any) -> Any:
+    """Numba's `intrinsic`; what it returns has a signature that type checkers take for the function's."""
+    return intrinsic(typing)
+
+
+class Lanes(types.Type):
     """Eight numbers of one type."""
 
     def __init__(self, dtype: Any) -> None:
@@ -29,12 +34,13 @@ class Lanes(types.Type):  # type: ignore[misc]  # numba has no stubs
 
 
 @register_model(Lanes)
-class _Model(models.PrimitiveModel):  # type: ignore[misc]
+class _Model(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Lanes) -> None:
-        super().__init__(manager, kind, ir.VectorType(manager.lookup(kind.dtype).get_value_type(), WIDTH))
+        vector = ir.VectorType(manager.lookup(kind.dtype).get_value_type(), WIDTH)
+        super().__init__(manager, kind, vector)  # type: ignore[no-untyped-call]  # numba has types in part
 
 
-@intrinsic  # type: ignore[misc]
+@_made
 def load8(_context: Any, array: Any, place: Any) -> Any:
     """Return the eight numbers of flat `array` from `place` on, which has to be within it."""
 
@@ -47,7 +53,7 @@ def load8(_context: Any, array: Any, place: Any) -> Any:
     return Lanes(array.dtype)(array, place), build
 
 
-@intrinsic  # type: ignore[misc]
+@_made
 def full8(_context: Any, number: Any) -> Any:
     """Return eight times the same number."""
 
@@ -57,8 +63,8 @@ def full8(_context: Any, number: Any) -> Any:
     return Lanes(number)(number), build
 
 
-@intrinsic  # type: ignore[misc]
-def halves8(_context: Any, left: Any, right: Any) -> Any:
+@_made
+def halves8(_context: Any, left: Any, _right: Any) -> Any:
     """Return four times one number and four times another."""
 
     def build(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
@@ -68,7 +74,7 @@ def halves8(_context: Any, left: Any, right: Any) -> Any:
     return Lanes(left)(left, left), build
 
 
-@intrinsic  # type: ignore[misc]
+@_made
 def lane8(_context: Any, a: Any, place: Any) -> Any:
     """Return one number of eight."""
 
@@ -79,14 +85,16 @@ def lane8(_context: Any, a: Any, place: Any) -> Any:
 
 
 def _spread(builder: Any, number: Any) -> Any:
-    one = builder.insert_element(ir.Constant(ir.VectorType(number.type, WIDTH), ir.Undefined), number, _I32(0))
+    one = builder.insert_element(
+        ir.Constant(ir.VectorType(number.type, WIDTH), ir.Undefined), number, _I32(0)
+    )
     return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(_I32, WIDTH), [0] * WIDTH))
 
 
 def _pairwise(name: str) -> Any:
     """Return an intrinsic that does `name` of the builder to two vectors of one type."""
 
-    @intrinsic  # type: ignore[misc]
+    @_made
     def both(_context: Any, a: Any, b: Any) -> Any:
         def build(_context: Any, builder: Any, signature: Any, values: Any) -> Any:
             kind = ("f" if signature.return_type.dtype in types.real_domain else "") + name
@@ -113,7 +121,7 @@ for _sign, _both in ((operator.add, _add), (operator.sub, _sub), (operator.mul, 
     _operate(_sign, _both)
 
 
-@intrinsic  # type: ignore[misc]
+@_made
 def apart8(_context: Any, a: Any, b: Any) -> Any:
     """Return how far whole numbers are apart."""
 
@@ -124,9 +132,9 @@ def apart8(_context: Any, a: Any, b: Any) -> Any:
     return a(a, b), build
 
 
-@intrinsic  # type: ignore[misc]
-def least8(_context: Any, a: Any, most: Any) -> Any:
-    """Return whole numbers, none more than `most`."""
+@_made
+def least8(_context: Any, a: Any, _most: Any) -> Any:
+    """Return whole numbers, none more than the second."""
 
     def build(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
         top = _spread(builder, values[1])
@@ -135,7 +143,7 @@ def least8(_context: Any, a: Any, most: Any) -> Any:
     return a(a, a.dtype), build
 
 
-@intrinsic  # type: ignore[misc]
+@_made
 def dot8(_context: Any, a: Any, b: Any) -> Any:
     """Return the sum of products of whole numbers, int32."""
 

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 BORDER = (5, 5, 5, 8)
-"""Above, below, left and right of the planes: a window that is wholly outside, and the rest of eight lanes."""
+"""Above, below, left and right of the planes: for windows wholly outside, and for the rest of eight."""
 
 FRAME_ENDS, KEY_ENDS = 4000, -4000
 """Beyond a frame and beyond a key: unlike any colour and each other, and no sum of them leaves 16 bits."""
@@ -92,9 +92,7 @@ def likeness(frame: I16, place: int, line: int, plane: int, table: I16, weights:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def window_cost(
-    frame: I16, key: I16, place: int, there: int, line: int, plane: int, weights: I16
-) -> Any:
+def window_cost(frame: I16, key: I16, place: int, there: int, line: int, plane: int, weights: I16) -> Any:
     """Sum over windows of 5 x 5 of truncated colour differences of frame and key.
 
     `place` and `there` are those of the windows' first colours. To end early where a sum is past the best one
