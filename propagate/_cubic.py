@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
+from propagate._lanes import fold8, full8, halves8, load8, madd8, real8, store8
+
 if TYPE_CHECKING:
     from propagate.arrays import F32
     from propagate.arrays import Image as Pixels
@@ -40,16 +42,15 @@ def show(first: int, last: int, key: Pixels, flow: F32, frame: Pixels, out: Pixe
     h, w = apart.shape
     zero, one, half, most = np.float32(0), np.float32(1), np.float32(0.5), np.float32(255)
     a, b, c = np.float32(_SHARP), np.float32(_SHARP + 2), np.float32(_SHARP + 3)
-    weights, places = np.empty((8, w), np.float32), np.empty((2, w), np.int32)
-    # sixteen lanes are four pixels of four channels: one vector
-    lanes, row = np.empty(16, np.float32), np.empty((3, w), np.float32)
+    weights, places = np.empty((8, w), np.float32), np.empty(w, np.int64)
+    line, row, pixels = key.shape[1], np.empty(4 * w + 4, np.float32), key.reshape(-1)
     for y in range(first, last):
         way = flow[y]
         for x in range(w):
             # from the border on everything is the same
             px = min(max(np.float32(x + 1) + way[2 * x], zero), np.float32(w + 1))
             py = min(max(np.float32(y + 1) + way[2 * x + 1], zero), np.float32(h + 1))
-            places[0, x], places[1, x] = np.int32(px), np.int32(py)
+            places[x] = np.int64(np.int32(py)) * line + 4 * np.int32(px)
             t = px - np.float32(np.int32(px))
             s = one - t
             weights[0, x], weights[1, x] = a * t * s * s, (b * t - c) * t * t + one
@@ -59,22 +60,28 @@ def show(first: int, last: int, key: Pixels, flow: F32, frame: Pixels, out: Pixe
             weights[4, x], weights[5, x] = a * t * s * s, (b * t - c) * t * t + one
             weights[6, x], weights[7, x] = (b * s - c) * s * s + one, a * s * t * t
         for x in range(w):
-            # unsigned, or every index would be looked at for whether it counts from the end
-            left, top = np.uint64(4 * places[0, x]), np.uint64(places[1, x])
-            second, third, fourth = top + np.uint64(1), top + np.uint64(2), top + np.uint64(3)
-            for k in range(16):
-                i = left + np.uint64(k)
-                upper = np.float32(key[top, i]) * weights[4, x] + np.float32(key[second, i]) * weights[5, x]
-                lower = np.float32(key[third, i]) * weights[6, x] + np.float32(key[fourth, i]) * weights[7, x]
-                lanes[k] = upper + lower
-            for k in range(3):
-                outer = lanes[k] * weights[0, x] + lanes[12 + k] * weights[3, x]
-                row[k, x] = lanes[4 + k] * weights[1, x] + lanes[8 + k] * weights[2, x] + outer
+            # two pixels of four channels are eight numbers
+            top, upper = full8(weights[4, x]), full8(weights[5, x])
+            lower, low = full8(weights[6, x]), full8(weights[7, x])
+            place = places[x]
+            left = real8(load8(pixels, place)) * top
+            right = real8(load8(pixels, place + 8)) * top
+            place += line
+            left = madd8(real8(load8(pixels, place)), upper, left)
+            right = madd8(real8(load8(pixels, place + 8)), upper, right)
+            place += line
+            left = madd8(real8(load8(pixels, place)), lower, left)
+            right = madd8(real8(load8(pixels, place + 8)), lower, right)
+            place += line
+            left = madd8(real8(load8(pixels, place)), low, left)
+            right = madd8(real8(load8(pixels, place + 8)), low, right)
+            left = left * halves8(weights[0, x], weights[1, x])
+            store8(row, 4 * x, fold8(madd8(right, halves8(weights[2, x], weights[3, x]), left)))
         made, given = out[y], frame[y]
         for x in range(w):
             total = np.int32(0)
             for k in range(3):
-                value = np.int32(min(max(row[k, x] + half, zero), most))
+                value = np.int32(min(max(row[4 * x + k] + half, zero), most))
                 made[3 * x + k] = np.uint8(value)
                 total += abs(np.int32(given[3 * x + k]) - value)
             apart[y, x] = np.float32(total) * np.float32(1 / 3)

@@ -1,8 +1,7 @@
 """Eight numbers at once in kernels: where a loop is so short that the compiler unrolls it and sees no vector.
 
-A kernel loads eight neighbours of a flat array, computes with them as with one number and sums them up. The
-result is the same to the bit on every processor: one without such vectors takes them apart, and sums are made
-in the order that is told here.
+A kernel loads eight neighbours of a flat array and computes with them as with one number. A processor without
+such vectors takes them apart; the result is the same, but for the rounding of `madd8`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,20 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, models, overload, register_model
 
-__all__ = ["WIDTH", "apart8", "dot8", "full8", "halves8", "lane8", "least8", "load8"]
+__all__ = [
+    "WIDTH",
+    "apart8",
+    "dot8",
+    "fold8",
+    "full8",
+    "halves8",
+    "lane8",
+    "least8",
+    "load8",
+    "madd8",
+    "real8",
+    "store8",
+]
 
 WIDTH = 8
 _I32 = ir.IntType(32)
@@ -45,12 +57,36 @@ def load8(_context: Any, array: Any, place: Any) -> Any:
     """Return the eight numbers of flat `array` from `place` on, which has to be within it."""
 
     def build(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, values[0]).data
         vector = context.get_value_type(signature.return_type)
-        there = builder.bitcast(builder.gep(data, [values[1]]), vector.as_pointer())
-        return builder.load(there, align=1)
+        return builder.load(_place_of(context, builder, signature, values, vector), align=1)
 
     return Lanes(array.dtype)(array, place), build
+
+
+@_made
+def store8(_context: Any, array: Any, place: Any, a: Any) -> Any:
+    """Put eight numbers into flat `array` from `place` on, which has to be within it."""
+
+    def build(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        builder.store(values[2], _place_of(context, builder, signature, values, values[2].type), align=1)
+        return context.get_dummy_value()
+
+    return types.void(array, place, a), build
+
+
+def _place_of(context: Any, builder: Any, signature: Any, values: Any, vector: Any) -> Any:
+    data = context.make_array(signature.args[0])(context, builder, values[0]).data
+    return builder.bitcast(builder.gep(data, [values[1]]), vector.as_pointer())
+
+
+@_made
+def real8(_context: Any, a: Any) -> Any:
+    """Return whole numbers that have no sign as float32."""
+
+    def build(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.uitofp(values[0], context.get_value_type(signature.return_type))
+
+    return Lanes(types.float32)(a), build
 
 
 @_made
@@ -119,6 +155,31 @@ def _operate(sign: Any, both: Any) -> None:
 
 for _sign, _both in ((operator.add, _add), (operator.sub, _sub), (operator.mul, _mul)):
     _operate(_sign, _both)
+
+
+@_made
+def madd8(_context: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return a * b + c of float32, rounded once where the processor can."""
+
+    def build(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        kind = ir.FunctionType(values[0].type, [value.type for value in values])
+        name = "llvm.fmuladd.v8f32"
+        return builder.call(
+            builder.module.globals.get(name) or ir.Function(builder.module, kind, name), values
+        )
+
+    return a(a, b, c), build
+
+
+@_made
+def fold8(_context: Any, a: Any) -> Any:
+    """Return the sum of both halves of real numbers, twice."""
+
+    def build(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        places = ir.Constant(ir.VectorType(_I32, WIDTH), [4, 5, 6, 7, 0, 1, 2, 3])
+        return builder.fadd(values[0], builder.shuffle_vector(values[0], values[0], places))
+
+    return a(a), build
 
 
 @_made
