@@ -84,7 +84,9 @@ def solve(
         index = None
         if hint is None and (i > 0 or lost):
             # Once a round: offered more often, guides are followed at the price of torn texture.
-            index = GuideIndex(level, level.style.shape[2], options.patch_size // 2, 4 * int(scale.unit))
+            index = GuideIndex(
+                level, level.style.shape[2], options.patch_size // 2, 4 * int(scale.unit), crew
+            )
         busy = level.active
         for _ in range(effort.rounds):
             for j in range(effort.sweeps):

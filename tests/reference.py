@@ -47,6 +47,20 @@ def crowd(matches: np.ndarray, shape: tuple[int, int], size: int) -> np.ndarray:
     return wide[half : half + shape[0], half : half + shape[1]]
 
 
+def guide_leaf(values, wanted, tolerance, enough, deepest) -> list[int]:
+    """Rows of `values` left when their widest range is halved again and again towards `wanted`."""
+    rows = np.arange(len(values))
+    for _ in range(deepest):
+        held = values[rows].astype(int)
+        ranges = np.ptp(held, axis=0)
+        axis = int(ranges.argmax())
+        if len(rows) <= enough or ranges[axis] <= tolerance:
+            break
+        cut = (held[:, axis].min() + held[:, axis].max()) // 2
+        rows = rows[(held[:, axis] > cut) == (wanted[axis] > cut)]
+    return [int(row) for row in rows]
+
+
 def halve(fine: np.ndarray) -> np.ndarray:
     """Half the size: half a 2 x 2 mean, half its top left pixel, rounded; odd edges repeat."""
     height, width = fine.shape[:2]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from propagate import _cpu, _paint
+from propagate import _cpu, _index, _paint
 from propagate._field import NOTHING
 from propagate._patch import between, hash3, patch_cost, patch_cost_modulated, random_place, reaches
 from propagate.guides import replicate_border
@@ -245,3 +245,26 @@ def test_search_finds_the_best_place_in_the_end(rng):
             if reaches(x, 10, u, 13, 1) and reaches(y, 12, v, 11, 1)
         )
     assert (cost[busy] == best[busy]).mean() > 0.9
+
+
+@pytest.mark.parametrize(("tolerance", "enough", "deepest"), [(1, 3, 16), (900, 1, 16), (1, 1, 2)])
+def test_places_by_guides_come_from_the_leaf_of_the_wanted_value(rng, tolerance, enough, deepest):
+    source, target = features(rng, 9, 12, 8, 1), features(rng, 7, 8, 8, 1)
+    source[1:5, 1:6, 3:] = source[1, 1, 3:]
+    centres, active = rng.random((9, 12)) < 0.8, rng.random((7, 8)) < 0.9
+    kept = np.argwhere(centres).astype(np.int32)
+    places, nodes = kept.copy(), np.empty((200, 6), np.int32)
+    nodes = nodes[: _index.grow(source[1:-1, 1:-1], 3, places, tolerance, enough, deepest, nodes)]
+    assert sorted(map(tuple, places)) == sorted(map(tuple, kept))
+    leaf, field = np.empty((7, 8), np.int32), np.empty((7, 8, 2), np.int32)
+    _index.find_leaves(0, 7, target, 1, active, nodes, leaf)
+    _index.draw_places(0, 7, leaf, nodes, places, 5, 9, field)
+    values = source[1:-1, 1:-1, 3:][centres]
+    for y, x in np.ndindex(7, 8):
+        if not active[y, x]:
+            assert leaf[y, x] == -1
+            assert (field[y, x] == -1).all()
+            continue
+        rows = reference.guide_leaf(values, target[y + 1, x + 1, 3:], tolerance, enough, deepest)
+        chosen = kept[rows[reference.hash3(x, y, 5 * 64 + 63, 9) % len(rows)]]
+        assert field[y, x].tolist() == chosen[::-1].tolist()
