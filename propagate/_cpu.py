@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from propagate._patch import patch_cost, patch_cost_modulated, random_place, reaches
+from propagate._together import count, look
 
 __all__ = ["account", "publish", "search", "sweep"]
 
@@ -186,8 +187,12 @@ def publish(first: int, last: int, tiles: Any, before: Any, matches: Any) -> Non
 
 @njit(cache=True, nogil=True)
 def sweep(
-    tiles: Any,
     bounds: Any,
+    bands: int,
+    taken: Any,
+    done: Any,
+    patience: int,
+    tiles: Any,
     target: Any,
     source: Any,
     factors: Any,
@@ -210,14 +215,38 @@ def sweep(
     octaves: int,
     turn: int,
     seed: int,
-) -> None:
-    """Search wave after wave on one thread; wave i has the tiles `bounds[i]` to `bounds[i + 1]`."""
-    for wave in range(len(bounds) - 1):
+) -> bool:
+    """Search wave after wave; wave i has the tiles `bounds[i]` to `bounds[i + 1]`.
+
+    Any number of threads may call this at once with the same arguments.  Each step of a wave (search,
+    account, publish) is dealt out by its own counter in `taken`, and the next one begins when all of it is
+    counted in `done`; both are int64 (3 waves), zeros at first.  A thread that has looked `patience` times in
+    vain for the others returns False and may call again; True when everything is done.
+    """
+    for step in range(len(taken)):
+        wave, kind = step // 3, step % 3
         part = tiles[bounds[wave] : bounds[wave + 1]]
-        search(
-            0, len(part), part, target, source, factors, modulated, channels, pad, size, busy, crowd, price,
-            before, matches, cost, fresh, forward, neighbours, offered, offer, tries, octaves, turn, seed,
-        )  # fmt: skip
-        if price > 0:
-            account(0, 1, 1, part, size, before, matches, crowd)
-        publish(0, len(part), part, before, matches)
+        pieces = len(part)
+        if kind == 1:
+            pieces = bands if price > 0 else 0
+        while look(done, step) < pieces:
+            piece = count(taken, step)
+            if piece >= pieces:
+                break
+            if kind == 0:
+                search(
+                    piece, piece + 1, part, target, source, factors, modulated, channels, pad, size, busy,
+                    crowd, price, before, matches, cost, fresh, forward, neighbours, offered, offer, tries,
+                    octaves, turn, seed,
+                )  # fmt: skip
+            elif kind == 1:
+                account(piece, piece + 1, bands, part, size, before, matches, crowd)
+            else:
+                publish(piece, piece + 1, part, before, matches)
+            count(done, step)
+        looked = 0
+        while look(done, step) < pieces:
+            looked += 1
+            if looked > patience:
+                return False
+    return True

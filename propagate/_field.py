@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from propagate._cpu import account, publish, search, sweep
+from propagate._cpu import account, sweep
 from propagate._paint import vote, weigh
 from propagate.guides import replicate_border
 
@@ -25,8 +24,8 @@ WAVES = 8
 places and would crowd there together (measured: strokes wash out with one, and no better from 8 to 16)."""
 NOTHING = np.full((1, 1, 2), -1, np.int32)
 """What a kernel is given in place of offered places where there are none."""
-_SMALL = 30000
-"""Sweeps over fewer pixels are done on one thread: waking the others takes longer than they would save."""
+_PATIENCE = 1000000
+"""How often a thread looks for the others before it lets its processor go: about as long as a turn lasts."""
 
 
 class Field:
@@ -77,7 +76,13 @@ class Field:
             waves = WAVES if self.price > 0 else 1
             self._tiled = (busy, *_in_waves(_tiles(busy), waves))
         _, tiles, bounds, pixels = self._tiled
-        rest = (
+        self.crew.together(
+            sweep,
+            bounds,
+            self.crew.threads,
+            *np.zeros((2, 3 * (len(bounds) - 1)), np.int64),
+            _PATIENCE,
+            tiles,
             self.level.target.reshape(-1),
             self.level.source.reshape(-1),
             self.level.factors.reshape(-1),
@@ -100,21 +105,8 @@ class Field:
             max(height, width).bit_length() - 1,
             turn,
             self.options.seed,
+            pixels=pixels,
         )
-        if self.crew.threads == 1 or pixels < _SMALL:
-            sweep(tiles, bounds, *rest)
-            return
-        for first, last in itertools.pairwise(bounds):
-            part = tiles[first:last]
-            self.crew.run(search, len(part), part, *rest)
-            # What follows takes a twentieth of the time: not worth waking anyone for in a small picture.
-            share = pixels // len(bounds) // 16
-            bands = self.crew.threads if share >= _SMALL // 8 else 1
-            if self.price > 0:
-                self.crew.run(
-                    account, bands, bands, part, self.patch_size, self.before, self.matches, self.crowd
-                )
-            self.crew.run(publish, len(part), part, self.before, self.matches, pixels=share)
 
     def vote(self, wanted: Bool, *, blind: bool) -> Bool:
         """Paint the `wanted` pixels and return those that changed; `blind` weighs all patches alike."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import itertools
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Crew", "choose_field"]
 
 _SMALL = 4096
+_PAUSE = 1e-4
 
 
 def choose_field(backend: str) -> type[Field]:
@@ -97,3 +99,26 @@ class Crew:
             # one that has not begun, as its thread is at another caller's work, has nothing left to do
             if not helper.cancel():
                 helper.result()
+
+    def together(self, kernel: Callable[..., bool], *arguments: Any, pixels: int = _SMALL) -> None:
+        """Call ``kernel(*arguments)`` on every thread at once until it returns True; it shares out its work.
+
+        False says that it waits for another thread.
+        """
+        stop = False
+
+        def work() -> None:
+            while not stop and not kernel(*arguments):
+                time.sleep(_PAUSE)
+
+        if self._pool is None or pixels < _SMALL:
+            work()
+            return
+        helpers = [self._pool.submit(work) for _ in range(self.threads - 1)]
+        try:
+            work()
+        finally:
+            stop = True
+            for helper in helpers:
+                if not helper.cancel():
+                    helper.result()

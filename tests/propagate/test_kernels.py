@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
 from propagate import _cpu, _index, _paint
 from propagate._field import NOTHING
 from propagate._patch import between, hash3, patch_cost, patch_cost_modulated, random_place, reaches
+from propagate._together import count
+from propagate.backend import Crew
 from propagate.guides import replicate_border
 from tests import reference
 
@@ -208,6 +211,54 @@ def test_search_tells_the_true_cost_and_only_improves(rng, modulated, price):
     assert (after[busy] < before[busy]).mean() > 0.5
     assert (matches[~busy] == -1).all()
     assert (matches[..., 0][busy] != 6).all()
+
+
+def test_a_sweep_waits_for_pieces_that_another_thread_has_taken(rng):
+    tiles = np.array([[0, 0, 4, 10], [4, 0, 8, 10], [8, 0, 12, 10]], np.int32)
+    bounds = np.array([0, 2, 3], np.int32)
+    target, source = features(rng, 12, 10, 4, 1), features(rng, 11, 13, 4, 1)
+    first = random_field(rng, 12, 10, 11, 13, holes=False)
+
+    def run(taken, done, state):
+        before, matches, crowd, cost = state
+        return _cpu.sweep(
+            bounds, 2, taken, done, 50, tiles, target.ravel(), source.ravel(), np.zeros(1, np.int16), False,
+            4, 1, 3, np.ones((12, 10), np.bool_), crowd, np.float32(9), before, matches, cost, True, True, 2,
+            False, NOTHING, 4, 3, 0, 1,
+        )  # fmt: skip
+
+    def start():
+        return first.copy(), first.copy(), reference.crowd(first, (11, 13), 3), np.zeros((12, 10), np.float32)
+
+    alone, shared = start(), start()
+    assert run(*np.zeros((2, 6), np.int64), alone)
+    np.testing.assert_array_equal(alone[0], alone[1])
+    np.testing.assert_array_equal(alone[2], reference.crowd(alone[1], (11, 13), 3))
+    taken, done = np.zeros((2, 6), np.int64)
+    taken[0] = 1  # somebody else is at the first tile
+    assert not run(taken, done, shared)
+    assert done.tolist() == [1, 0, 0, 0, 0, 0]
+    assert (shared[1][4:8] != first[4:8]).any()
+    np.testing.assert_array_equal(np.delete(shared[1], np.s_[4:8], 0), np.delete(first, np.s_[4:8], 0))
+    taken[0] = 0  # and now comes with it: the tile is as if done there
+    shared[1][4:8], done[0] = first[4:8], 0
+    assert run(taken, done, shared)
+    for one, other in zip(alone, shared, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_counting_together_loses_nothing():
+    counters = np.zeros(3, np.int64)
+
+    @njit(nogil=True)
+    def add(first, last, counters):
+        for _ in range(first, last):
+            count(counters, 1)
+
+    with Crew(3) as crew:
+        crew.run(add, 60000, counters)
+    assert counters[1] == 60000
+    assert not counters[[0, 2]].any()
 
 
 def test_search_tries_what_is_offered(rng):
