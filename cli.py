@@ -233,6 +233,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def answer(arguments: Sequence[str]) -> None:
     """Run one command line; every error is one line and a code."""
+    import atexit
+    import gc
     import logging
 
     from propagate.memory import one_heap
@@ -241,6 +243,7 @@ def answer(arguments: Sequence[str]) -> None:
     from stylize.spelled import by_place
 
     one_heap()
+    atexit.register(gc.freeze)  # else the last collection looks at all of every library once more: 0.3 s
     logging.basicConfig(level=logging.WARNING, handlers=[Notes()], force=True)
     try:
         make_app()(by_place(arguments))

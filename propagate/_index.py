@@ -130,7 +130,7 @@ def draw_places(
             field[y, x, 0] = -1
             field[y, x, 1] = -1
             if leaf[y, x] >= 0:
-                start, count = nodes[leaf[y, x], 0], nodes[leaf[y, x], 1]
+                start, count = int(nodes[leaf[y, x], 0]), int(nodes[leaf[y, x], 1])
                 place = start + hash3(x, y, turn * 64 + 63, seed) % count
                 field[y, x, 0] = places[place, 1]
                 field[y, x, 1] = places[place, 0]

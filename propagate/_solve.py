@@ -87,16 +87,22 @@ def solve(
             index = GuideIndex(
                 level, level.style.shape[2], options.patch_size // 2, 4 * int(scale.unit), crew
             )
-        busy = level.active
-        for _ in range(effort.rounds):
+        busy, final = level.active, (i, own) == passes[-1]
+        for done_rounds in range(1, effort.rounds + 1):
             for j in range(effort.sweeps):
                 offer = None if index is None or j > 0 else index.offer(turn, options.seed)
                 field.sweep(busy, turn, fresh=j == 0, tries=effort.tries, offer=offer)
                 turn += 1
+            if final and done_rounds == effort.rounds:
+                break
             near = _grown(busy, own.patch_size) & level.active
             busy = _grown(field.vote(near, blind=False), own.patch_size) & level.active
             if not busy.any():
                 break
+        if final:
+            # The plain mean is what is closest to all the patches that cover a pixel: weights help the search
+            # to a crisp picture, and would leave edges ragged in it.
+            field.vote(level.active, blind=True)
         if i == 0:
             field.sweep(level.active, turn, fresh=True, tries=0, neighbours=0)
         field.finish()

@@ -43,6 +43,11 @@ def check_map(name: str, array: NDArray[Any], size: tuple[int, int]) -> None:
 
 
 def check_flow(name: str, flow: NDArray[Any], size: tuple[int, int]) -> None:
-    """Raise ValueError unless `flow` is float32 (H, W, 2) of (height, width) `size`."""
+    """Raise ValueError unless `flow` is float32 (H, W, 2) of (height, width) `size` and finite."""
     if not isinstance(flow, np.ndarray) or flow.dtype != np.float32 or flow.shape != (*size, 2):
-        raise ValueError(f"{name} is {getattr(flow, 'shape', None)}; expected float32 {(*size, 2)}")
+        kind = getattr(flow, "dtype", type(flow).__name__)
+        raise ValueError(f"{name} is {kind} {getattr(flow, 'shape', '')}; expected float32 {(*size, 2)}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = flow.sum()  # faster than to look at every number; finite only if all of them are
+    if not np.isfinite(total) and not np.isfinite(flow).all():
+        raise ValueError(f"{name} holds NaN or infinity")

@@ -47,7 +47,8 @@ def estimate_flow(a: Image, b: Image, *, initial: Flow | None = None, quality: s
     Raises
     ------
     ValueError
-        If the frames differ in size, or `quality` is unknown.
+        If the frames differ in size or are none, `initial` does not fit them or holds NaN, or `quality` is
+        unknown.
     """
     return FlowSearch(quality).find(a, b, initial=initial)
 
@@ -83,14 +84,15 @@ class FlowSearch:
 
     def find(self, a: Image, b: Image, *, initial: Flow | None = None) -> Flow:
         """Return where each pixel of `a` is found in `b`, see `estimate_flow`."""
+        pair = [luminance(image) for image in (a, b)]
         if a.shape[:2] != b.shape[:2]:
             raise ValueError(f"flow needs frames of one size; these are {a.shape[:2]} and {b.shape[:2]}")
         h, w = a.shape[:2]
         if initial is not None:
             check_flow("initial", initial, (h, w))
         below, right = max(0, SMALLEST - h), max(0, SMALLEST - w)
-        pair = [luminance(image) for image in (a, b)]
-        start = None if initial is None else initial.copy()
+        far = max(h, w)  # a guess beyond the frame tells nothing, and OpenCV reads far outside its memory
+        start = None if initial is None else np.ascontiguousarray(np.clip(initial, -far, far))
         if below or right:
             room = ((0, below), (0, right))
             pair = [np.asarray(np.pad(image, room, "edge"), np.uint8) for image in pair]
@@ -119,7 +121,13 @@ def chain(flow_ab: Flow, flow_bc: Flow) -> Flow:
     """Follow `flow_ab` and then `flow_bc`: where each pixel of *a* lies in *c*.
 
     Both float32 (H, W, 2). Beyond the border of *b* its nearest pixel's flow is followed.
+
+    Raises
+    ------
+    ValueError
+        If one of them is no flow, holds NaN or infinity, or they differ in size.
     """
+    _check_pair("flow_ab", flow_ab, "flow_bc", flow_bc)
     return np.asarray(flow_ab + warp(flow_bc, flow_ab, interpolation="linear"), np.float32)
 
 
@@ -146,12 +154,26 @@ def consistency(flow_ab: Flow, flow_ba: Flow) -> F32:
     -------
     float32 (H, W) in 0..1: 1 where the round trip ends at its start, 0.5 where it misses by one pixel,
     0 where it leaves the frame.
+
+    Raises
+    ------
+    ValueError
+        If one of them is no flow, holds NaN or infinity, or they differ in size.
     """
+    _check_pair("flow_ab", flow_ab, "flow_ba", flow_ba)
     trip = flow_ab + warp(flow_ba, flow_ab, interpolation="linear")
     miss = np.linalg.norm(np.clip(trip, -_FAR, _FAR), axis=-1)
     sure = 1 / (1 + miss * miss)
     sure[~inside(flow_ab)] = 0
     return np.asarray(sure, np.float32)
+
+
+def _check_pair(name: str, flow: Flow, other_name: str, other: Flow) -> None:
+    size = np.shape(flow)[:2]
+    if len(size) < 2 or 0 in size:
+        raise ValueError(f"{name} has shape {np.shape(flow)}; expected (height, width, 2), both at least 1")
+    check_flow(name, flow, (size[0], size[1]))
+    check_flow(other_name, other, (size[0], size[1]))
 
 
 def inside(flow: Flow, margin: float = 0.0) -> Bool:

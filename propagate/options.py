@@ -91,7 +91,8 @@ class SynthesisOptions:
     extra_pass_3x3 : bool
         End with a pass of 3 x 3 patches without uniformity: closer to the guides, finer noise.
     vote : {"weighted", "plain"}
-        "weighted" lets better matches count for more (crisper); "plain" is EbSynth's average.
+        "weighted" lets better matches count for more until the last vote (crisper); "plain" is EbSynth's
+        average throughout.
     seed : int
         Another seed, another equally good picture; the same seed, the same picture on any number of threads.
     threads : int or None

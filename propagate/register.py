@@ -46,6 +46,7 @@ _WIDE, _NARROW = _feedback(8.0), _feedback(5.0)
 _LIKE = np.append(np.rint(255 * np.exp(-np.arange(beside.UNLIKE) / 60)), 0).astype(np.int16)
 _DOUBTFUL, _SURE, _EDGE, _BETTER = 6.0, 1.0, 1.5, 1
 _TOLERANCE = 10.0
+_FAR = 1e6
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def register(frame: Image, key_frame: Image, *, initial: Flow | None = None) -> 
     Raises
     ------
     ValueError
-        If the frames differ in size, or `initial` does not fit them.
+        If the frames differ in size, or `initial` does not fit them or holds NaN or infinity.
     """
     check_image("frame", frame, (3,))
     check_image("key_frame", key_frame, (3,))
@@ -88,7 +89,7 @@ def register(frame: Image, key_frame: Image, *, initial: Flow | None = None) -> 
     if initial is not None:
         check_flow("initial", initial, (frame.shape[0], frame.shape[1]))
     here, there = eight_bit(frame), eight_bit(key_frame)
-    guess = estimate_flow(here, there) if initial is None else initial
+    guess = estimate_flow(here, there) if initial is None else np.clip(initial, -_FAR, _FAR)
     with Crew() as crew:
         flow, left = Tracker(there, crew, key_search("fine")).find(here, guess)
     return Registration(flow, confidence_of(left, flow))

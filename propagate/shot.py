@@ -10,6 +10,7 @@ import numpy as np
 
 from propagate.arrays import check_image, check_map
 from propagate.flow import eight_bit
+from propagate.warp import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Frames", "Mattes", "keys_in_order", "thumbnail"]
 
 _SIDE = 128
+_TOLERANCE = 1e-3
 
 
 class Frames(Sequence["Image"]):
@@ -34,6 +36,8 @@ class Frames(Sequence["Image"]):
         check_image("frame 0", frames[0], (3,))
         self._frames = frames
         self.size = (frames[0].shape[0], frames[0].shape[1])
+        if max(self.size) > LARGEST:
+            raise ValueError(f"frame 0 is {self.size[1]}x{self.size[0]}; no side may exceed {LARGEST} pixels")
         self._thumbnails: dict[int, Image] = {}
 
     def __len__(self) -> int:
@@ -70,7 +74,7 @@ def thumbnail(frame: Image) -> Image:
 
 
 class Mattes:
-    """A shot's mattes, float32 (H, W), read on demand; ValueError on one that has not the frames' `size`."""
+    """A shot's mattes, float32 (H, W) in 0..1 of `size`, read on demand; ValueError on one that is not."""
 
     def __init__(self, mattes: Sequence[F32], size: tuple[int, int]) -> None:
         self._mattes, self._size = mattes, size
@@ -78,6 +82,8 @@ class Mattes:
     def __getitem__(self, t: int) -> F32:
         matte = self._mattes[t]
         check_map(f"matte {t}", matte, self._size)
+        if matte.min() < -_TOLERANCE or matte.max() > 1 + _TOLERANCE:
+            raise ValueError(f"matte {t} leaves the range 0 to 1")
         return matte
 
 
@@ -87,6 +93,11 @@ def keys_in_order(
     """Return the painted frames' numbers in order; ValueError if keys, frames and mattes do not fit."""
     if not painted:
         raise ValueError("no painted key is given; at least one is needed")
+    if len(frames) == 0:
+        raise ValueError("the shot has no frame; at least one is needed")
+    for key in painted:
+        if not isinstance(key, (int, np.integer)):
+            raise ValueError(f"a key is painted for frame {key!r}; frames are numbered by int")  # noqa: TRY004
     keys = sorted(painted)
     if keys[0] < 0 or keys[-1] >= len(frames):
         wrong = keys[0] if keys[0] < 0 else keys[-1]

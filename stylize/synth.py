@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylize.errors import UsageError
+from stylize.errors import DeviceError, UsageError
 from stylize.media import read_image, write_image
 from stylize.media.save import WRITABLE_SUFFIXES
 from stylize.progress import OnProgress, Overwrite, Watch, allowed, ignore
@@ -79,14 +79,20 @@ def synth_image(  # noqa: PLR0913  the front door takes all its choices by name
         If the combination cannot work: counts, sizes, channels, weights, an output that is also an input.
     MediaError
         If an image is missing or bad.
+    DeviceError
+        If the backend that is asked for is not there, or an output cannot be written.
     """
     from propagate import Guide, synthesize
 
     place, pairs = Path(output), [(Path(a), Path(b)) for a, b in guides]
+    options = (settings or Settings()).synthesis
     watch = Watch(on_progress)
     shares = _shares(pairs, weights)
+    if error is not None and Path(error).absolute() == place.absolute():
+        raise UsageError(f"{place}: the image and its error map would be one file; name another for --error")
     for target in [place] if error is None else [place, Path(error)]:
         _check_place(target, [Path(style), *(p for pair in pairs for p in pair)], overwrite)
+    _check_device(options.backend)
     with watch.stage("read"):
         painting = read_image(style)
         images = [(read_image(a), read_image(b)) for a, b in pairs]
@@ -96,7 +102,6 @@ def synth_image(  # noqa: PLR0913  the front door takes all its choices by name
             for (a, b), weight in zip(images, shares, strict=True):
                 shown, wanted = alike(a, b)
                 carried.append(Guide(shown, wanted, weight))
-            options = (settings or Settings()).synthesis
             [short] = alike(painting)
             made = synthesize(short, carried, options, style_weight=style_weight, on_progress=share)
         except ValueError as problem:
@@ -165,6 +170,15 @@ def _shares(pairs: Sequence[tuple[Path, Path]], weights: Sequence[float]) -> lis
             f"{len(weights)} weights for {len(pairs)} guides; give each guide its --weight, or none"
         )
     return list(weights)
+
+
+def _check_device(backend: str) -> None:
+    from propagate.backend import choose_field
+
+    try:
+        choose_field(backend)
+    except ValueError as problem:
+        raise DeviceError(str(problem)) from problem
 
 
 def _check_place(place: Path, inputs: Sequence[Path], overwrite: Overwrite) -> None:

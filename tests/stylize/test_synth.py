@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylize.errors import MediaError, UsageError
+from stylize.errors import DeviceError, MediaError, UsageError
 from stylize.media import read_image, write_image
 from stylize.settings import load_settings
 from stylize.synth import alike, error_image, synth_image, with_channels
@@ -67,12 +67,14 @@ def test_guides_without_weights_share_one(pictures):
         ({"output": "style.png", "overwrite": True}, "is also an input"),
         ({"output": "out.mp4"}, "no image format known by '.mp4'"),
         ({"output": "nowhere/out.png"}, "does not exist; make it first"),
+        ({"error": "out.png"}, "would be one file"),
+        ({"error": "a.png", "overwrite": True}, "is also an input"),
     ],
 )
 def test_what_cannot_work_is_told_and_nothing_written(pictures, choices, words):
     before = sorted(pictures.iterdir())
-    if "output" in choices:
-        choices = {**choices, "output": pictures / choices["output"]}
+    for name in {"output", "error"} & set(choices):
+        choices = {**choices, name: pictures / choices[name]}
     with pytest.raises(UsageError, match=words) as raised:
         synth(pictures, **choices)
     assert "\n" not in str(raised.value)
@@ -95,6 +97,14 @@ def test_bad_images_are_media_errors(pictures):
         synth(pictures)
     with pytest.raises(MediaError, match=r"c\.png"):
         synth(pictures, (("a.png", "c.png"),))
+
+
+def test_a_backend_that_is_not_there_is_told_before_anything_is_read(pictures, monkeypatch):
+    monkeypatch.setattr("propagate.backend._cuda_problem", lambda: "no CUDA device answers")
+    settings = load_settings(flags={"synthesis.backend": "cuda"}, environment={})
+    with pytest.raises(DeviceError, match=r"^backend is 'cuda', but no CUDA device answers; use 'cpu' or"):
+        synth(pictures, (("a.png", "missing.png"),), settings=settings)
+    assert not (pictures / "out.png").exists()
 
 
 def test_error_images_compare():
