@@ -145,10 +145,27 @@ def search(
 
 
 @njit(cache=True, nogil=True)
-def account(
-    first: int, last: int, bands: int, tiles: Any, size: int, before: Any, matches: Any, crowd: Any
-) -> None:
-    """Carry the moves since `before` over to bands of rows of `crowd`: who left a place, who came.
+def list_moves(first: int, last: int, tiles: Any, before: Any, matches: Any, moves: Any, moved: Any) -> None:
+    """List each tile's matches that are not as `before`: `moves` (N, most, 4), (x, y) before and (x, y) now.
+
+    `moved` (N) becomes how many there are.
+    """
+    for tile in range(first, last):
+        n = 0
+        for y in range(tiles[tile, 0], tiles[tile, 2]):
+            for x in range(tiles[tile, 1], tiles[tile, 3]):
+                if before[y, x, 0] != matches[y, x, 0] or before[y, x, 1] != matches[y, x, 1]:
+                    moves[tile, n, 0] = before[y, x, 0]
+                    moves[tile, n, 1] = before[y, x, 1]
+                    moves[tile, n, 2] = matches[y, x, 0]
+                    moves[tile, n, 3] = matches[y, x, 1]
+                    n += 1
+        moved[tile] = n
+
+
+@njit(cache=True, nogil=True)
+def account(first: int, last: int, bands: int, moves: Any, moved: Any, size: int, crowd: Any) -> None:
+    """Carry listed moves over to bands of rows of `crowd`: who left a place, who came.
 
     A match weighs on all pixels of its patch.  Whole numbers, so that the sum does not depend on the order.
     """
@@ -157,22 +174,19 @@ def account(
     half = size // 2
     top = height * first // bands
     bottom = height * last // bands
-    for tile in range(tiles.shape[0]):
-        for y in range(tiles[tile, 0], tiles[tile, 2]):
-            for x in range(tiles[tile, 1], tiles[tile, 3]):
-                for side in range(2):
-                    sx = before[y, x, 0] if side == 0 else matches[y, x, 0]
-                    sy = before[y, x, 1] if side == 0 else matches[y, x, 1]
-                    if side == 0 and sx == matches[y, x, 0] and sy == matches[y, x, 1]:
-                        break
-                    if sx < 0:
-                        continue
-                    sign = -1 if side == 0 else 1
-                    left = max(sx - half, 0)
-                    right = min(sx + half + 1, width)
-                    for v in range(max(sy - half, top), min(sy + half + 1, bottom)):
-                        for u in range(left, right):
-                            crowd[v, u] += sign
+    for tile in range(len(moved)):
+        for i in range(moved[tile]):
+            for side in range(2):
+                sx = moves[tile, i, 2 * side]
+                sy = moves[tile, i, 2 * side + 1]
+                if sx < 0:
+                    continue
+                sign = -1 if side == 0 else 1
+                left = max(sx - half, 0)
+                right = min(sx + half + 1, width)
+                for v in range(max(sy - half, top), min(sy + half + 1, bottom)):
+                    for u in range(left, right):
+                        crowd[v, u] += sign
 
 
 @njit(cache=True, nogil=True)
@@ -187,11 +201,14 @@ def publish(first: int, last: int, tiles: Any, before: Any, matches: Any) -> Non
 
 @njit(cache=True, nogil=True)
 def sweep(
+    me: int,
+    threads: int,
     bounds: Any,
-    bands: int,
     taken: Any,
     done: Any,
     patience: int,
+    moves: Any,
+    moved: Any,
     tiles: Any,
     target: Any,
     source: Any,
@@ -218,34 +235,54 @@ def sweep(
 ) -> bool:
     """Search wave after wave; wave i has the tiles `bounds[i]` to `bounds[i + 1]`.
 
-    Any number of threads may call this at once with the same arguments.  Each step of a wave (search,
-    account, publish) is dealt out by its own counter in `taken`, and the next one begins when all of it is
-    counted in `done`; both are int64 (3 waves), zeros at first.  A thread that has looked `patience` times in
-    vain for the others returns False and may call again; True when everything is done.
+    All `threads`, or some, may call this at once, each with another `me`.  Every one has a share of each step
+    of a wave (search, account, publish), always of the same part of the picture, which then stays in its own
+    cache, and takes of the others' shares when it is through.  `taken` and `done`, int64 (waves, 3, threads,
+    8) as vectors of zeros, count the pieces by whose they are and by who has done them, each on a cache line
+    of its own.  `moves` and `moved` are for `list_moves`, of a wave.  A thread that has looked `patience`
+    times in vain for the others returns False and may call again; True when everything is done.
     """
-    for step in range(len(taken)):
+    for step in range(3 * (len(bounds) - 1)):
         wave, kind = step // 3, step % 3
         part = tiles[bounds[wave] : bounds[wave + 1]]
+        listed = moved[: len(part)]
         pieces = len(part)
         if kind == 1:
-            pieces = bands if price > 0 else 0
-        while look(done, step) < pieces:
-            piece = count(taken, step)
-            if piece >= pieces:
-                break
-            if kind == 0:
-                search(
-                    piece, piece + 1, part, target, source, factors, modulated, channels, pad, size, busy,
-                    crowd, price, before, matches, cost, fresh, forward, neighbours, offered, offer, tries,
-                    octaves, turn, seed,
-                )  # fmt: skip
-            elif kind == 1:
-                account(piece, piece + 1, bands, part, size, before, matches, crowd)
-            else:
-                publish(piece, piece + 1, part, before, matches)
-            count(done, step)
+            pieces = threads if price > 0 else 0
+        for k in range(threads):
+            owner = (me + k) % threads
+            first = pieces * owner // threads
+            last = pieces * (owner + 1) // threads
+            counter = 8 * (step * threads + owner)
+            while look(taken, counter) < last - first:
+                piece = first + count(taken, counter)
+                if piece >= last:
+                    break
+                if kind == 0:
+                    search(
+                        piece, piece + 1, part, target, source, factors, modulated, channels, pad, size, busy,
+                        crowd, price, before, matches, cost, fresh, forward, neighbours, offered, offer,
+                        tries, octaves, turn, seed,
+                    )  # fmt: skip
+                    if price > 0:
+                        list_moves(piece, piece + 1, part, before, matches, moves, moved)
+                elif kind == 1:
+                    account(piece, piece + 1, threads, moves, listed, size, crowd)
+                else:
+                    publish(piece, piece + 1, part, before, matches)
+                count(done, 8 * (step * threads + me))
+        if kind == 1:
+            continue  # nobody who publishes has to wait until all is accounted
+        missing = pieces + (threads if kind == 2 and price > 0 else 0)
         looked = 0
-        while look(done, step) < pieces:
+        while True:
+            finished = 0
+            for k in range(threads):
+                finished += look(done, 8 * (step * threads + k))
+                if kind == 2:
+                    finished += look(done, 8 * ((step - 1) * threads + k))
+            if finished >= missing:
+                break
             looked += 1
             if looked > patience:
                 return False

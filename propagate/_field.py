@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from propagate._cpu import account, sweep
+from propagate._cpu import account, list_moves, sweep
 from propagate._paint import vote, weigh
 from propagate.guides import replicate_border
 
@@ -53,8 +53,9 @@ class Field:
             # price gives the same evenness (on its examples: lower energy and more spread than the full one).
             self.price = np.float32(0.5 * options.uniformity * scale.unit**2 / (ideal * patch_size**2))
             whole = np.array([[0, 0, *matches.shape[:2]]], np.int32)
-            bands = crew.threads
-            crew.run(account, bands, bands, whole, patch_size, self.before, matches, self.crowd)
+            moves, moved = np.empty((1, self.cost.size, 4), np.int32), np.zeros(1, np.int64)
+            list_moves(0, 1, whole, self.before, matches, moves, moved)
+            crew.run(account, crew.threads, crew.threads, moves, moved, patch_size, self.crowd)
         np.copyto(self.before, matches)
 
     def sweep(
@@ -76,12 +77,14 @@ class Field:
             waves = WAVES if self.price > 0 else 1
             self._tiled = (busy, *_in_waves(_tiles(busy), waves))
         _, tiles, bounds, pixels = self._tiled
+        most = int(np.diff(bounds).max(initial=0)), int(_areas(tiles).max(initial=0))
         self.crew.together(
             sweep,
             bounds,
-            self.crew.threads,
-            *np.zeros((2, 3 * (len(bounds) - 1)), np.int64),
+            *np.zeros((2, 3 * (len(bounds) - 1) * self.crew.threads * 8), np.int64),
             _PATIENCE,
+            np.empty((*most, 4), np.int32),
+            np.empty(most[0], np.int64),
             tiles,
             self.level.target.reshape(-1),
             self.level.source.reshape(-1),
@@ -151,7 +154,11 @@ def _in_waves(tiles: I32, waves: int) -> tuple[I32, I32, int]:
     wave = np.arange(len(tiles)) % min(waves, max(1, len(tiles) // 8))
     tiles = tiles[np.argsort(wave, kind="stable")]
     bounds = np.searchsorted(np.sort(wave), np.arange(wave.max(initial=0) + 2)).astype(np.int32)
-    return tiles, bounds, int(((tiles[:, 2] - tiles[:, 0]) * (tiles[:, 3] - tiles[:, 1])).sum())
+    return tiles, bounds, int(_areas(tiles).sum())
+
+
+def _areas(tiles: I32) -> I32:
+    return (tiles[:, 2] - tiles[:, 0]) * (tiles[:, 3] - tiles[:, 1])
 
 
 def _tiles(busy: Bool) -> I32:

@@ -82,41 +82,47 @@ class Crew:
             if items > 0:
                 kernel(0, items, *arguments)
             return
-        # A few slices per thread, so that one slow slice does not leave the others waiting.
-        slices = min(items, 4 * self.threads)
+        # A few slices per thread, so that one slow slice does not leave the others waiting.  Each begins with
+        # its own part of the whole, always the same one, which it may still have in its cache.
+        threads = min(self.threads, items)
+        slices = min(items, 4 * threads)
         edges = [items * i // slices for i in range(slices + 1)]
-        tickets = itertools.count()
+        bounds = [slices * i // threads for i in range(threads + 1)]
+        tickets = [itertools.count(first) for first in bounds[:-1]]
 
-        def work() -> None:
-            for i in tickets:
-                if i >= slices:
-                    return
-                kernel(edges[i], edges[i + 1], *arguments)
+        def work(me: int) -> None:
+            for k in range(threads):
+                owner = (me + k) % threads
+                for i in tickets[owner]:
+                    if i >= bounds[owner + 1]:
+                        break
+                    kernel(edges[i], edges[i + 1], *arguments)
 
-        helpers = [self._pool.submit(work) for _ in range(min(self.threads, slices) - 1)]
-        work()
+        helpers = [self._pool.submit(work, me) for me in range(1, threads)]
+        work(0)
         for helper in helpers:
             # one that has not begun, as its thread is at another caller's work, has nothing left to do
             if not helper.cancel():
                 helper.result()
 
     def together(self, kernel: Callable[..., bool], *arguments: Any, pixels: int = _SMALL) -> None:
-        """Call ``kernel(*arguments)`` on every thread at once until it returns True; it shares out its work.
+        """Call ``kernel(me, threads, *arguments)`` on all threads at once until it returns True.
 
-        False says that it waits for another thread.
+        It shares out its work by itself; False says that it waits for another thread.
         """
         stop = False
+        threads = 1 if pixels < _SMALL else self.threads
 
-        def work() -> None:
-            while not stop and not kernel(*arguments):
+        def work(me: int) -> None:
+            while not stop and not kernel(me, threads, *arguments):
                 time.sleep(_PAUSE)
 
-        if self._pool is None or pixels < _SMALL:
-            work()
+        if self._pool is None or threads == 1:
+            work(0)
             return
-        helpers = [self._pool.submit(work) for _ in range(self.threads - 1)]
+        helpers = [self._pool.submit(work, me) for me in range(1, threads)]
         try:
-            work()
+            work(0)
         finally:
             stop = True
             for helper in helpers:

@@ -133,9 +133,13 @@ def test_account_keeps_the_crowd_exact(rng, size, bands):
     tiles = np.array([[0, 0, 6, 9], [6, 0, 11, 9]], np.int32)
     before = np.full((11, 9, 2), -1, np.int32)
     counted = np.zeros((8, 12), np.int32)
+    moves, moved = np.empty((2, 54, 4), np.int32), np.empty(2, np.int64)
     for _ in range(3):
         matches = random_field(rng, 11, 9, 8, 12)
-        _cpu.account(0, bands, bands, tiles, size, before, matches, counted)
+        matches[:, 4:7] = before[:, 4:7]
+        _cpu.list_moves(0, 2, tiles, before, matches, moves, moved)
+        assert moved.sum() == (matches != before).any(axis=2).sum()
+        _cpu.account(0, bands, bands, moves, moved, size, counted)
         np.testing.assert_array_equal(counted, reference.crowd(matches, (8, 12), size))
         before = matches
 
@@ -219,32 +223,38 @@ def test_a_sweep_waits_for_pieces_that_another_thread_has_taken(rng):
     target, source = features(rng, 12, 10, 4, 1), features(rng, 11, 13, 4, 1)
     first = random_field(rng, 12, 10, 11, 13, holes=False)
 
-    def run(taken, done, state):
+    def run(taken, done, state, threads, price=9):
         before, matches, crowd, cost = state
+        moves, moved = np.empty((2, 40, 4), np.int32), np.empty(2, np.int64)
         return _cpu.sweep(
-            bounds, 2, taken, done, 50, tiles, target.ravel(), source.ravel(), np.zeros(1, np.int16), False,
-            4, 1, 3, np.ones((12, 10), np.bool_), crowd, np.float32(9), before, matches, cost, True, True, 2,
-            False, NOTHING, 4, 3, 0, 1,
+            0, threads, bounds, taken.reshape(-1), done.reshape(-1), 50, moves, moved, tiles, target.ravel(),
+            source.ravel(), np.zeros(1, np.int16), False, 4, 1, 3, np.ones((12, 10), np.bool_), crowd,
+            np.float32(price), before, matches, cost, True, True, 2, False, NOTHING, 4, 3, 0, 1,
         )  # fmt: skip
 
     def start():
         return first.copy(), first.copy(), reference.crowd(first, (11, 13), 3), np.zeros((12, 10), np.float32)
 
     alone, shared = start(), start()
-    assert run(*np.zeros((2, 6), np.int64), alone)
+    assert run(*np.zeros((2, 2, 3, 1, 8), np.int64), alone, 1)
     np.testing.assert_array_equal(alone[0], alone[1])
     np.testing.assert_array_equal(alone[2], reference.crowd(alone[1], (11, 13), 3))
-    taken, done = np.zeros((2, 6), np.int64)
-    taken[0] = 1  # somebody else is at the first tile
-    assert not run(taken, done, shared)
-    assert done.tolist() == [1, 0, 0, 0, 0, 0]
-    assert (shared[1][4:8] != first[4:8]).any()
-    np.testing.assert_array_equal(np.delete(shared[1], np.s_[4:8], 0), np.delete(first, np.s_[4:8], 0))
-    taken[0] = 0  # and now comes with it: the tile is as if done there
-    shared[1][4:8], done[0] = first[4:8], 0
-    assert run(taken, done, shared)
+    taken, done = np.zeros((2, 2, 3, 2, 8), np.int64)
+    taken[0, 0, 1, 0] = 1  # the other thread is at its tile
+    assert not run(taken, done, shared, 2)
+    assert done.sum() == done[0, 0, 0, 0] == 1
+    assert (shared[1][:4] != first[:4]).any()
+    np.testing.assert_array_equal(shared[1][4:], first[4:])
+    np.testing.assert_array_equal(shared[0], first)
+    # nobody else comes: one thread does the shares of all
+    shared = start()
+    assert run(*np.zeros((2, 2, 3, 2, 8), np.int64), shared, 2)
     for one, other in zip(alone, shared, strict=True):
         np.testing.assert_array_equal(one, other)
+    # without a price nobody has to account
+    assert run(*np.zeros((2, 2, 3, 2, 8), np.int64), shared, 2, price=0)
+    np.testing.assert_array_equal(shared[0], shared[1])
+    np.testing.assert_array_equal(shared[2], alone[2])
 
 
 def test_counting_together_loses_nothing():
