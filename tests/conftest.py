@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING
 
@@ -55,4 +56,6 @@ def tiny_models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.environ["HF_HUB_OFFLINE"] = "1"
     from samples import tiny_models
 
-    return tiny_models.write_models(tmp_path_factory.mktemp("models"))
+    models = tiny_models.write_models(tmp_path_factory.mktemp("models"))
+    gc.freeze()  # each pipeline that opens makes room first, and would look through the libraries every time
+    return models
