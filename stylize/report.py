@@ -30,6 +30,10 @@ AGREES = (
     "How far a key is from those that it followed is their mean difference of colour on shared surface: "
     "1 is just visible, 5 clearly another colour."
 )
+WORST = (
+    "Quality says how surely keys show the frame, 0 to 1; off by, how far its colours are in the mean from "
+    "those of the places in the keys that it was painted from, of 255."
+)
 
 
 def keep_facts(project: Project, facts: Mapping[str, Any]) -> None:
@@ -164,7 +168,7 @@ def _page(facts: Mapping[str, Any], thumbs: Mapping[str, str]) -> str:
         [
             f["frame"],
             f["quality"],
-            f.get("confidence", ""),
+            f.get("error", ""),
             cell("source", f["frame"]),
             cell("out", f["frame"]),
         ]
@@ -198,8 +202,8 @@ def _page(facts: Mapping[str, Any], thumbs: Mapping[str, str]) -> str:
             *advice,
             f"<h2>Keys</h2><p>{len(keys)} of {count} frames are painted.{left_out} {AGREES}</p>",
             page.table(["frame", "kind", "why", "coverage", "agrees", "clip", "painted"], rows),
-            "<h2>Worst frames</h2>",
-            page.table(["frame", "quality", "confidence", "clip", "result"], worst),
+            f"<h2>Worst frames</h2><p>{WORST}</p>",
+            page.table(["frame", "quality", "off by", "clip", "result"], worst),
             "<h2>Time</h2>",
             page.table(["stage", "seconds"], [[name, float(value)] for name, value in seconds.items()]),
             "<h2>Recipe</h2>",
