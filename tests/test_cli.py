@@ -146,6 +146,16 @@ def test_an_edit_of_several_frames_is_all_or_none(world, call):
     assert (world.root / "frames.stylize" / "keyframes.toml").read_text() == before
 
 
+def test_a_range_of_frames_is_all_of_them(world, call):
+    call("keys", "auto", world.frames)
+    code, out, _ = call("keys", "ban", world.frames, "2-4", 7, "--json")
+    assert (code, json.loads(out)["banned"]) == (0, [2, 3, 4, 7])
+    for text in ("4-2", "2s", "1-", "0-999999999"):
+        code, _, err = call("keys", "ban", world.frames, text)
+        assert code == 2
+        assert "frame" in error_line(err)
+
+
 def test_keys_go_out_and_come_in(world, call):
     call("keys", "auto", world.frames)
     code, out, _ = call("keys", "export", world.frames, "mine", "--json")

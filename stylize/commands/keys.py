@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stylize.commands import Answer, Ask, command
 from stylize.flags import Flag
 
-FRAMES = Flag("", "FRAMES", list[int], "Frames, counted from 0.", metavar="FRAME...", least=0)
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+FRAMES = Flag("", "FRAMES", list[str], "Frames, counted from 0; several: 10-20.", metavar="FRAME...")
 FROM = Flag("", "FRAME", int, "Where it is.", least=0)
 TO = Flag("", "TO", int, "Where it shall be.", least=0)
 SHEET = Flag("", "--output -o", Path, "The PNG to write; in the project by default.", metavar="PNG")
@@ -44,13 +49,33 @@ def keys_list(ask: Ask) -> Answer:
     return show_plan(list_keys(ask.clip, ask.project))
 
 
+def frames_of(texts: Sequence[str]) -> Iterator[int]:
+    """Read frames, and ranges of them of which the last one counts too.
+
+    Raises
+    ------
+    UsageError
+        If one is neither.
+    """
+    from stylize.errors import UsageError
+
+    frames: list[range] = []
+    for text in texts:
+        found = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", text)
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+        if last < first:
+            raise UsageError(f"frame {text!r} is no frame; write its number as 12, or several as 10-20")
+        frames.append(range(first, last + 1))
+    return itertools.chain.from_iterable(frames)
+
+
 def edit_frames(name: str, ask: Ask) -> Answer:
     """Apply an edit of `keyframes.edits` to frames: to all of them, or to none."""
     from keyframes import edits
     from stylize.editing import change_plan
 
     edit = getattr(edits, name)
-    change = functools.partial(functools.reduce, edit, ask.frames)
+    change = functools.partial(functools.reduce, edit, frames_of(ask.frames))
     return show_plan(change_plan(ask.clip, ask.project, change))
 
 
