@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from propagate import _blend as kernels
-from propagate.fetch import detail_energy, split
+from propagate.fetch import crisp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,9 +22,6 @@ __all__ = ["Joined", "Witness", "join", "premultiplied", "rounded", "straight", 
 _SOFTNESS = 4.0
 _BASE = 4.0
 _HARDEST = 8.0
-_SEEN, _GAIN, _MOST_GAIN = 8.0, np.float32(0.54), 2.0
-"""Detail under a mean square of `_SEEN` is nobody's stroke. A little more than the root of the energy that
-was lost makes up for the finest detail, which goes first."""
 _UNSHARED = 0.02
 _STILL, _HELD, _SAME, _RESTLESS = 0.4, 0.15, 4.0, np.float32(0.005)
 _EVEN, _LEAST, _WIDE = 0.3, 1e-4, 4.0
@@ -100,7 +97,7 @@ def join(
     """
     if len(witnesses) == 1:
         only = witnesses[0]
-        picture = _crisp(only.picture.copy(), only.energy, crew)
+        picture = crisp(only.picture.copy(), only.energy, crew)
         return Joined(picture, {only.key: np.ones_like(only.left)})
     h, w = witnesses[0].left.shape
     shares = _shares(witnesses, before, steadiness, crew)
@@ -123,7 +120,7 @@ def join(
         slow = np.array([_slow(picture) for picture in pictures])
     joined, energy = np.empty_like(pictures[0]), np.empty((h, w), np.float32)
     crew.run(kernels.mix, h, pictures, slow, energies, even, hard, joined, energy)
-    return Joined(_crisp(joined, energy, crew), {w.key: shares[i] for i, w in enumerate(witnesses)})
+    return Joined(crisp(joined, energy, crew), {w.key: shares[i] for i, w in enumerate(witnesses)})
 
 
 def _unlike(apart: F32) -> F32:
@@ -177,17 +174,6 @@ def _slow(picture: F32) -> F32:
     h, w = picture.shape[:2]
     small: F32 = _soft(_smaller(picture, (max(1, w // 2), max(1, h // 2))), _BASE / 2)
     return np.asarray(cv2.resize(small, (w, h)), np.float32).reshape(picture.shape)
-
-
-def _crisp(picture: F32, energy: F32, crew: Crew) -> F32:
-    """Give the picture as much fine detail as the paint had before means and votes took some, in place.
-
-    Histogram-preserving blending of Heitz and Neyret (2018, sec. 3) with a local variance for the histogram.
-    """
-    slow, detail = split(picture)
-    lost = (energy + _SEEN) / (detail_energy(detail) + _SEEN)
-    crew.run(kernels.crispen, len(picture), slow, np.clip(lost**_GAIN, 1, _MOST_GAIN), picture)
-    return picture
 
 
 def _matched(witnesses: Sequence[Witness]) -> F32:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from propagate import _neighbours as kernels
+from propagate._blend import crispen
 from propagate.flow import calm
 from propagate.warp import warp
 
@@ -15,10 +16,13 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Flow
     from propagate.backend import Crew
 
-__all__ = ["channel_mean", "detail_energy", "fetch", "split"]
+__all__ = ["channel_mean", "crisp", "detail_energy", "fetch", "split"]
 
 _TORN = 1.0
 _DETAIL, _AREA = 2.0, 4.0
+_SEEN, _GAIN, _MOST_GAIN = 8.0, 0.54, 2.0
+"""Detail under a mean square of `_SEEN` is nobody's stroke. A little more than the root of the energy that
+was lost makes up for the finest detail, which goes first."""
 
 
 def fetch(picture: F32, flow: Flow, left: F32, crew: Crew) -> tuple[F32, F32]:
@@ -75,3 +79,25 @@ def channel_mean(picture: F32) -> F32:
 def detail_energy(detail: F32) -> F32:
     """Mean square of fine detail around each pixel, float32 (H, W), 8-bit steps squared."""
     return np.asarray(cv2.GaussianBlur(channel_mean(np.square(detail)), (0, 0), _AREA), np.float32)
+
+
+def crisp(picture: F32, energy: F32, crew: Crew, *, gain: float = _GAIN) -> F32:
+    """Give a picture as much fine detail as the paint had before means and votes took some, in place.
+
+    Histogram-preserving blending of Heitz and Neyret (2018, sec. 3) with a local variance for the histogram.
+
+    Parameters
+    ----------
+    picture : float32 (H, W, C)
+        8-bit steps.
+    energy : float32 (H, W)
+        The `detail_energy` that it should have; none is taken away.
+    crew : Crew
+    gain : float
+        The power of the lost energy by which detail is raised: 0.5 restores all of it, less only a part.
+    """
+    slow, detail = split(picture)
+    lost = (energy + _SEEN) / (detail_energy(detail) + _SEEN)
+    strength = np.clip(lost ** np.float32(gain), 1, _MOST_GAIN)
+    crew.run(crispen, len(picture), slow, strength, picture)
+    return picture

@@ -22,7 +22,7 @@ from propagate.others import OtherKeys
 from propagate.register import confidence_of, residual
 from propagate.shade import Shade, half_light
 from propagate.shot import Frames, Mattes, keys_in_order
-from propagate.surface import invent, unseen
+from propagate.surface import Past, invent, unseen
 from propagate.walk import walk_both, walk_one
 from propagate.warp import warp
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Bool, Flow, Image
     from propagate.walk import Flows
+
+    _Before = tuple[Image, Mapping[int, F32], CarriedFrame]
 
 __all__ = ["CarriedFrame", "PropagateOptions", "propagate_keyframes"]
 
@@ -145,11 +147,11 @@ class Span:
 
     def _moving(self, on_progress: Callable[[float], None]) -> Generator[CarriedFrame, None, None]:
         """Yield the frames that show nothing again, in order."""
-        before: tuple[Image, Mapping[int, F32], Image] | None = None
+        before: _Before | None = None
         with closing(ahead(self._seen(on_progress), threads=self.crew.threads)) as all_seen:
             for seen in all_seen:
                 made, joined = self._frame(seen, before)
-                before = (seen.frame, joined.shares, made.image)
+                before = seen.frame, joined.shares, made
                 yield made
 
     def _seen(self, on_progress: Callable[[float], None]) -> Generator[_Seen, None, None]:
@@ -213,9 +215,7 @@ class Span:
         ends = [abs(t - k) for k in (self.a, self.b) if k is not None]
         return min(passed, 1 - passed, 0.1 * min(ends))
 
-    def _frame(
-        self, seen: _Seen, before: tuple[Image, Mapping[int, F32], Image] | None
-    ) -> tuple[CarriedFrame, Joined]:
+    def _frame(self, seen: _Seen, before: _Before | None) -> tuple[CarriedFrame, Joined]:
         moved, steadiness, shown = None, np.zeros((), np.float32), None
         if before is not None and seen.back is not None:
             shown = self._shown_before(seen.frame, before[0], seen.back)
@@ -239,7 +239,7 @@ class Span:
         if where.any():
             past = None
             if before is not None and seen.back is not None and shown is not None:
-                past = (warp(before[2], seen.back), shown)
+                past = Past(before[2].image, before[2].source < 0, seen.back, shown)
             image = self._invented(seen, image, where, past)
         error = np.minimum.reduce([w.left for w in seen.witnesses])
         keys = np.array(list(joined.shares), np.int32)
@@ -247,7 +247,7 @@ class Span:
         quality = float(confidence.mean())
         return CarriedFrame(seen.t, image, confidence, error, quality, source, seen.others), joined
 
-    def _invented(self, seen: _Seen, image: Image, where: Bool, past: tuple[Image, F32] | None) -> Image:
+    def _invented(self, seen: _Seen, image: Image, where: Bool, past: Past | None) -> Image:
         by_fit = sorted(seen.witnesses, key=lambda w: (float(w.left[where].mean()), w.key))
         keys = [w.key for w in by_fit]
         usable = None if self.mattes is None else [self.mattes[k] > 0.5 for k in keys]

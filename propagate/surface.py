@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from propagate.backend import Crew
+from propagate.fetch import crisp, detail_energy, split
+from propagate.flow import inside
 from propagate.guides import Guide
 from propagate.synthesis import SynthesisOptions, synthesize
-from propagate.warp import identity
+from propagate.warp import identity, warp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from propagate.arrays import F32, I32, Bool, Flow, Image
+    from propagate.synthesis import Synthesis
 
-__all__ = ["invent", "unseen"]
+__all__ = ["Past", "invent", "unseen"]
 
 _LEAST_SIDE, _PATCH, _ROOM = 3, 5, 64
 _COLOUR, _EDGE, _BEFORE = 6.0, 0.5, 2.0
+_LASTING, _WHOLLY, _GAIN = 0.6, 0.98, 0.35
+
+
+@dataclass(frozen=True)
+class Past:
+    """The frame before, as it was made.
+
+    Attributes
+    ----------
+    image : Image, (H, W, C)
+    made : bool (H, W)
+        Where it shows new surface.
+    back : float32 (H, W, 2)
+        The flow to it.
+    shown : float32 (H, W)
+        How surely it shows each place of the frame, 0 to 1.
+    """
+
+    image: Image
+    made: Bool
+    back: Flow
+    shown: F32
 
 
 def unseen(confidence: F32, below: float, matte: F32 | None) -> Bool:
@@ -39,7 +66,7 @@ def invent(  # noqa: PLR0913  a frame, its keys, and where to start
     sources: Sequence[tuple[Image, Image]],
     flows: Sequence[Flow],
     *,
-    before: tuple[Image, F32] | None,
+    before: Past | None,
     usable: Sequence[Bool] | None,
     seed: int,
     threads: int | None,
@@ -58,16 +85,47 @@ def invent(  # noqa: PLR0913  a frame, its keys, and where to start
     flows
         float32 (H, W, 2) per key, where its match field starts.
     before
-        The frame before as it was made, moved here, and how surely it shows this place (0..1).
+        The frame before; new surface that it shows already goes on with the motion.
     usable
         Per key, bool (H, W): pixels that may be taken.
     seed, threads
         See `SynthesisOptions`.
     """
-    whole = canvas
-    for place in _apart(where):
-        whole = _painted(frame, whole, place, sources, flows, before, usable, seed, threads)
+    whole, moved = canvas, None
+    if before is not None:
+        moved = warp(before.image, before.back), before.shown
+        whole, where = _gone_on(canvas, where, before, moved[0])
+    for place in _apart(where) if where.any() else ():
+        whole = _painted(frame, whole, place, sources, flows, moved, usable, seed, threads)
     return whole
+
+
+def _gone_on(canvas: Image, where: Bool, before: Past, moved: Image) -> tuple[Image, Bool]:
+    """Return the canvas with the new surface of the frame before moved in, and what is still to be made.
+
+    Made anew for every frame, it would boil, and every making takes some of its strokes.
+    """
+    there = warp(before.made.astype(np.float32), before.back, interpolation="linear") > _WHOLLY
+    # grain makes everything a little unlike; what stays is as like as most of the picture
+    lasting = before.shown > _LASTING * np.median(before.shown)
+    stays = where & there & lasting & inside(before.back)
+    if not stays.any():
+        return canvas, where
+    worn = _steps(moved)
+    had = warp(detail_energy(split(_steps(before.image))[1]), before.back, interpolation="linear")
+    return np.where(stays[..., None], _as(canvas, crisp(worn, had, Crew(1))), canvas), where & ~stays
+
+
+def _steps(picture: Image) -> F32:
+    """Return a picture as float32 in 8-bit steps."""
+    return picture.astype(np.float32) * np.float32(1 / 257 if picture.dtype == np.uint16 else 1)
+
+
+def _as(model: Image, picture: F32) -> Image:
+    """Return a picture in 8-bit steps as an image of the type of `model`."""
+    top = np.float32(257 if model.dtype == np.uint16 else 1)
+    image: Image = np.rint(np.clip(picture, 0, 255) * top).astype(model.dtype)
+    return image
 
 
 def _apart(where: Bool) -> list[Bool]:
@@ -133,8 +191,27 @@ def _painted(  # noqa: PLR0913  as `invent`, one place
         initial_matches=_start(flows[0], here, there),
     )
     whole = canvas.copy()
-    whole[here] = made.image
+    whole[here] = np.where(where[here][..., None], _less_washed(made, style), made.image)
     return whole
+
+
+def _less_washed(made: Synthesis, style: Image) -> Image:
+    """Return what was made with most of the fine detail that its patches have in the style.
+
+    Where patches do not fit each other their mean has less. Not all of it: a mean has no strokes to raise,
+    and what else there is would stand out.
+    """
+    known = made.matches[..., 0] >= 0
+    had = np.zeros(known.shape, np.float32)
+    x, y = made.matches[known].T
+    had[known] = detail_energy(split(_steps(style))[1])[y, x]
+    share = _around_each(known.astype(np.float32))
+    want = _around_each(had) / (share + np.float32(1e-3))
+    return _as(made.image, crisp(_steps(made.image), want, Crew(1), gain=_GAIN))
+
+
+def _around_each(picture: F32) -> F32:
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 4.0), np.float32)
 
 
 Box = tuple[slice, slice]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from propagate.surface import _apart, invent, unseen
+from propagate.fetch import detail_energy, split
+from propagate.surface import Past, _apart, _gone_on, _less_washed, invent, unseen
+from propagate.synthesis import Synthesis
+from propagate.warp import warp
 from tests import synthetic
 
 SIZE = (48, 64)
@@ -120,9 +124,52 @@ def test_the_frame_before_is_continued():
         canvas = past.copy()
         made = invent(
             frame, canvas, hole(), [(frame, style)], [still()],
-            before=(past, np.ones(SIZE, np.float32)), usable=None, seed=0, threads=1,
+            before=Past(past, np.zeros(SIZE, bool), still(), np.ones(SIZE, np.float32)),
+            usable=None, seed=0, threads=1,
         )  # fmt: skip
         assert np.abs(made[hole()].astype(int) - colour).mean() < 25
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_new_surface_goes_on_with_the_motion(dtype):
+    """What the frame before made moves on; what comes in over the border or is unlike is made anew."""
+    scale = 257 if dtype == np.uint16 else 1
+    frame, style = synthetic.texture(1, SIZE), synthetic.texture(2, SIZE).astype(dtype) * scale
+    own = synthetic.texture(5, SIZE).astype(dtype) * scale
+    back = np.full((*SIZE, 2), (-3, 0), np.float32)
+    made, where = np.zeros(SIZE, bool), np.zeros(SIZE, bool)
+    made[:, :30] = where[:, :40] = True
+    shown = np.full(SIZE, 0.7, np.float32)
+    shown[:10] = 0.1
+    canvas = np.zeros_like(style)
+    kept, left = _gone_on(canvas, where, Past(own, made, back, shown), warp(own, back))
+    assert left[:, :2].all(), "the border is repeated"
+    assert left[:10, :40].all()
+    assert left[:, 34:40].all()
+    assert not left[10:, 3:32].any()
+    assert not left[:, 40:].any()
+    gone_on = where & ~left
+    np.testing.assert_array_equal(kept[~gone_on], 0)
+    apart = np.abs(kept[12:, 6:30].astype(float) - own[12:, 3:27]) / scale
+    assert apart.mean() < 1
+    whole, _ = paint(frame, where, [(frame, style)], before=Past(own, made, back, shown))
+    np.testing.assert_array_equal(whole[gone_on], kept[gone_on])
+
+
+def test_what_patches_wash_out_is_raised_again():
+    style = synthetic.texture(2, SIZE)
+    matches = np.full((*SIZE, 2), -1, np.int32)
+    y, x = np.nonzero(hole())
+    matches[y, x] = np.stack((x, y), axis=-1)
+    washed = np.asarray(cv2.GaussianBlur(style, (0, 0), 1.0), np.uint8)
+    raised = _less_washed(Synthesis(washed, matches, np.zeros(SIZE, np.float32)), style)
+
+    def detail(picture):
+        return detail_energy(split(picture.astype(np.float32))[1])[18:30, 24:40].mean()
+
+    assert 1.2 * detail(washed) < detail(raised) < detail(style)
+    same = _less_washed(Synthesis(style, matches, np.zeros(SIZE, np.float32)), style)
+    assert np.abs(same.astype(int) - style)[18:30, 24:40].mean() < 2
 
 
 def test_seed_decides_and_threads_do_not():
