@@ -50,8 +50,10 @@ with Crew(1) as crew:
     np.testing.assert_array_equal(level.target[..., :3], border[..., :3])
     factors = level.factors if {modulated} else None
     old = reference.field_costs(level.target, level.source, factors, first, active, 3, 1)
+    offer = np.full((8, 10, 2), 4, np.int32)
+    offer[6:] = -1
     for turn in range(1 if {uniformity} else 2):
-        field.sweep(active, turn, fresh=turn == 0, tries=3)
+        field.sweep(active, turn, fresh=turn == 0, tries=3, offer=offer)
     field.finish()
     new = reference.field_costs(level.target, level.source, factors, matches, active, 3, 1)
     np.testing.assert_array_equal(field.cost, new)
@@ -61,6 +63,9 @@ with Crew(1) as crew:
     else:
         assert (new <= old).all()
         assert (new < old).mean() > 0.4
+        offered = reference.field_costs(level.target, level.source, factors, np.abs(offer), active, 3, 1)
+        assert (new[1:6, 1:9] <= offered[1:6, 1:9]).all()
+        assert (matches[:6] == 4).all(axis=2).any()
     assert level.centres[matches[..., 1][active], matches[..., 0][active]].all()
     assert (matches[~active] == -1).all()
     field.vote(active, blind=False)
