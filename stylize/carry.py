@@ -17,7 +17,7 @@ from stylize.media import open_clip, write_image
 from stylize.media.depth import to_16_bits
 from stylize.media.images import image_depth, image_has_alpha
 from stylize.media.outputs import deliverable_of
-from stylize.output import check_place, make_writer
+from stylize.output import check_apart, check_map_folder, check_place, make_writer
 from stylize.progress import OnProgress, Overwrite, Watch, ignore
 from stylize.sampling import CARRYING, Sampler
 from stylize.settings import Settings
@@ -96,13 +96,19 @@ def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
     MediaError
         If the clip, a key or the matte is missing or bad, or a shot has no key.
     UsageError
-        If the output cannot be written.
+        If the output or the folders of maps cannot be written, or are one another or an input.
     """
     settings, place, watch = settings or Settings(), Path(output), Watch(on_progress)
+    maps = {"folder of confidence": confidence, "folder of error": error}
     with ExitStack() as stack:
         clip = stack.enter_context(open_clip(frames, start=start, end=end, **asdict(settings.clip)))
         check_size(clip.info)
+        inputs = {"clip": frames, "folder of keys": keys, "matte": matte}
+        check_apart({"output": place, **maps}, inputs)
         check_place(place, clip, overwrite)
+        for folder in maps.values():
+            if folder is not None:
+                check_map_folder(Path(folder))
         files = find_keys(Path(keys), clip.info)
         check_keys(files, clip.info)
         mattes = stack.enter_context(open_matte(matte, clip.info, settings.matte, clip)) if matte else None

@@ -6,17 +6,29 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stylize.errors import UsageError
 from stylize.fingerprint import file_hash, fingerprint
 from stylize.media import check_output, open_writer
+from stylize.media.outputs import check_writable
 from stylize.progress import allowed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stylize.media import Clip, ClipInfo, Writer
     from stylize.media.options import OutputOptions
     from stylize.progress import Overwrite
     from stylize.project import Project
 
-__all__ = ["check_place", "default_place", "is_ours", "make_writer", "remember_output"]
+__all__ = [
+    "check_apart",
+    "check_map_folder",
+    "check_place",
+    "default_place",
+    "is_ours",
+    "make_writer",
+    "remember_output",
+]
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +49,40 @@ def check_place(place: Path, clip: Clip, overwrite: Overwrite, project: Project 
         there = (project is not None and is_ours(project, place)) or allowed(overwrite, place)
     for notice in (*clip.info.notices, *check_output(place, clip, overwrite=there)):
         log.warning("%s", notice)
+
+
+def check_apart(
+    outputs: Mapping[str, str | Path | None], inputs: Mapping[str, str | Path | None] | None = None
+) -> None:
+    """Refuse outputs that would be written over each other or over an input; both by what they are.
+
+    Raises
+    ------
+    UsageError
+        If two are one place.
+    """
+    seen = {Path(place).resolve(): what for what, place in (inputs or {}).items() if place is not None}
+    for what, place in outputs.items():
+        if place is None:
+            continue
+        if (other := seen.get(Path(place).resolve())) is not None:
+            if other in (inputs or {}):
+                raise UsageError(f"{place} is the input itself ({other}); choose another {what}")
+            raise UsageError(f"{place} is named as {what} and as {other}; choose another {what}")
+        seen[Path(place).resolve()] = what
+
+
+def check_map_folder(place: Path) -> None:
+    """Refuse, before any work, a folder that pictures cannot be written to.
+
+    Raises
+    ------
+    UsageError
+        If it is a file, or lies where nothing can be written.
+    """
+    if place.exists() and not place.is_dir():
+        raise UsageError(f"{place} is a file; name a folder")
+    check_writable(place)
 
 
 def make_writer(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stylize.errors import UsageError
 from stylize.facts import gather_facts
 from stylize.job import Job, look, memory_of, open_work
-from stylize.output import check_place
+from stylize.output import check_apart, check_place
 from stylize.progress import OnProgress, Overwrite, Watch, ignore
 from stylize.repaint import repaint_region
 from stylize.report import keep_facts, write_report
@@ -135,6 +135,7 @@ def run_job(
     """Do `job`; see `stylize_clip`."""
     watch = Watch(on_progress)
     with open_work(job, settings) as work, ExitStack() as locks:
+        check_apart({"output": work.place}, {"folder of keys": job.keys, "matte": job.matte})
         check_place(work.place, work.clip, overwrite, work.project)
         painters = [make_painter(layer) for layer in work.layers]
         project = locks.enter_context(work.project.lock())

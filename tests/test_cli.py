@@ -476,6 +476,37 @@ def test_the_output_must_not_be_the_input(world, call):
     assert video.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["-o", "keys"], "keys is the input itself (folder of keys); choose another output"),
+        (["-o", "keys/../keys/"], "is the input itself (folder of keys)"),
+        (["-o", "out", "--confidence", "out"], "named as folder of confidence and as output"),
+        (["-o", "out", "--confidence", "maps", "--error", "./maps"], "folder of error and as folder of conf"),
+        (["-o", "out", "--error", "frames"], "is the input itself (clip); choose another folder of error"),
+        (["-o", "out", "--error", "file"], "file is a file; name a folder"),
+        (["-o", "out", "--error", "file/maps"], "is a file and no folder"),
+    ],
+)
+def test_outputs_keep_apart_from_each_other_and_from_inputs(world, call, words, told):
+    keys = world.keys("0001.png", "0008.png").rename("keys")
+    Path("file").touch()
+    before = sorted(Path().rglob("*"))
+    code, _, err = call("propagate", world.frames, "--keys", keys, "-y", *words)
+    assert code == 2
+    assert told in error_line(err)
+    assert sorted(Path().rglob("*")) == before
+
+
+def test_a_run_does_not_write_over_its_keys(world, call):
+    keys = world.keys("0001.png", "0008.png")
+    before = sorted(keys.iterdir())
+    code, _, err = call("run", world.frames, "--keys", keys, "-o", keys, "-y")
+    assert code == 2
+    assert "is the input itself (folder of keys)" in error_line(err)
+    assert sorted(keys.iterdir()) == before
+
+
 def test_a_place_that_cannot_be_written(world, call):
     (world.root / "file").touch()
     code, _, err = call(

@@ -185,7 +185,7 @@ def check_output(out: str | Path, clip: Clip | ClipInfo, *, overwrite: bool = Fa
         raise UsageError(f"{place} exists; pass -y to replace it or choose another output")
     if kind is not None:
         check_size(place, kind, info)
-    _check_writable(place)
+    check_writable(place)
     return _notices(place, kind, info)
 
 
@@ -224,8 +224,17 @@ def _check_folder(place: Path, info: ClipInfo, overwrite: bool) -> None:
         )
 
 
-def _check_writable(place: Path) -> None:
-    """Try it: permissions alone do not tell (read-only disks, network drives, Windows)."""
+def check_writable(place: Path) -> None:
+    """Find out whether a file or folder can be written at `place`.
+
+    Raises
+    ------
+    UsageError
+        If it lies in a file, or its folder takes none.
+    DeviceError
+        If the disk is full.
+    """
+    # tried, as permissions alone do not tell (read-only disks, network drives, Windows)
     folder = place.absolute().parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
