@@ -92,9 +92,7 @@ def needed_plan(work: Work) -> Plan:
     """Return the project's plan; raise UsageError when there is none."""
     plan = read_plan(work.project, work.whole.info)
     if plan is None:
-        raise UsageError(
-            f"{work.project.root}: no plan yet; make one with: stylize keys auto {work.job.clip}"
-        )
+        raise UsageError(f"{work.project.root}: no plan yet; make one with: stylize keys auto {work.named}")
     return plan
 
 

@@ -18,6 +18,7 @@ from stylize.output import default_place
 from stylize.project import SETTINGS_FILE, Project, project_place
 from stylize.settings import Settings, changed, load_settings
 from stylize.shots import read_scenes
+from stylize.words import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,8 +33,6 @@ __all__ = ["STACK", "Job", "Work", "check_size", "look", "memory_of", "open_proj
 
 STACK = "stack"
 """Folder of a project in which each of its layers has a project of its own."""
-
-
 SMALLEST = 16
 """Least side of a clip in pixels: below it there are no patches and no flow to speak of."""
 
@@ -114,6 +113,12 @@ class Work:
         """What is styled, bottom first: the parts, or just this work."""
         return self.parts or (self,)
 
+    @property
+    def named(self) -> str:
+        """The clip as it is named in a command, with the project if one was."""
+        project = f" --project {quoted(self.job.project)}" if self.job.project else ""
+        return quoted(self.job.clip) + project
+
     def pieces(self, shots: Sequence[Shot]) -> tuple[Shot, ...]:
         """Return the shots as far as there is something to style."""
         return tuple(shots) if self.seen is None else self.seen.pieces(shots)
@@ -173,9 +178,8 @@ def open_work(job: Job, settings: Settings | Mapping[str, Any] | None = None) ->
         whole = stack.enter_context(open_clip(path, **reading))
         check_size(whole.info)
         project = Project.open(root, whole.info)
-        ranged = job.start is not None or job.end is not None
         clip = whole
-        if ranged:
+        if job.start is not None or job.end is not None:
             clip = stack.enter_context(open_clip(path, start=job.start, end=job.end, **reading))
         place = job.output or default_place(project, clip.info)
         base = _with_scenes(Work(job, whole, clip, project, None, place, options))
@@ -287,11 +291,10 @@ def _with_memory(job: Job, before: dict[str, Any], painted: Path) -> Job:
 
 def memory_of(job: Job) -> dict[str, Any]:
     """Return what the next run takes from this one, JSON-ready."""
-
-    def place(path: Path | None) -> str | None:
-        return str(path.absolute()) if path else None
-
-    styles = [str(path.absolute()) for path in job.styles]
-    matte = absolute_spec(job.matte) if job.matte else None
-    places = {"keys": place(job.keys), "matte": matte, "scenes": place(job.scenes)}
-    return {"styles": styles, **places, "renderer": job.renderer}
+    places = {"keys": job.keys, "scenes": job.scenes}
+    return {
+        "styles": [str(path.absolute()) for path in job.styles],
+        **{name: str(path.absolute()) if path else None for name, path in places.items()},
+        "matte": absolute_spec(job.matte) if job.matte else None,
+        "renderer": job.renderer,
+    }

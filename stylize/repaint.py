@@ -46,9 +46,7 @@ def repaint_region(
     plan = read_plan(project, whole.info)
     key = plan.key_at(frame) if plan is not None else None
     if plan is None or key is None:
-        raise UsageError(
-            f"frame {frame} is no key; make it one with: stylize keys add {work.job.clip} {frame}"
-        )
+        raise UsageError(f"frame {frame} is no key; make it one with: stylize keys add {work.named} {frame}")
     if key.take:
         raise UsageError(
             f"key {frame} is fixed to take {key.take}; release it first: set take = 0 in keyframes.toml"
@@ -62,7 +60,7 @@ def repaint_region(
         )
     if not path.exists():
         raise UsageError(
-            f"key {name} is not painted yet; paint it first: stylize paint {work.job.clip} --key {frame}"
+            f"key {name} is not painted yet; paint it first: stylize paint {work.named} --key {frame}"
         )
     try:
         mask = read_image(region)

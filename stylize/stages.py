@@ -111,7 +111,7 @@ def paint_stage(work: Work, renderer: Renderer, watch: Watch, only: int | None =
     choice = choose_keys(work, watch)
     keys = {key.frame: key for key in choice.plan.keys if work.span[0] <= key.frame < work.span[1]}
     if only is not None and only not in keys:
-        raise UsageError(f"frame {only} is no key; make it one with: stylize keys add {work.job.clip} {only}")
+        raise UsageError(f"frame {only} is no key; make it one with: stylize keys add {work.named} {only}")
     groups = by_shot(choice.shots, keys, work.whole)
     if only is not None:
         groups = [

@@ -22,7 +22,7 @@ PACKAGES = ("stylize.", "keyframes.", "propagate.")
 
 
 def dumps(value: Any) -> bytes:
-    """Spell `value` as bytes: an uncompressed-name .npz whose member ``tree`` is JSON."""
+    """Spell `value` as bytes: a compressed .npz whose member ``tree`` is JSON."""
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     tree = json.dumps(_encode(value, arrays), ensure_ascii=False)
     buffer = io.BytesIO()

@@ -1,8 +1,21 @@
-"""How numbers of things are spelled."""
+"""How numbers of things, and paths in commands, are spelled."""
 
 from __future__ import annotations
 
-__all__ = ["counted"]
+import os
+import shlex
+import subprocess
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["counted", "quoted"]
+
+
+def quoted(path: Path) -> str:
+    """Spell a path as a command takes it: within quotes where it has spaces or signs."""
+    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
 
 
 def counted(number: int, word: str) -> str:

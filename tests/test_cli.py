@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -144,6 +145,15 @@ def test_an_edit_of_several_frames_is_all_or_none(world, call):
     assert code == 2
     assert "frame 99 is outside the clip; choose 0 to 9" in error_line(err)
     assert (world.root / "frames.stylize" / "keyframes.toml").read_text() == before
+
+
+def test_a_command_that_is_named_can_be_typed_as_it_stands(world, call):
+    frames = world.frames.rename(world.root / "my frames")
+    code, _, err = call("keys", "add", frames, 2, "--project", "its work")
+    assert code == 2
+    _, _, words = error_line(err).partition("make one with: stylize ")
+    assert call(*shlex.split(words))[0] == 0
+    assert call("keys", "add", frames, 2, "--project", "its work")[0] == 0
 
 
 def test_a_range_of_frames_is_all_of_them(world, call):

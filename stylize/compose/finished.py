@@ -45,11 +45,11 @@ def open_finished(
         first, stop = about["finished"]["span"]
         job = replace(job, start=first, end=stop)
     with open_work(job, settings) as work:
-        yield work, tuple(_painted(layer) for layer in work.layers)
+        yield work, tuple(_painted(layer, work.named) for layer in work.layers)
 
 
-def _painted(work: Work) -> Painted:
-    again = f"run it first: stylize run {work.job.clip}"
+def _painted(work: Work, named: str) -> Painted:
+    again = f"run it first: stylize run {named}"
     found = work.project.about().get("finished")
     if not found:
         raise UsageError(f"{work.project.root}: layer {work.layer.name!r} is not finished; {again}")
