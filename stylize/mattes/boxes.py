@@ -1,4 +1,4 @@
-"""A first matte from a box or from scribbles, by colour."""
+"""A first matte from a box or from scribbles, by colour, and from a box by motion too."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stylize.mattes.apart import moving_apart
 from stylize.mattes.edges import band_for, refine_edge, without_specks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from propagate.arrays import F32, Image
@@ -29,15 +32,20 @@ _FILLED = 0.25
 """Share of the box that a subject leaves free; one that fills more of it may be flooded by the background."""
 _ELLIPSES = (1.2, 0.9, 0.75, 0.68, 0.6, 0.52)
 """Sizes, in boxes, of the ellipse that is taken for the subject to begin with."""
+_MIDDLE = 4
+"""Which of them is the subject almost surely."""
+_MOTION = ((0.3, np.inf), (0.7, 1.5), (0.7, 2.5), (0.3, 1.0))
+"""What motion must say, at least, for a pixel to begin as the subject, and to stay what it begins as."""
 
 
-def cut_out_box(image: Image, box: Box) -> F32:
+def cut_out_box(image: Image, box: Box, ways: Sequence[Sequence[Image]] = ()) -> F32:
     """Cut out what a box holds; float32 (H, W).
 
     GrabCut (Rother, Kolmogorov and Blake 2004) from several beginnings: an ellipse in the box of one size or
     another is the subject, what is well outside of the box is not. That one is kept whose border has the most
     contrast, which reaches all sides of the box, and which does not just fill it: colours of the background
-    may stand in the box only.
+    may stand in the box only. Where the subject moves apart from the ground, cutting begins from that too,
+    and what agrees with the motion is kept.
 
     Parameters
     ----------
@@ -45,15 +53,24 @@ def cut_out_box(image: Image, box: Box) -> F32:
     box
         Around the whole subject; a few per cent too small or too large are made up for. It may reach beyond
         the frame.
+    ways
+        Frames before this one and frames after it, nearest first.
     """
     features = _features(image)
     scale = features.shape[1] / image.shape[1]
     shape, small = features.shape[:2], tuple(side * scale for side in box)
     seeds = [_ellipse(shape, small, size) for size in _ELLIPSES]
+    inside, around = _within(shape, small), _within(shape, small, _ROOM)
+    says = moving_apart(image, ways, seeds[_MIDDLE] == _LIKELY_INSIDE, ~around) if ways else None
+    if says is not None:
+        seeds += [_by_motion(says, around, *bounds) for bounds in _MOTION]
     found = [without_specks(_grab_cut(features, seed)) for seed in seeds]
-    inside = _within(shape, small)
-    best = max(found, key=lambda solid: _merit(features, solid, inside))
-    return _at_full_size(image, best)
+
+    def merit(solid: F32) -> float:
+        agrees = 1.0 if says is None else max(0.0, _agreement(says, solid, around))
+        return _merit(features, solid, inside) * agrees**2
+
+    return _at_full_size(image, max(found, key=merit))
 
 
 def cut_out_scribbles(image: Image, hint: F32) -> F32:
@@ -103,6 +120,23 @@ def _ellipse(shape: tuple[int, ...], box: Any, size: float) -> NDArray[np.uint8]
     seed = np.where(_within(shape, box, _ROOM), _LIKELY_OUTSIDE, _OUTSIDE)
     seed[_within(shape, box) & (across**2 + down**2 < 1)] = _LIKELY_INSIDE
     return seed.astype(np.uint8)
+
+
+def _by_motion(says: F32, around: NDArray[np.bool_], likely: float, sure: float) -> NDArray[np.uint8]:
+    """Begin with what motion says: likely the subject above `likely`, and fixed where surer than `sure`."""
+    import cv2
+
+    seed = np.where(around & (says > likely), _LIKELY_INSIDE, _LIKELY_OUTSIDE).astype(np.uint8)
+    for where, label in ((says > sure, _INSIDE), (says < -sure, _OUTSIDE)):
+        seed[cv2.erode(where.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] = label
+    seed[~around] = _OUTSIDE
+    return seed
+
+
+def _agreement(says: F32, solid: F32, around: NDArray[np.bool_]) -> float:
+    """How far a cut is what motion says, -1 to 1."""
+    said = np.clip(says, -1, 1)[around]
+    return float((said * (2 * solid[around] - 1)).sum() / max(np.abs(said).sum(), 1))
 
 
 def _within(shape: tuple[int, ...], box: Any, room: float = 0.0) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -34,10 +35,15 @@ __all__ = [
     "start_matte",
 ]
 
+log = logging.getLogger(__name__)
+
 Point = tuple[float, float, bool]
 """x and y in pixels, and whether the subject is there."""
 
-
+_STEPS = (1, 2, 4)
+"""Frames that are looked at beside one with a box, by how far away they are."""
+_LEAST = 4
+"""Pixels that a box is wide and high at least."""
 _UNKNOWN = 0.03
 """Share of grey pixels from which on a painted matte is scribbles: a soft edge has less."""
 
@@ -72,11 +78,28 @@ def parse_boxes(texts: Sequence[str], info: ClipInfo) -> dict[int, Box]:
         except ValueError:
             raise UsageError(f"--box {text} is no box; write FRAME:X,Y,W,H as 0:12,40,200,300") from None
         frame = _frame(f"--box {text}", when, info)
-        inside = min(left + width, info.width) > max(left, 0) and min(top + height, info.height) > max(top, 0)
-        if width < 4 or height < 4 or not inside:
-            raise UsageError(f"--box {text} holds nothing of the frame, which is {info.width}x{info.height}")
-        found[frame] = (left, top, width, height)
+        found[frame] = _in_frame(text, (left, top, width, height), info)
     return found
+
+
+def _in_frame(text: str, box: Box, info: ClipInfo) -> Box:
+    left, top, width, height = box
+    size = f"{info.width}x{info.height}"
+    if width < _LEAST or height < _LEAST:
+        raise UsageError(
+            f"--box {text} is {width}x{height} pixels; draw it around the whole subject, "
+            f"{_LEAST} pixels wide and high at least"
+        )
+    right, bottom = min(left + width, info.width), min(top + height, info.height)
+    cut = max(left, 0), max(top, 0), right - max(left, 0), bottom - max(top, 0)
+    if cut[2] <= 0 or cut[3] <= 0:
+        raise UsageError(
+            f"--box {text} holds nothing of the frame, which is {size}; FRAME:X,Y,W,H counts pixels from the "
+            "upper left corner, and X,Y is that of the box"
+        )
+    if cut != box:
+        log.warning("--box %s reaches beyond the frame, which is %s; %d,%d,%d,%d is taken", text, size, *cut)
+    return cut
 
 
 def parse_points(texts: Sequence[str], info: ClipInfo) -> dict[int, tuple[Point, ...]]:
@@ -151,7 +174,7 @@ def fill_shelf(
             for at in range(shot.start, shot.stop):
                 shelf.put(at, np.zeros((clip.info.height, clip.info.width), np.float32))
         elif segmenter is None:
-            keys = {frame - shot.start: start_matte(clip, frame, hints) for frame in hinted}
+            keys = {frame - shot.start: start_matte(clip, frame, hints, shot) for frame in hinted}
             ByMotion(frames, keys, *rest).fill()
         else:
             from stylize.mattes.by_sam2 import BySam2
@@ -169,10 +192,12 @@ def follow_mattes(
     ByMotion(frames, keys, 0, shelf, on_progress, len(frames)).fill()
 
 
-def start_matte(clip: Clip, frame: int, hints: Hints) -> F32:
-    """Make the matte of a frame that has a box or a painted matte."""
+def start_matte(clip: Clip, frame: int, hints: Hints, shot: Shot | None = None) -> F32:
+    """Make the matte of a frame that has a box or a painted one; how the rest of `shot` moves helps a box."""
     if frame not in hints.painted:
-        return cut_out_box(clip[frame], hints.boxes[frame])
+        near = [[frame + way * step for step in _STEPS] for way in (-1, 1)] if shot else []
+        ways = [[clip[at] for at in way if shot and shot.start <= at < shot.stop] for way in near]
+        return cut_out_box(clip[frame], hints.boxes[frame], ways)
     hint = _painted(clip, frame, hints)
     if is_scribbles(hint):
         return cut_out_scribbles(clip[frame], hint)

@@ -2,6 +2,7 @@
 
     python tests/bench/bench_mattes.py --scenes PATH/scenes.py --seeds 1 2 3 4 5 6 -o mattes.json
     python tests/bench/bench_mattes.py --scenes PATH/scenes.py --size 1280x720 --frames 8 -o large.json
+    python tests/bench/bench_mattes.py --scenes PATH/scenes.py --one-box --seeds 1 2 3 -o scenes.json
     python tests/bench/bench_mattes.py --boxes DIR -o boxes.json     DIR/frames, DIR/mattes: the truth
 
 `--scenes` is a file with ``render_scene(seed, frames, size)``, which yields (frame, painted, matte), uint8.
@@ -87,24 +88,47 @@ def measure(scenes: Any, seed: int, count: int, size: tuple[int, int]) -> dict[s
 
 def measure_boxes(folder: Path) -> list[dict[str, Any]]:
     """Cut out every frame by one box, tight and loose, and compare with the truth."""
-    pairs = zip(sorted((folder / "frames").iterdir()), sorted((folder / "mattes").iterdir()), strict=True)
-    found = []
-    for picture, matte in pairs:
-        frame, image = read_image(picture), read_image(matte)
+    pictures, mattes = sorted((folder / "frames").iterdir()), sorted((folder / "mattes").iterdir())
+    frames, found = [read_image(picture) for picture in pictures], []
+    for number, (picture, matte) in enumerate(zip(pictures, mattes, strict=True)):
+        image = read_image(matte)
         truth = np.asarray(image[..., 0] / np.iinfo(image.dtype).max, np.float32)
-        rows, columns = np.nonzero(truth > 0.5)
-        left, top, right, bottom = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
         row: dict[str, Any] = {"frame": picture.name}
         for loose in LOOSE:
-            aside, above = (right - left) * loose, (bottom - top) * loose
-            sides = left - aside, top - above, right - left + 2 * aside, bottom - top + 2 * above
             start = time.process_time()
-            cut = cut_out_box(frame, tuple(round(float(side)) for side in sides))
+            cut = cut_out_box(frames[number], box_around(truth, loose), ways_of(frames, number))
             row[f"{loose:+.0%}"] = round(overlap(cut, truth), 4)
             row["cpu_seconds"] = round(time.process_time() - start, 2)
         print(json.dumps(row), flush=True)
         found.append(row)
     return found
+
+
+def measure_scene_boxes(scenes: Any, seed: int, count: int, size: tuple[int, int]) -> dict[str, Any]:
+    """Cut out three frames of a scene by one box each, with the frames beside them as `matte make` does."""
+    made = list(scenes.render_scene(seed, count, size))
+    found: dict[str, Any] = {"seed": seed}
+    for at in (0, count // 3, 2 * count // 3):
+        truth = made[at][2].astype(np.float32) / 255
+        for loose in LOOSE:
+            cut = cut_out_box(made[at][0], box_around(truth, loose), ways_of([one[0] for one in made], at))
+            found.setdefault(f"{loose:+.0%}", []).append(round(overlap(cut, truth), 4))
+    return found
+
+
+def ways_of(frames: list[Any], at: int) -> list[list[Any]]:
+    """The frames that `matte make` looks at beside one with a box."""
+    steps = [[at + way * step for step in (1, 2, 4)] for way in (-1, 1)]
+    return [[frames[i] for i in way if 0 <= i < len(frames)] for way in steps]
+
+
+def box_around(truth: Any, loose: float) -> tuple[int, int, int, int]:
+    rows, columns = np.nonzero(truth > 0.5)
+    left, top, right, bottom = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+    aside, above = (right - left) * loose, (bottom - top) * loose
+    sides = left - aside, top - above, right - left + 2 * aside, bottom - top + 2 * above
+    left, top, width, height = (round(float(side)) for side in sides)
+    return left, top, width, height
 
 
 def main() -> None:
@@ -113,6 +137,7 @@ def main() -> None:
     )
     parser.add_argument("--scenes", type=Path)
     parser.add_argument("--boxes", type=Path)
+    parser.add_argument("--one-box", action="store_true", help="of scenes: cut out by one box")
     parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--size", default="640x360")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
@@ -123,8 +148,9 @@ def main() -> None:
         return
     width, height = map(int, asked.size.split("x"))
     scenes, cases = load(asked.scenes), []
+    job = measure_scene_boxes if asked.one_box else measure
     for seed in asked.seeds:
-        cases.append(measure(scenes, seed, asked.frames, (height, width)))
+        cases.append(job(scenes, seed, asked.frames, (height, width)))
         print(json.dumps(cases[-1]), flush=True)
     asked.output.write_text(
         json.dumps({"frames": asked.frames, "size": asked.size, "cases": cases}, indent=1) + "\n"

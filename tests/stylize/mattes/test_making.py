@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from stylize.errors import MediaError, UsageError
+from stylize.mattes.apart import moving_apart
 from stylize.mattes.boxes import cut_out_box, cut_out_scribbles
 from stylize.mattes.checking import check_mattes, complaints
 from stylize.mattes.chroma import chroma_matte, despill, parse_colour
@@ -62,6 +63,31 @@ def test_a_box_around_a_subject_cuts_it_out(form, loose):
     found = cut_out_box(np.clip(image, 0, 255).astype(np.uint8), box)
     assert overlap(found, matte) > 0.97
     assert 0 <= found.min() <= found.max() <= 1
+
+
+def test_what_moves_apart_from_the_ground_is_found_where_colours_say_nothing(rng):
+    """Subject and ground have one texture; only how they move tells them apart, and on one side nothing does."""
+    texture = cv2.GaussianBlur(rng.normal(0, 1, (400, 500, 3)), (0, 0), 2)
+    texture = np.clip(128 + 60 * texture / texture.std(), 0, 255).astype(np.uint8)
+    rows, columns = np.mgrid[:180, :240]
+
+    def frame(t):
+        inside = ((columns - 120 - 3 * t) / 50) ** 2 + ((rows - 90) / 55) ** 2 < 1
+        back, front = texture[10:190, 40 - t : 280 - t], texture[200:380, 100 - 3 * t : 340 - 3 * t]
+        return np.ascontiguousarray(np.where(inside[..., None], front, back)), inside
+
+    image, truth = frame(0)
+    ways = [[frame(sign * step)[0] for step in (1, 2, 4)] for sign in (-1, 1)]
+    box = (68, 33, 105, 115)
+    assert overlap(cut_out_box(image, box, ways), truth) > 0.93
+    assert overlap(cut_out_box(image, box, ways), truth) > overlap(cut_out_box(image, box), truth) + 0.1
+    core, ground = cv2.erode(truth.astype(np.uint8), np.ones((9, 9))) > 0, np.zeros_like(truth)
+    ground[:, 190:] = True
+    assert moving_apart(image, ways, core, ground) is None
+    ground[:, :50] = True
+    assert moving_apart(image, ways, core, ground)[truth].mean() > 0.5
+    still = [[image] * 3]
+    assert moving_apart(image, still, core, ground) is None
 
 
 def test_scribbles_say_what_is_known_and_colour_the_rest():
@@ -195,13 +221,14 @@ def test_a_screen_that_is_no_colour_is_named(text):
         parse_colour(text, np.zeros((9, 9, 3), np.uint8))
 
 
-def test_what_says_nothing_of_the_subject_is_refused(clip, tmp_path, rng):
+def test_what_says_nothing_of_the_subject_is_refused(clip, tmp_path, rng, caplog):
     out = tmp_path / "m"
     cases = [
         ({}, UsageError, "nothing says what the subject is"),
         ({"boxes": ["0:1,2,3"]}, UsageError, "is no box"),
         ({"boxes": ["99:1,2,30,40"]}, UsageError, "frames 0 to 7|beyond"),
-        ({"boxes": ["0:500,2,30,40"]}, UsageError, "holds nothing of the frame"),
+        ({"boxes": ["0:500,2,30,40"]}, UsageError, "holds nothing of the frame.*upper left"),
+        ({"boxes": ["0:5,2,3,40"]}, UsageError, "is 3x40 pixels; draw it around"),
         ({"boxes": ["0:1,2,30,40"], "chroma": "green"}, UsageError, "leave out --box"),
         ({"mattes": tmp_path / "none"}, MediaError, "no such folder"),
     ]
@@ -214,6 +241,9 @@ def test_what_says_nothing_of_the_subject_is_refused(clip, tmp_path, rng):
     assert not out.exists()
     with open_clip(clip) as opened:
         assert parse_boxes(["2:1,2,30,40", "0.125s:5,6,20,20"], opened.info)[2] == (1, 2, 30, 40)
+        assert not caplog.text
+        assert parse_boxes(["3:-8,60,30,90"], opened.info) == {3: (0, 60, 22, 36)}
+    assert "reaches beyond the frame, which is 128x96; 0,60,22,36 is taken" in caplog.text
 
 
 def test_a_check_finds_what_is_wrong():
