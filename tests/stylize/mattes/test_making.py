@@ -66,7 +66,7 @@ def test_a_box_around_a_subject_cuts_it_out(form, loose):
 
 
 def test_what_moves_apart_from_the_ground_is_found_where_colours_say_nothing(rng):
-    """Subject and ground have one texture; only how they move tells them apart, and on one side nothing does."""
+    """Both have one texture, and only how they move tells them apart; seen on one side, nothing does."""
     texture = cv2.GaussianBlur(rng.normal(0, 1, (400, 500, 3)), (0, 0), 2)
     texture = np.clip(128 + 60 * texture / texture.std(), 0, 255).astype(np.uint8)
     rows, columns = np.mgrid[:180, :240]
