@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Effort", "effort_at", "solve"]
 
+_SMALL = 100_000
+"""Pixels below which a picture is small."""
+
 
 @dataclass(frozen=True)
 class Effort:
@@ -34,14 +37,15 @@ class Effort:
     tries: int
 
 
-def effort_at(level: int, rounds: int, sweeps: int, *, lost: bool = False) -> Effort:
+def effort_at(level: int, rounds: int, sweeps: int, *, lost: bool = False, small: bool = False) -> Effort:
     """Return the effort for `level` (0 is full size): the finest two start from fields that are nearly right.
 
-    `lost` says that this one does not: it starts from nothing.
+    `lost` says that this one does not: it starts from nothing.  A `small` picture gets all rounds at full
+    size: little time, and it has few coarser levels to be arranged on.
     """
     # On EbSynth's own examples as many rounds everywhere cost three times as much for the same energy.
     if level == 0 and not lost:
-        return Effort(-(-rounds // 2), -(-sweeps // 2), 2)
+        return Effort(rounds if small else -(-rounds // 2), -(-sweeps // 2), 2)
     if level == 1 and not lost:
         return Effort(-(-rounds * 2 // 3), -(-sweeps * 3 // 4), 3)
     return Effort(rounds, sweeps, 5)
@@ -64,6 +68,7 @@ def solve(
     is where the work is done.
     """
     hints = _hints(levels, hint)
+    small = int(np.count_nonzero(levels[0].active)) < _SMALL
     passes = [(i, options) for i in reversed(range(len(levels)))]
     if options.extra_pass_3x3:
         passes.append((0, replace(options, patch_size=3, uniformity=0.0)))
@@ -80,7 +85,7 @@ def solve(
         if not (painted or last):
             field.vote(level.active, blind=True)
         painted = False  # a given picture is looked at once, before the first vote paints it over
-        effort = effort_at(i, options.search_vote_iters, options.patchmatch_iters, lost=lost)
+        effort = effort_at(i, options.search_vote_iters, options.patchmatch_iters, lost=lost, small=small)
         index = None
         if hint is None and (i > 0 or lost):
             # Once a round: offered more often, guides are followed at the price of torn texture.

@@ -82,8 +82,8 @@ class SynthesisOptions:
         More levels arrange larger structures; 1 only repairs what `initial` or `initial_matches` give.
         None takes as many as the pictures allow.
     search_vote_iters : int
-        Rounds of search and vote on coarse levels, half as many at full size.  More sharpens and settles the
-        picture.
+        Rounds of search and vote, half as many at full size if that has over 100,000 pixels.  More sharpens
+        and settles the picture.
     patchmatch_iters : int
         Sweeps in each search, half as many at full size.  More finds better patches.
     stop_threshold : float

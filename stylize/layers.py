@@ -77,7 +77,7 @@ class Layer:
                 file.write((("\n" if torn else "") + json.dumps({"name": name, **facts}) + "\n").encode())
 
 
-CARRY_VERSION = 14
+CARRY_VERSION = 15
 """Raise when the same keys and options give other frames."""
 
 

@@ -42,7 +42,7 @@ class PatchRenderer:
     """Paints frames with patches of the style images; see `stylize.render.protocol.Renderer`."""
 
     name = "patch"
-    version = "4"
+    version = "5"
 
     def __init__(self, styles: Sequence[Image], options: PatchOptions = _USUAL) -> None:
         """Take the styles, uint8 or uint16 (H, W, 1 to 4); raise MediaError if one cannot be painted from."""
