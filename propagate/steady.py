@@ -13,14 +13,20 @@ from propagate.flow import chain
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
-    from propagate.arrays import Flow
+    from propagate.arrays import Flow, Image
     from propagate.backend import Crew
     from propagate.walk import Fields
 
-__all__ = ["halved", "settled", "steadied", "whole"]
+__all__ = ["grain", "halved", "reach_of", "settled", "steadied", "whole"]
 
 _EXPECTED, _TREMBLE = 0.35, 0.6
-_BESIDE, _REACH = 0.33, 1.4
+_BESIDE = 0.33
+_REACH, _LEAST, _MOST = 1.1, 0.2, 1.4
+"""Pixels for one 8-bit step of grain, and their bounds."""
+
+_CURVE = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+_SMALLER_HALF = 0.3247
+"""The mean of the smaller half of a normal distribution's absolute values, in standard deviations."""
 
 
 def settled(
@@ -52,7 +58,7 @@ def settled(
 
 
 def steadied(
-    order: Sequence[int], known: Mapping[int, Fields], steps: Mapping[int, Fields], crew: Crew
+    order: Sequence[int], known: Mapping[int, Fields], steps: Mapping[int, Fields], crew: Crew, reach: float
 ) -> Generator[tuple[int, dict[int, Flow], Flow], None, None]:
     """Settle flows to two keys by the frames on both sides, as a smoother does after a filter.
 
@@ -64,6 +70,9 @@ def steadied(
         The flows to the first and to the last key.
     steps
         The `halved` flows to the frame before, and to the one after, by the same keys.
+    crew
+    reach
+        See `settled` and `reach_of`.
 
     Yields
     ------
@@ -83,10 +92,29 @@ def steadied(
                 # beyond the outermost frame lies a key, which says nothing of the other one
                 if other is not None or key == end
             ]
-            out[key] = settled(beside[t][key], *said, crew=crew, pull=_BESIDE, reach=_REACH)
+            out[key] = settled(beside[t][key], *said, crew=crew, pull=_BESIDE, reach=reach)
         if before is not None:
             del beside[before]
         yield t, out, back
+
+
+def reach_of(*frames: Image) -> float:
+    """How far grain moves what is found in such frames, as `settled` wants it.
+
+    In clean pictures small differences are motion too, and settling them would take it away.
+    """
+    return float(np.clip(_REACH * np.mean([grain(frame) for frame in frames]), _LEAST, _MOST))
+
+
+def grain(frame: Image) -> float:
+    """Estimate the standard deviation of the grain of a picture, uint8 (H, W, 3), in 8-bit steps of luma.
+
+    Immerkaer's (1996) filter, which answers neither to slopes nor to straight edges, and of its answers the
+    smaller half, in which there is least else.
+    """
+    light = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    answers = np.sort(np.abs(cv2.filter2D(light, cv2.CV_32F, _CURVE))[::2, ::2], axis=None)
+    return float(answers[: (len(answers) + 1) // 2].mean()) / (6 * _SMALLER_HALF)
 
 
 def halved(flow: Flow) -> Flow:

@@ -15,7 +15,7 @@ from propagate.ahead import ahead
 from propagate.flow import FlowSearch, chain, eight_bit
 from propagate.memory import give_back
 from propagate.register import Tracker, key_search
-from propagate.steady import halved, settled, steadied
+from propagate.steady import halved, reach_of, settled, steadied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -117,7 +117,8 @@ def walk_both(
     del searches, runs
     give_back()
     if len(known) == len(keys):
-        yield from steadied(inner, known, beside, crew)
+        reach = reach_of(*(eight_bit(frames[key]) for key in known))
+        yield from steadied(inner, known, beside, crew, reach)
         return
     for t in inner:
         yield t, {key: fields[t] for key, fields in known.items()}, None

@@ -9,8 +9,9 @@ import pytest
 
 from propagate import _steady as kernels
 from propagate.backend import Crew
-from propagate.steady import halved, settled, steadied, whole
+from propagate.steady import grain, halved, reach_of, settled, steadied, whole
 from propagate.walk import Fields
+from tests import synthetic
 
 H, W = 12, 20
 
@@ -65,7 +66,7 @@ def spans(order, trembling):
 def test_what_trembles_is_settled_from_both_sides(crew, order, rng):
     trembling = rng.normal(0, 0.1, (10, H, W, 2)).astype(np.float32)
     astray, rough = [], []
-    for t, flows, back in steadied(order, *spans(order, trembling), crew):
+    for t, flows, back in steadied(order, *spans(order, trembling), crew, 1.4):
         before = max((u for u in (0, *order) if u < t), default=0)
         np.testing.assert_allclose(back, constant(t - before, 0.5 * (t - before)), atol=1 / 32)
         for key, flow in flows.items():
@@ -77,7 +78,7 @@ def test_what_trembles_is_settled_from_both_sides(crew, order, rng):
 
 def test_true_flows_stay(crew):
     order = range(1, 9)
-    for t, flows, _ in steadied(order, *spans(order, np.zeros((10, H, W, 2), np.float32)), crew):
+    for t, flows, _ in steadied(order, *spans(order, np.zeros((10, H, W, 2), np.float32)), crew, 1.4):
         for key, flow in flows.items():
             np.testing.assert_allclose(flow, constant(t - key, 0.5 * (t - key)), atol=1 / 32)
 
@@ -88,3 +89,25 @@ def test_halving_loses_nothing_of_what_is_even(size):
     half = halved(flow)
     assert half.shape == (-(-size[0] // 2), -(-size[1] // 2), 2)
     np.testing.assert_allclose(whole(half, size), flow)
+
+
+@pytest.mark.parametrize("sigma", [1.0, 2.0, 4.0])
+def test_grain_is_measured(sigma, rng):
+    """In three channels of their own, grain of the luma is two thirds of theirs."""
+    clean = synthetic.texture(3, (120, 160)) // 2 + 64
+    rough = np.rint(clean + rng.normal(0, sigma, clean.shape)).astype(np.uint8)
+    luma = sigma * np.linalg.norm((0.299, 0.587, 0.114))
+    assert grain(rough) == pytest.approx(np.hypot(luma, grain(clean)), rel=0.35, abs=0.25)
+    flat = np.full((120, 160, 3), 128, np.uint8)
+    assert grain(flat) == 0
+    assert grain(np.clip(np.rint(flat + rng.normal(0, sigma, flat.shape)), 0, 255).astype(np.uint8)) == (
+        pytest.approx(luma, rel=0.2, abs=0.1)
+    )
+
+
+def test_reach_grows_with_grain_within_bounds(rng):
+    flat = np.full((64, 64, 3), 128, np.uint8)
+    frames = [np.rint(flat + rng.normal(0, s, flat.shape)).clip(0, 255).astype(np.uint8) for s in (0, 1, 20)]
+    least, some, most = (reach_of(frame) for frame in frames)
+    assert 0 < least < some < most < 2
+    assert reach_of(np.zeros((1, 1, 3), np.uint8)) == least
