@@ -21,7 +21,7 @@ from stylize.output import check_apart, check_map_folder, check_place, make_writ
 from stylize.progress import OnProgress, Overwrite, Watch, ignore
 from stylize.sampling import CARRYING, Sampler
 from stylize.settings import Settings
-from stylize.shots import by_shot, cut_to, find_shots, read_scenes
+from stylize.shots import by_shot, find_shots
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -113,12 +113,7 @@ def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
         check_keys(files, clip.info)
         mattes = stack.enter_context(open_matte(matte, clip.info, settings.matte, clip)) if matte else None
         with watch.stage("shots") as share:
-            if scenes:
-                given = read_scenes(Path(scenes), clip.info)
-                shots = cut_to(given, (clip.info.start, clip.info.start + clip.info.count))
-                shots = tuple(shot.moved(-clip.info.start) for shot in shots)
-            else:
-                shots = find_shots(clip, settings.shots, share)
+            shots = find_shots(clip, settings.shots, share, scenes)
         groups = by_shot(shots, files, clip)
         quality: list[float] = []
         as_images = deliverable_of(place) is None

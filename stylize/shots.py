@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from propagate.ahead import ahead
@@ -10,7 +11,6 @@ from stylize.fingerprint import step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
-    from pathlib import Path
 
     from keyframes import Shot, ShotOptions
     from propagate.arrays import F32, Image
@@ -43,11 +43,22 @@ def measure_changes(clip: Clip, on_progress: Callable[[float], None] | None = No
 
 
 def find_shots(
-    clip: Clip, options: ShotOptions, on_progress: Callable[[float], None] | None = None
+    clip: Clip,
+    options: ShotOptions,
+    on_progress: Callable[[float], None] | None = None,
+    scenes: str | Path | None = None,
 ) -> tuple[Shot, ...]:
-    """Find the shots of a clip; they cover it without gaps."""
+    """Find the shots of a clip, or take them from a scene list; they cover it without gaps.
+
+    `scenes` is for the whole of a clip of which this may be a range; see `read_scenes`.
+    """
     from keyframes.shots import shots_from_scores
 
+    if scenes is not None:
+        first, stop = clip.info.start, clip.info.start + clip.info.count
+        return tuple(
+            shot.moved(-first) for shot in cut_to(read_scenes(Path(scenes), clip.info), (first, stop))
+        )
     return shots_from_scores(measure_changes(clip, on_progress), options)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +106,17 @@ def test_no_file_wants_to_be_two():
         if (n := len(p.read_text("utf-8").splitlines())) > LONGEST
     }
     assert long == {}
+
+
+@pytest.mark.parametrize("command", all_commands(), ids=lambda command: command.words)
+def test_every_flag_of_a_command_is_read(command):
+    body = inspect.getsource(getattr(command.call, "func", command.call))
+    told = {flag.name for flag in command.flags if not flag.setting} - {"json", "yes"}
+    assert {name for name in told if f"ask.{name}" not in body} == set()
+    if any(flag.setting for flag in command.flags):
+        assert "ask.settings" in body or "options_of(ask)" in body
+    if any(flag.name == "yes" for flag in command.flags):
+        assert "ask.overwrite" in body
 
 
 def test_no_drawer_for_odds_and_ends():

@@ -28,6 +28,7 @@ def maps(ask: Ask) -> Answer:
         ask.output,
         start=ask.start,
         end=ask.end,
+        scenes=ask.scenes,
         settings=load_settings(flags=ask.settings),
         overwrite=ask.overwrite,
         on_progress=ask.on_progress,

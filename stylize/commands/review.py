@@ -30,6 +30,7 @@ def review(ask: Ask) -> Answer:
     )
     serve(
         job,
+        ask.settings,
         host=ask.host or "127.0.0.1",
         port=ask.port or 0,
         allow_remote=ask.allow_remote,

@@ -54,13 +54,14 @@ class MapClip:
     seconds: dict[str, float]
 
 
-def write_map(
+def write_map(  # noqa: PLR0913  the front door takes all its choices by name
     clip: str | Path,
     name: str,
     output: str | Path,
     *,
     start: str | int | None = None,
     end: str | int | None = None,
+    scenes: str | Path | None = None,
     settings: Settings | None = None,
     overwrite: Overwrite = False,
     on_progress: OnProgress = ignore,
@@ -81,6 +82,8 @@ def write_map(
         A video's name, or a folder's for images under the clip's frame names.
     start, end
         Work on a range only.
+    scenes
+        A scene list (.csv) of PySceneDetect for the whole clip, in place of looking for cuts.
     settings
         Those of reading, of shots, of models and of writing are read.
     overwrite
@@ -107,7 +110,7 @@ def write_map(
         check_place(place, source, overwrite)
         deep = name == "depth"
         info = replace(source.info, bit_depth=16 if deep else 8, colour=GREY, audio=())
-        draw = _depths if deep else _plain(name)
+        draw = _depths(scenes) if deep else _plain(name)
         drawn = draw(source, settings, options, watch)
         first = next(drawn)  # what is missing is said before the output is begun
         writer = stack.enter_context(make_writer(place, info, settings.output, f"stylize maps --map {name}"))
@@ -130,22 +133,25 @@ def _plain(name: str) -> Callable[[Clip, Settings, dict[str, Any], Watch], Itera
     return draw
 
 
-def _depths(clip: Clip, settings: Settings, options: dict[str, Any], watch: Watch) -> Iterator[Image]:
-    """Draw depth in 16 bits, with one range for every shot."""
-    from stylize.maps.depth import find_limits, open_depth, shade
+def _depths(scenes: str | Path | None) -> Callable[[Clip, Settings, dict[str, Any], Watch], Iterator[Image]]:
+    def draw(clip: Clip, settings: Settings, options: dict[str, Any], watch: Watch) -> Iterator[Image]:
+        """Draw depth in 16 bits, with one range for every shot."""
+        from stylize.maps.depth import find_limits, open_depth, shade
 
-    fixed = options.pop("limits", None)
-    model = open_depth(**{"models": settings.models, **options})
-    size = clip.info.height, clip.info.width
-    with watch.stage("shots") as share:
-        shots = find_shots(clip, settings.shots, share)
-    for shot in shots:
-        frames = clip[shot.start : shot.stop]
-        limits = fixed or find_limits(_fitted(frames, size), len(frames), model)
-        for frame in frames:
-            near = shade(model.nearness(fit(frame, size)), limits)
-            grey = np.rint(near * 65535).astype(np.uint16)
-            yield grey[..., None].repeat(3, axis=2)
+        fixed = options.pop("limits", None)
+        model = open_depth(**{"models": settings.models, **options})
+        size = clip.info.height, clip.info.width
+        with watch.stage("shots") as share:
+            shots = find_shots(clip, settings.shots, share, scenes)
+        for shot in shots:
+            frames = clip[shot.start : shot.stop]
+            limits = fixed or find_limits(_fitted(frames, size), len(frames), model)
+            for frame in frames:
+                near = shade(model.nearness(fit(frame, size)), limits)
+                grey = np.rint(near * 65535).astype(np.uint16)
+                yield grey[..., None].repeat(3, axis=2)
+
+    return draw
 
 
 def _fitted(frames: Clip, size: tuple[int, int]) -> Callable[[int], Image]:

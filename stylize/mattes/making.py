@@ -62,8 +62,8 @@ class Hints:
         return sorted({*self.boxes, *self.painted, *self.points})
 
 
-def parse_boxes(texts: Sequence[str], info: ClipInfo) -> dict[int, Box]:
-    """Read ``FRAME:X,Y,W,H``; the frame as for ``--start``.
+def parse_boxes(texts: Sequence[str], info: ClipInfo, whole: ClipInfo | None = None) -> dict[int, Box]:
+    """Read ``FRAME:X,Y,W,H``; the frame as for ``--start``, by its number in `info`, a range of `whole`.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def parse_boxes(texts: Sequence[str], info: ClipInfo) -> dict[int, Box]:
             left, top, width, height = (round(float(side)) for side in sides.split(","))
         except ValueError:
             raise UsageError(f"--box {text} is no box; write FRAME:X,Y,W,H as 0:12,40,200,300") from None
-        frame = _frame(f"--box {text}", when, info)
+        frame = _frame(f"--box {text}", when, info, whole or info)
         found[frame] = _in_frame(text, (left, top, width, height), info)
     return found
 
@@ -102,8 +102,10 @@ def _in_frame(text: str, box: Box, info: ClipInfo) -> Box:
     return cut
 
 
-def parse_points(texts: Sequence[str], info: ClipInfo) -> dict[int, tuple[Point, ...]]:
-    """Read ``FRAME:X,Y`` on the subject and ``FRAME:X,Y,out`` beside it.
+def parse_points(
+    texts: Sequence[str], info: ClipInfo, whole: ClipInfo | None = None
+) -> dict[int, tuple[Point, ...]]:
+    """Read ``FRAME:X,Y`` on the subject and ``FRAME:X,Y,out`` beside it; frames as for `parse_boxes`.
 
     Raises
     ------
@@ -122,7 +124,7 @@ def parse_points(texts: Sequence[str], info: ClipInfo) -> dict[int, tuple[Point,
             raise UsageError(
                 f"--point {text} is no point; write FRAME:X,Y, or FRAME:X,Y,out beside the subject"
             )
-        frame = _frame(f"--point {text}", when, info)
+        frame = _frame(f"--point {text}", when, info, whole or info)
         if not (0 <= x < info.width and 0 <= y < info.height):
             raise UsageError(f"--point {text} is outside the frame, which is {info.width}x{info.height}")
         found[frame] = (*found.get(frame, ()), (x, y, not word))
@@ -130,16 +132,23 @@ def parse_points(texts: Sequence[str], info: ClipInfo) -> dict[int, tuple[Point,
 
 
 def read_hints(
-    boxes: Sequence[str], folder: Path | None, info: ClipInfo, points: Sequence[str] = ()
+    boxes: Sequence[str],
+    folder: Path | None,
+    info: ClipInfo,
+    points: Sequence[str] = (),
+    whole: ClipInfo | None = None,
 ) -> Hints:
-    """Put boxes, a folder of painted mattes and points together; a painted matte goes before the others."""
+    """Put boxes, a folder of painted mattes and points together; a painted matte goes before the others.
+
+    They are told by frame of the `whole` clip, and given by number within `info`, which may be a range of it.
+    """
     from stylize.keyfiles import find_keys
 
     painted = find_keys(folder, info) if folder is not None else {}
     hints = Hints(
-        {f: box for f, box in parse_boxes(boxes, info).items() if f not in painted},
+        {f: box for f, box in parse_boxes(boxes, info, whole).items() if f not in painted},
         painted,
-        {f: marks for f, marks in parse_points(points, info).items() if f not in painted},
+        {f: marks for f, marks in parse_points(points, info, whole).items() if f not in painted},
     )
     if not hints.frames:
         raise UsageError(
@@ -245,10 +254,12 @@ def _painted(clip: Clip, frame: int, hints: Hints) -> F32:
     return hint
 
 
-def _frame(option: str, when: str, info: ClipInfo) -> int:
+def _frame(option: str, when: str, info: ClipInfo, whole: ClipInfo) -> int:
+    """Return the number within `info` of a frame that is named as one of the whole clip."""
     from stylize.media import parse_time
 
-    frame = parse_time(when or "0", info.rate, info.pts, info.time_base)
+    frame = parse_time(when or str(info.start), whole.rate, whole.pts, whole.time_base) - info.start
     if not 0 <= frame < info.count:
-        raise UsageError(f"{option}: the clip has frames 0 to {info.count - 1}; choose one of them")
+        last = info.start + info.count - 1
+        raise UsageError(f"{option}: the frames are {info.start} to {last}; choose one of them")
     return frame

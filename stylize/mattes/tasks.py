@@ -47,7 +47,7 @@ _MAKING_VERSION = 3
 
 @dataclass(frozen=True)
 class Made:
-    """What was written: where, how many frames, frames that had a hint, mean area as a share, and seconds.
+    """What was written: where, how many frames, frames of the clip with a hint, mean area as a share, time.
 
     Mattes are made, steadied and written at the same time, so that the seconds of stages overlap.
     """
@@ -121,9 +121,9 @@ def make_matte(  # noqa: PLR0913  the front door takes all its choices by name
         check_place(place, opened, overwrite)
         if colours is not None:
             check_place(Path(colours), opened, overwrite)
-        hints = (
-            Hints() if chroma else read_hints(boxes, Path(mattes) if mattes else None, opened.info, points)
-        )
+        whole = stack.enter_context(open_clip(clip, **asdict(settings.clip))).info
+        painted_in = Path(mattes) if mattes else None
+        hints = Hints() if chroma else read_hints(boxes, painted_in, opened.info, points, whole)
         made_from = _MAKING_VERSION, opened, hints, chroma, settings.making, settings.shots, models.hashes
         shelf = stack.enter_context(work_shelf(place, fingerprint(made_from)))
         if len(shelf):
@@ -151,7 +151,8 @@ def make_matte(  # noqa: PLR0913  the front door takes all its choices by name
             calm = steady(opened, coming, radius=settings.matte.radius, strength=settings.matte.stabilize)
             area = write_mattes(opened, AsPainted(calm, painted), place, colours, clean, settings, watch)
         shelf.clear()
-    return Made(place, len(opened), tuple(hints.frames), area, watch.finished())
+    hinted = tuple(frame + opened.info.start for frame in hints.frames)
+    return Made(place, len(opened), hinted, area, watch.finished())
 
 
 def _fill(
@@ -164,7 +165,10 @@ def _fill(
 ) -> None:
     empty = fill_shelf(clip, hints, shots, shelf, share, segmenter)
     if empty:
-        log.warning("frames %s have no hint in their shot; their mattes are empty", _spans(empty))
+        log.warning(
+            "frames %s have no hint in their shot; their mattes are empty",
+            _spans([frame + clip.info.start for frame in empty]),
+        )
 
 
 def refine_matte(

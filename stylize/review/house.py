@@ -15,6 +15,8 @@ from stylize.review.session import Session
 from stylize.stages import Keyed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from propagate.arrays import Image
     from stylize.job import Work
 
@@ -30,8 +32,9 @@ class House:
         By the layer's name, bottom first; that of a project without layers is called ``""``.
     """
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    def __init__(self, work: Work, settings: Mapping[str, Any] | None = None) -> None:
+        """Show `work`, which was opened with `settings`: some by full name, for runs from the page too."""
+        self.work, self._settings = work, dict(settings or {})
         self.runner = Runner(self._run_changed)
         self.pictures = Pictures(work, self._proxies_made)
         self.sessions = {
@@ -64,14 +67,14 @@ class House:
     def run(self, session: Session, what: str, frame: int | None) -> None:
         """Start a run of a layer, or of all layers together."""
         if what != "all":
-            self.runner.start(session.order(what, frame))
+            self.runner.start({**session.order(what, frame), "settings": self._settings})
             return
         if not self.work.parts:
             raise UsageError("this project has no layers")
         for one in self.sessions.values():
             if busy := one.busy():
                 raise UsageError(busy)
-        self.runner.start(session.order("all", None, self.work))
+        self.runner.start({**session.order("all", None, self.work), "settings": self._settings})
 
     def comp(self, frame: int, *, full: bool) -> bytes:
         """Return a frame with all layers laid over the clip, as far as they are finished.

@@ -44,6 +44,8 @@ def serve(
     ----------
     job
         The clip or project, and what runs from the page are to use.
+    settings
+        Some by full name, over those of the project and the user; runs from the page take them too.
     host, port
         Where to listen; port 0 takes a free one.
     allow_remote
@@ -66,7 +68,7 @@ def serve(
     with _listening(host, port) as listener, open_work(_as_before(job), settings) as work:
         for layer in (work, *work.parts):
             begin(layer)
-        house = House(work)
+        house = House(work, settings)
         chosen = listener.getsockname()[1]
 
         def link() -> str:

@@ -52,7 +52,7 @@ def work(order: dict[str, Any], teller: Teller) -> None:
     from stylize.job import Job
     from stylize.pipeline import paint_job, run_job
 
-    clip, project = Path(order["clip"]), Path(order["project"])
+    clip, project, settings = Path(order["clip"]), Path(order["project"]), order["settings"]
     start, end = order["span"]
     job = Job(
         clip,
@@ -64,18 +64,18 @@ def work(order: dict[str, Any], teller: Teller) -> None:
         end=end,
     )
     if order["what"] == "keys":
-        auto_keys(job, None, teller.on_progress)
+        auto_keys(job, settings, teller.on_progress)
     elif order["what"] == "paint":
-        paint_job(job, None, order["key"], teller.on_progress)
+        paint_job(job, settings, order["key"], teller.on_progress)
     elif order["what"] == "matte":
         from stylize.job import open_work
         from stylize.progress import Watch
         from stylize.review.carrying import carry_matte
 
-        with open_work(job) as opened, opened.project.lock():
+        with open_work(job, settings) as opened, opened.project.lock():
             carry_matte(opened, order["key"] or 0, Watch(teller.on_progress))
     else:
-        result = run_job(job, None, lambda _: bool(order["output"]), teller.on_progress)
+        result = run_job(job, settings, lambda _: bool(order["output"]), teller.on_progress)
         teller.say(output=str(result.output), frames=result.frames)
 
 

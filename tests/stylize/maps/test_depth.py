@@ -106,6 +106,22 @@ def test_a_depth_clip_has_one_range_for_each_shot(clip, depth_model, tmp_path, f
             assert np.array_equal(written[..., 0], expected.astype(np.uint16))
 
 
+def test_a_scene_list_says_where_the_shots_of_a_depth_clip_are(clip, depth_model, tmp_path, frames):
+    from stylize.maps.depth import find_limits, open_depth, shade
+
+    scenes = tmp_path / "scenes.csv"
+    scenes.write_text("Scene Number,Start Frame,End Frame\n1,1,3\n2,4,10\n", encoding="utf-8")
+    write_map(clip, "depth", tmp_path / "out", model=depth_model, scenes=scenes, start=1, end=5)
+    model = open_depth(depth_model)
+    limits = find_limits(lambda index: frames[1 + index], 2, model)  # frames 1 and 2 of the first shot
+    written = cv2.imread(str(tmp_path / "out" / "0002.png"), cv2.IMREAD_UNCHANGED)
+    expected = np.rint(65535 * shade(model.nearness(frames[2]), limits))
+    assert np.array_equal(written[..., 0], expected.astype(np.uint16))
+    scenes.write_text("Scene Number,Start Frame,End Frame\n1,1,3\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="scenes"):
+        write_map(clip, "depth", tmp_path / "no", model=depth_model, scenes=scenes)
+
+
 def test_a_still_shot_does_not_flicker(tmp_path, depth_model, frames):
     folder = tmp_path / "still"
     folder.mkdir()

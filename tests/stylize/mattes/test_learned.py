@@ -269,7 +269,7 @@ def test_points_without_a_model_are_refused(clip, tmp_path):
 @pytest.mark.parametrize(
     ("point", "words"),
     [("0:20", "is no point"), ("0:20,x", "is no point"), ("0:2,2,in", "is no point"), ("0:900,2", "outside"),
-     ("99:2,2", "frames 0 to")],
+     ("99:2,2", "frames are 0 to")],
 )  # fmt: skip
 def test_a_bad_point_is_named(point, words, clip, settings, tmp_path):
     with pytest.raises(UsageError, match=words):

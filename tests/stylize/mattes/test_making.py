@@ -226,7 +226,7 @@ def test_what_says_nothing_of_the_subject_is_refused(clip, tmp_path, rng, caplog
     cases = [
         ({}, UsageError, "nothing says what the subject is"),
         ({"boxes": ["0:1,2,3"]}, UsageError, "is no box"),
-        ({"boxes": ["99:1,2,30,40"]}, UsageError, "frames 0 to 7|beyond"),
+        ({"boxes": ["99:1,2,30,40"]}, UsageError, "the frames are 0 to 7"),
         ({"boxes": ["0:500,2,30,40"]}, UsageError, "holds nothing of the frame.*upper left"),
         ({"boxes": ["0:5,2,3,40"]}, UsageError, "is 3x40 pixels; draw it around"),
         ({"boxes": ["0:1,2,30,40"], "chroma": "green"}, UsageError, "leave out --box"),
@@ -244,6 +244,18 @@ def test_what_says_nothing_of_the_subject_is_refused(clip, tmp_path, rng, caplog
         assert not caplog.text
         assert parse_boxes(["3:-8,60,30,90"], opened.info) == {3: (0, 60, 22, 36)}
     assert "reaches beyond the frame, which is 128x96; 0,60,22,36 is taken" in caplog.text
+
+
+def test_in_a_range_hints_are_told_by_frame_of_the_clip(clip, tmp_path):
+    with open_clip(clip) as whole, open_clip(clip, start=3, end=6) as part:
+        seconds = float(4 / whole.info.rate)
+        told = [":1,2,30,40", f"{seconds}s:5,6,20,20"]
+        assert parse_boxes(told, part.info, whole.info) == {0: (1, 2, 30, 40), 1: (5, 6, 20, 20)}
+        for outside in (2, 6):
+            with pytest.raises(UsageError, match="the frames are 3 to 5"):
+                parse_boxes([f"{outside}:1,2,30,40"], part.info, whole.info)
+    made = make_matte(clip, tmp_path / "m", boxes=["4:20,10,60,60"], start=3, end=6)
+    assert (made.frames, made.hints) == (3, (4,))
 
 
 def test_a_check_finds_what_is_wrong():

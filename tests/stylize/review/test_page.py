@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import socket
 import sys
 import threading
@@ -14,12 +15,14 @@ from PIL import Image
 
 from stylize import stylize_clip
 from stylize.errors import UsageError
-from stylize.job import Job
+from stylize.job import Job, open_work
 from stylize.media import write_image
 from stylize.pipeline import paint_job
-from stylize.review import running
+from stylize.project import Project
+from stylize.review import running, worker
+from stylize.review.house import House
 from stylize.review.running import Runner
-from stylize.review.serve import serve
+from stylize.review.serve import begin, serve
 from tests.stylize import fakes
 from tests.stylize.review.visit import OpenVisit
 
@@ -204,6 +207,7 @@ def order(world):
     return {
         "what": "keys", "key": None, "clip": str(world.frames), "project": str(world.root / "p.stylize"),
         "span": [None, None], "styles": [str(world.style)], "renderer": "patch", "output": None,
+        "settings": {},
     }  # fmt: skip
 
 
@@ -219,6 +223,19 @@ def test_a_run_tells_its_progress_and_its_end(order, world):
     bad = Heard().start({**order, "clip": str(world.root / "none.mp4")})
     assert bad.wait().state == "failed"
     assert "does not exist" in bad.runner.run.error
+
+
+def test_runs_from_the_page_take_the_settings_that_it_was_opened_with(world, monkeypatch):
+    write_image(world.root / "matte" / "0000.png", np.full((48, 64, 1), 255, np.uint8))
+    job = Job(world.frames, (world.style,), renderer="fake", matte=world.root / "matte", start=0, end=1)
+    orders = []
+    with open_work(job, given := {"matte.choke": 1.5}) as work:
+        begin(work)
+        house = House(work, given)
+        monkeypatch.setattr(house.runner, "start", orders.append)
+        house.run(house.first, "run", None)
+    worker.work(json.loads(json.dumps(orders[0])), worker.Teller())
+    assert Project.open(world.root / "frames.stylize").about()["settings"]["matte"]["choke"] == 1.5
 
 
 SLEEPER = """
