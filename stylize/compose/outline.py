@@ -21,7 +21,7 @@ __all__ = ["Outline", "Windows", "measure_mattes", "place_windows"]
 
 LEAST = 64
 """Least side of a window in pixels: flow and patches want some surface to hold on to."""
-MARGIN = 0.025
+MARGIN = 0.0125
 """Room around the box, as a share of the frame's longer side: so far flow and strokes reach over an edge."""
 
 

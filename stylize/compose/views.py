@@ -12,6 +12,7 @@ from stylize.compose.outline import place_windows
 from stylize.fingerprint import fingerprint
 from stylize.keyfiles import read_key, read_keys
 from stylize.mattes import foreground
+from stylize.mattes.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Subject", "View", "Whole"]
 
-SUBJECT_VERSION = 3
+SUBJECT_VERSION = 4
 """Raise when the same frames and mattes are cut out or freed otherwise."""
+ROOM = 16
+"""Pixels around a window in which is looked for the ground's colours."""
 FADE = 3.0
 """Pixels beyond the matte over which a subject fades to plain grey, where it is carried."""
-KEPT = 64 << 20
-"""Bytes of freed frames that are kept at hand: carrying reads a frame several times, forwards and back."""
+KEPT = 32 << 20
+"""Bytes of freed frames that are kept at hand, and of carried ones: a frame is read several times."""
 
 
 class Whole(Sequence["Image"]):
@@ -97,8 +100,9 @@ class Subject(Sequence["Image"]):
         self.windows = place_windows(outline.boxes[first:stop], size)
         self._marks = outline.marks[first:stop]
         self.mattes = _Each(len(clip), lambda at: self.cut(mattes[at], at))
-        self.carried = _Each(len(clip), lambda at: self._faded(self[at], at))
-        self._kept: OrderedDict[int, Image] = OrderedDict()
+        self._freed = _Kept(lambda at: self._free(self.clip[at], at))
+        carried = _Kept(lambda at: self._faded(self[at], at))
+        self.carried = _Each(len(clip), carried.get)
 
     def __len__(self) -> int:
         return len(self.clip)
@@ -106,14 +110,7 @@ class Subject(Sequence["Image"]):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        at = range(len(self))[index]
-        kept = self._kept.get(at)  # two threads may free the same frame at once: the same picture twice
-        if kept is None:
-            kept = self._freed(self.clip[at], at)
-            self._kept[at] = kept
-            while len(self._kept) > max(KEPT // kept.nbytes, 2):
-                self._kept.popitem(last=False)
-        return kept.copy()
+        return self._freed.get(range(len(self))[index])
 
     def window(self, index: int) -> tuple[int, int, int, int]:
         """Return (top, left, height, width) of the window of frame `index`."""
@@ -152,7 +149,7 @@ class Subject(Sequence["Image"]):
         name = self.info.names[index]
         machine = path == self.project.key_path(name) and self.project.key_recipe(name) is not None
         part: Image = self.cut(image, index)
-        return part if machine or image.shape[2] != 3 else self._free(part, index, fine=True)
+        return part if machine or image.shape[2] != 3 else self._free(image, index, fine=True)
 
     def _faded(self, part: Image, index: int) -> Image:
         import cv2
@@ -161,18 +158,39 @@ class Subject(Sequence["Image"]):
         if not outside.any() or outside.all():
             return part
         away = cv2.distanceTransform(outside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        share = np.minimum(away[outside] / FADE, 1)[:, None]
-        grey = np.float32(np.iinfo(part.dtype).max // 2 + 1)
-        faded = part.copy()
-        faded[outside] = np.rint(part[outside] + share * (grey - part[outside])).astype(part.dtype)
+        grey = np.iinfo(part.dtype).max // 2 + 1
+        faded = np.where(outside[..., None], part.dtype.type(grey), part)
+        rim = outside & (away < FADE)
+        own = part[rim].astype(np.float32)
+        faded[rim] = np.rint(own + away[rim][:, None] / FADE * (grey - own)).astype(part.dtype)
         return faded
 
-    def _freed(self, frame: Image, index: int) -> Image:
-        return self._free(self.cut(frame, index), index)
+    def _free(self, image: Image, index: int, *, fine: bool = False) -> Image:
+        """Free a picture of the whole frame, and cut it to its window; around it the ground shows too."""
+        matte, (top, left, tall, wide) = self.mattes[index], self.window(index)
+        if not matte.any():
+            return self.cut(image, index)
+        window = Window(top, left, top + tall, left + wide)
+        around = window.with_room(ROOM, image.shape[:2])
+        freed = foreground(around.of(image), around.taken_from(matte, window), fine=fine)
+        return np.ascontiguousarray(window.seen_from(around).of(freed))
 
-    def _free(self, part: Image, index: int, *, fine: bool = False) -> Image:
-        matte = self.mattes[index]
-        return foreground(part, matte, fine=fine) if matte.any() else part
+
+class _Kept:
+    """Pictures by number, each made when first asked for; the last few are kept at hand."""
+
+    def __init__(self, make: Callable[[int], Image]) -> None:
+        self._make = make
+        self._kept: OrderedDict[int, Image] = OrderedDict()
+
+    def get(self, at: int) -> Image:
+        """Return the picture, for the caller to do with as it likes."""
+        kept = self._kept.get(at)  # two threads may make the same one at once: the same picture twice
+        if kept is None:
+            kept = self._kept[at] = self._make(at)
+            while len(self._kept) > max(KEPT // kept.nbytes, 2):
+                self._kept.popitem(last=False)
+        return kept.copy()
 
 
 class _Each(Sequence[Any]):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from functools import cache
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["alpha_within", "colours_within"]
 
-_ONE_AT_A_TIME = threading.Lock()  # two callers at once bring Numba's plainest threads down
 _ROUNDS, _FINE_ROUNDS = 4, 16
 """Rounds on the large levels: with PyMatting's two, edges are twice as wrong as with sixteen."""
+_COARSE, _COARSE_ROUNDS, _EVEN = 32, 10, 1e-5
+"""Longer side of levels with more rounds, and how many; how much neighbours count by themselves."""
+_REACH = 6
+"""Pixels around the edge in which colours are estimated, on each level."""
 _EPSILON = 1e-5
 """Regularization of the colour lines: less follows every grain of noise."""
 _TOLERANCE, _MOST = 1e-6, 2000
@@ -68,12 +70,26 @@ def colours_within(image: NDArray[np.float32], matte: F32, *, fine: bool = False
     `fine` goes on until more changes nothing, at four times the cost. The closed form (Levin et al. 2008),
     which was tried, is no nearer to the truth, and further where paint has strong strokes.
     """
-    from pymatting.foreground.estimate_foreground_ml import estimate_foreground_ml
+    from stylize.mattes._multilevel import find_near, relax, shrink
 
-    with _ONE_AT_A_TIME:
-        found: Any = estimate_foreground_ml(
-            image,
-            np.ascontiguousarray(matte, np.float32),
-            n_big_iterations=_FINE_ROUNDS if fine else _ROUNDS,
-        )
-    return np.asarray(found, np.float32)
+    alpha = np.ascontiguousarray(matte, np.float32)
+    picture = np.ascontiguousarray(image, np.float32)
+    above, below = (_mean(picture[where]) for where in (alpha > 0.9, alpha < 0.1))
+    levels = max(1, int(np.ceil(np.log2(max(alpha.shape)))))
+    for level in range(levels + 1):
+        height, width = (round(side ** (level / levels)) for side in alpha.shape)
+        small, part = shrink(picture, height, width), shrink(alpha[..., None], height, width)[..., 0]
+        near = np.zeros((height, width), np.bool_)
+        find_near(part, _REACH, near)
+        above, below = shrink(above, height, width), shrink(below, height, width)
+        above[(part == 1) & ~near] = small[(part == 1) & ~near]
+        below[(part == 0) & ~near] = small[(part == 0) & ~near]
+        rounds = _COARSE_ROUNDS if max(height, width) <= _COARSE else _FINE_ROUNDS if fine else _ROUNDS
+        relax(small, part, near, rounds, _EVEN, above, below)
+    return above
+
+
+def _mean(colours: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean of colours (N, 3) as a picture of one pixel; black of none."""
+    found = colours.mean(axis=0, dtype=np.float64) if len(colours) else np.zeros(3)
+    return found.astype(np.float32).reshape(1, 1, 3)

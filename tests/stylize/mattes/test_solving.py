@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylize.mattes.solving import _EPSILON, alpha_within
+from stylize.mattes.solving import _EPSILON, alpha_within, colours_within
 from stylize.mattes.window import Window, window_around
 
 
@@ -35,6 +35,21 @@ def test_opacity_is_what_the_whole_system_gives(rng, kind):
     np.testing.assert_array_equal(found[trimap != 0.5], trimap[trimap != 0.5])
     if kind == "noisy":
         assert np.abs(found - truth).mean() < 0.02
+
+
+@pytest.mark.parametrize(("fine", "rounds"), [(False, 4), (True, 16)])
+def test_colours_near_the_edge_are_what_solving_everywhere_gives(rng, fine, rounds):
+    from pymatting.foreground.estimate_foreground_ml import estimate_foreground_ml
+
+    image, _, alpha = picture(rng, (60, 70))
+    alpha = alpha.astype(np.float32)
+    slow = estimate_foreground_ml(image, alpha, n_big_iterations=rounds)
+    found = colours_within(image, alpha, fine=fine)
+    shows = alpha[..., None]  # of an error as much is seen as the matte lets through
+    np.testing.assert_allclose(found * shows, slow * shows, atol=1e-3)
+    assert np.abs(found - slow)[alpha == 0].mean() < 0.02
+    for flat in (np.zeros_like(alpha), np.ones_like(alpha)):
+        assert np.isfinite(colours_within(image, flat)).all()
 
 
 def test_a_window_holds_what_is_there_and_hands_it_on(rng):
