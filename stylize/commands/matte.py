@@ -54,7 +54,7 @@ def make(ask: Ask) -> Answer:
 
 
 @command(
-    "matte refine", MATTE, CLIP, "output", BAND, *EDGES, *SHAPING, "reading", "write", "json",
+    "matte refine", MATTE, CLIP, "output", BAND, *EDGES, "range", *SHAPING, "reading", "write", "json",
     "yes", needs="clip output",
 )  # fmt: skip
 def refine(ask: Ask) -> Answer:
@@ -63,13 +63,13 @@ def refine(ask: Ask) -> Answer:
     from stylize.settings import load_settings
 
     made = refine_matte(
-        ask.matte, ask.clip, ask.output, band=ask.band, settings=load_settings(flags=ask.settings),
-        overwrite=ask.overwrite, on_progress=ask.on_progress,
+        ask.matte, ask.clip, ask.output, band=ask.band, start=ask.start, end=ask.end,
+        settings=load_settings(flags=ask.settings), overwrite=ask.overwrite, on_progress=ask.on_progress,
     )  # fmt: skip
     return Answer(asdict(made), [f"{made.output}  ({made.frames} frames, {made.area:.0%} of the picture)"])
 
 
-@command("matte check", MATTE, CLIP, REPORT, *FITTING, "reading", "json")
+@command("matte check", MATTE, CLIP, "range", REPORT, *FITTING, "reading", "json")
 def check(ask: Ask) -> Answer:
     """Say where a matte chatters, has holes or specks, or jumps; with --clip along the motion."""
     from stylize.mattes.checking import complaints
@@ -77,8 +77,8 @@ def check(ask: Ask) -> Answer:
     from stylize.settings import load_settings
 
     facts = check_matte(
-        ask.matte, ask.clip, settings=load_settings(flags=ask.settings), report=ask.report,
-        on_progress=ask.on_progress,
+        ask.matte, ask.clip, start=ask.start, end=ask.end, settings=load_settings(flags=ask.settings),
+        report=ask.report, on_progress=ask.on_progress,
     )  # fmt: skip
     wrong = {one.frame: words for one in facts if (words := complaints(one))}
     lines = [f"{frame:>6}  {', '.join(words)}" for frame, words in wrong.items()]

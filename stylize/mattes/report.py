@@ -31,6 +31,7 @@ def write_check(
     facts: Sequence[FrameFacts],
     mattes: Sequence[F32],
     frames: Sequence[Image] | None = None,
+    first: int = 0,
 ) -> None:
     """Write the page.
 
@@ -44,6 +45,8 @@ def write_check(
         Of every frame, from `check_mattes`.
     mattes, frames
         As for `check_mattes`; read for the worst frames only.
+    first
+        What the first frame is called.
     """
     wrong = [one for one in facts if complaints(one)]
     chatter = [one.chatter for one in facts]
@@ -71,7 +74,7 @@ def write_check(
         "<h2>Holes and specks</h2>",
         _parts_curve(facts),
         "<h2>Worst frames</h2>",
-        _worst(wrong, mattes, frames),
+        _worst(wrong, mattes, frames, first),
     ]
     write_text(place, page.page(f"matte — {name}", parts))
 
@@ -90,11 +93,16 @@ def _parts_curve(facts: Sequence[FrameFacts]) -> str:
     return page.curve([("holes", "a", holes), ("specks", "b", specks)], [], [], len(facts), top)
 
 
-def _worst(wrong: Sequence[FrameFacts], mattes: Sequence[F32], frames: Sequence[Image] | None) -> str:
+def _worst(
+    wrong: Sequence[FrameFacts], mattes: Sequence[F32], frames: Sequence[Image] | None, first: int
+) -> str:
     if not wrong:
         return "<p>Nothing is wrong with any frame.</p>"
     ranked = sorted(wrong, key=_badness, reverse=True)[:SHOWN]
-    rows = [[one.frame, ", ".join(complaints(one)), *_pictures(one, mattes, frames)] for one in ranked]
+    rows = [
+        [one.frame + first, ", ".join(complaints(one)), *_pictures(one, mattes, frames, first)]
+        for one in ranked
+    ]
     left = "" if len(wrong) <= SHOWN else f"<p>The worst {SHOWN} of {len(wrong)}.</p>"
     over = ["the frame before", "over the clip"] if frames is not None else ["the frame before"]
     return left + page.table(["frame", "what", "matte", *over], rows)
@@ -105,14 +113,18 @@ def _badness(one: FrameFacts) -> float:
     return max(one.chatter / CHATTER, one.jump / JUMP, min(0.8 + 0.2 * (one.holes + one.specks), 3.0))
 
 
-def _pictures(one: FrameFacts, mattes: Sequence[F32], frames: Sequence[Image] | None) -> list[bytes]:
+def _pictures(
+    one: FrameFacts, mattes: Sequence[F32], frames: Sequence[Image] | None, first: int
+) -> list[bytes]:
     matte = mattes[one.frame]
     before = _grey(mattes[one.frame - 1]) if one.frame else None
     found: list[tuple[Image | None, str]] = [(_grey(matte), "matte"), (before, "matte before")]
     if frames is not None:
         found.append((_over(frames[one.frame], matte), "over the clip"))
     return [
-        page.picture(None if image is None else page.thumbnail(image), f"{words}, frame {one.frame}").encode()
+        page.picture(
+            None if image is None else page.thumbnail(image), f"{words}, frame {one.frame + first}"
+        ).encode()
         for image, words in found
     ]
 

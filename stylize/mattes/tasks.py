@@ -171,12 +171,14 @@ def _fill(
         )
 
 
-def refine_matte(
+def refine_matte(  # noqa: PLR0913  the front door takes all its choices by name
     matte: str | Path,
     clip: str | Path,
     output: str | Path,
     *,
     band: float | None = None,
+    start: str | int | None = None,
+    end: str | int | None = None,
     settings: Settings | None = None,
     overwrite: Overwrite = False,
     on_progress: OnProgress = ignore,
@@ -193,6 +195,8 @@ def refine_matte(
         As for `make_matte`.
     band
         Pixels on each side of the edge that are found anew; by the size of the frame if None.
+    start, end
+        Work on a range only.
 
     Raises
     ------
@@ -204,7 +208,7 @@ def refine_matte(
         raise UsageError(f"--band {band} is out of bounds; give more than 0 to 200 pixels")
     models = AskedModels.find(settings)
     with ExitStack() as stack:
-        opened = stack.enter_context(open_clip(clip, **asdict(settings.clip)))
+        opened = stack.enter_context(open_clip(clip, start=start, end=end, **asdict(settings.clip)))
         check_place(place, opened, overwrite)
         rough = stack.enter_context(
             open_matte(matte, opened.info, replace(settings.matte, stabilize=0.0), opened)
@@ -227,39 +231,44 @@ def check_matte(
     matte: str | Path,
     clip: str | Path | None = None,
     *,
+    start: str | int | None = None,
+    end: str | int | None = None,
     settings: Settings | None = None,
     report: str | Path | None = None,
     on_progress: OnProgress = ignore,
 ) -> list[FrameFacts]:
     """Look for chatter, holes, specks and jumps; with `clip` along its motion. See `check_mattes`.
 
-    `report` is where a page of curves and worst frames goes.
+    `report` is where a page of curves and worst frames goes; `start` and `end` are a range of `clip`.
     """
     settings, watch = settings or Settings(), Watch(on_progress)
     raw = replace(settings.matte, stabilize=0.0)
     with ExitStack() as stack:
+        if clip is None and (start is not None or end is not None):
+            raise UsageError("a range is one of a clip; name it with --clip CLIP")
         if clip is None:
             from stylize.mattes.sources import open_source
             from stylize.mattes.spec import parse_spec
 
-            first = parse_spec(matte)[0].path
-            info = open_clip(first).info if first.is_dir() or not _still(first) else None
+            path = parse_spec(matte)[0].path
+            info = open_clip(path).info if path.is_dir() or not _still(path) else None
             if info is None:
                 source = open_source(parse_spec(matte)[0])
                 raise UsageError(f"{source.path} is one image; name its clip: --clip CLIP")
             mattes = stack.enter_context(open_matte(matte, info, raw))
             frames = None
         else:
-            frames = stack.enter_context(open_clip(clip, **asdict(settings.clip)))
+            frames = stack.enter_context(open_clip(clip, start=start, end=end, **asdict(settings.clip)))
             mattes = stack.enter_context(open_matte(matte, frames.info, raw, frames))
+        first = 0 if frames is None else frames.info.start
         with watch.stage("check") as share:
             found = check_mattes(mattes, frames, share)
         if report is not None:
             from stylize.mattes.report import write_check
 
             with watch.stage("report"):
-                write_check(Path(report), str(matte), found, mattes, frames)
-        return found
+                write_check(Path(report), str(matte), found, mattes, frames, first)
+        return [replace(one, frame=one.frame + first) for one in found]
 
 
 def _still(path: Path) -> bool:

@@ -256,6 +256,12 @@ def test_in_a_range_hints_are_told_by_frame_of_the_clip(clip, tmp_path):
                 parse_boxes([f"{outside}:1,2,30,40"], part.info, whole.info)
     made = make_matte(clip, tmp_path / "m", boxes=["4:20,10,60,60"], start=3, end=6)
     assert (made.frames, made.hints) == (3, (4,))
+    checked = check_matte(tmp_path / "m", clip, start=3, end=6, report=tmp_path / "page.html")
+    assert [one.frame for one in checked] == [3, 4, 5]
+    refined = refine_matte(tmp_path / "m", clip, tmp_path / "r", start=3, end=6)
+    assert sorted(p.stem for p in refined.output.iterdir()) == sorted(p.stem for p in made.output.iterdir())
+    with pytest.raises(UsageError, match="--clip CLIP"):
+        check_matte(tmp_path / "m", start=3)
 
 
 def test_a_check_finds_what_is_wrong():
