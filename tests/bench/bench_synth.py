@@ -1,11 +1,13 @@
 """Measure the synthesis and write JSON.
 
-    python tests/bench/bench_synth.py --out synth.json [--examples DIR] [--ebsynth BINARY] [--repeat 3]
+    python tests/bench/bench_synth.py --out synth.json [--examples DIR] [--ebsynth BINARY] [--crops 8]
 
 Without a folder of EbSynth's example data (stylit, facestyle, texbynum) a drawn one is used.  With a binary
 of EbSynth each run is paired with one of its own, so that a busy machine slows both.  `energy` and `spread`
 are at half size: the mean, over random target patches, of the least distance to any style patch (lower obeys
 style and guides better), and the share of distinct style patches among the nearest (higher repeats less).
+With ``--crops`` so many small parts of each example are made too, style and target apart and with other
+weights and patches, and compared with what EbSynth makes of the same files.
 """
 
 from __future__ import annotations
@@ -108,6 +110,7 @@ def timed(style: np.ndarray, guides: list[Guide], options: SynthesisOptions) -> 
 
 
 def theirs(binary: Path, case: Case, folder: Path, out: Path) -> dict[str, float]:
+    """Run EbSynth on the files of a case, see `Case`."""
     command = [str(binary), "-style", str(folder / f"{case.style}.png"), "-output", str(out)]
     command += ["-patchsize", str(case.options.patch_size), "-uniformity", str(case.options.uniformity)]
     for name, weight in case.guides:
@@ -160,6 +163,48 @@ def measure(case: Case, examples: Path, binary: Path | None, repeat: int) -> dic
     return {"case": case.folder, "size": list(style.shape[:2]), "rounds": rounds}
 
 
+def cropped(case: Case, examples: Path, place: Path, number: int) -> Case:
+    """Write a small part of a case's pictures to `place`, style and target each from somewhere else."""
+    rng = np.random.default_rng((number, *case.folder.encode()))
+    names = [name for name, _ in case.guides]
+    parts = {}
+    for files in ([case.style, *(f"source_{n}" for n in names)], [f"target_{n}" for n in names]):
+        pictures = {f: read(examples / case.folder / f"{f}.png") for f in files}
+        height, width = next(iter(pictures.values())).shape[:2]
+        h, w = rng.integers(120, 301, 2)
+        y, x = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
+        parts.update({f: p[y : y + h, x : x + w] for f, p in pictures.items()})
+    for file, part in parts.items():
+        cv2.imwrite(str(place / f"{file}.png"), part[..., ::-1])
+    weights = tuple((n, float(w * rng.choice([0.5, 1, 2, 4]))) for n, w in case.guides)
+    options = replace(
+        case.options, patch_size=int(rng.choice([3, 5, 7])), uniformity=float(rng.choice([1000, 3500]))
+    )
+    return replace(case, guides=weights, options=options)
+
+
+def compare_crops(case: Case, examples: Path, binary: Path, count: int) -> dict[str, Any]:
+    """Return energy and spread of `count` crops, ours over EbSynth's."""
+    rows = []
+    for number in range(count):
+        with tempfile.TemporaryDirectory() as name:
+            place = Path(name)
+            crop = cropped(case, examples, place, number)
+            style = read(place / f"{crop.style}.png")
+            guides = [
+                Guide(*(read(place / f"{s}_{n}.png") for s in ("source", "target")), w)
+                for n, w in crop.guides
+            ]
+            ours = energy(style, synthesize(style, guides, crop.options).image, guides)
+            theirs(binary, crop, place, place / "out.png")
+            other = energy(style, read(place / "out.png"), guides)
+            rows.append(
+                {"energy": ours[0] / other[0], "spread": ours[1] / other[1], "patch": crop.options.patch_size}
+            )
+    means = {k: float(np.exp(np.mean([np.log(row[k]) for row in rows]))) for k in ("energy", "spread")}
+    return {"case": case.folder, "mean": means, "crops": rows}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -168,6 +213,7 @@ def main() -> None:
     parser.add_argument("--examples", type=Path)
     parser.add_argument("--ebsynth", type=Path, help="a binary of its CPU build")
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--crops", type=int, default=0, help="of each example; needs --ebsynth")
     parser.add_argument("--case", action="append", help="only these")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
@@ -181,7 +227,12 @@ def main() -> None:
         report = {
             "machine": {"processor": platform.processor(), "cores": os.cpu_count()},
             "cold_start_seconds": cold(),
-            "cases": [measure(case, examples, wanted.ebsynth, wanted.repeat) for case in cases],
+            "cases": [
+                measure(case, examples, wanted.ebsynth, wanted.repeat) for case in cases if wanted.repeat
+            ],
+            "crops": [
+                compare_crops(case, examples, wanted.ebsynth, wanted.crops) for case in cases if wanted.crops
+            ],
         }
     wanted.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
