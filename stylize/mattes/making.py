@@ -44,6 +44,8 @@ _STEPS = (1, 2, 4)
 """Frames that are looked at beside one with a box, by how far away they are."""
 _LEAST = 4
 """Pixels that a box is wide and high at least."""
+_ALL = 0.9
+"""Share of the frame from which on a box leaves too little of the ground."""
 _UNKNOWN = 0.03
 """Share of grey pixels from which on a painted matte is scribbles: a soft edge has less."""
 
@@ -99,6 +101,12 @@ def _in_frame(text: str, box: Box, info: ClipInfo) -> Box:
         )
     if cut != box:
         log.warning("--box %s reaches beyond the frame, which is %s; %d,%d,%d,%d is taken", text, size, *cut)
+    if cut[2] * cut[3] > _ALL * info.width * info.height:
+        log.warning(
+            "--box %s holds nearly all of the frame: little is left that shows what the ground looks like; "
+            "look at the matte, and paint one frame (--mattes DIR) if it took the ground along",
+            text,
+        )
     return cut
 
 

@@ -243,7 +243,10 @@ def test_what_says_nothing_of_the_subject_is_refused(clip, tmp_path, rng, caplog
         assert parse_boxes(["2:1,2,30,40", "0.125s:5,6,20,20"], opened.info)[2] == (1, 2, 30, 40)
         assert not caplog.text
         assert parse_boxes(["3:-8,60,30,90"], opened.info) == {3: (0, 60, 22, 36)}
-    assert "reaches beyond the frame, which is 128x96; 0,60,22,36 is taken" in caplog.text
+        assert "reaches beyond the frame, which is 128x96; 0,60,22,36 is taken" in caplog.text
+        assert "nearly all" not in caplog.text
+        parse_boxes(["0:0,2,128,94"], opened.info)
+    assert "holds nearly all of the frame" in caplog.text
 
 
 def test_in_a_range_hints_are_told_by_frame_of_the_clip(clip, tmp_path):
