@@ -242,4 +242,6 @@ def _flag(entry: Mapping[str, Any], option: str, where: str) -> bool:
 
 def _suggest(name: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
+    if not known:
+        return "; there is no other, take the name out"
     return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"

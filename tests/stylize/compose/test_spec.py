@@ -80,7 +80,7 @@ def test_no_layers(listed, tmp_path):
         ('name = "a"\nstyle = "a.png"\nbland = 1', "unknown option bland; did you mean 'blend'"),
         ('name = "a"\nstyle = "a.png"\nstrength = 2', "strength is 2; expected 0 to 1"),
         ('name = "a"\nstyle = "a.png"\nstrength = "0: x, 3"', "'a': strength: "),
-        ('name = "a"\nstyle = "a.png"\nholdout = "b"', "unknown layer 'b'"),
+        ('name = "a"\nstyle = "a.png"\nholdout = "b"', "unknown layer 'b'; there is no other"),
         ('name = "a"\nstyle = "a.png"\nholdout = "a"', "holdouts go in a circle"),
         ('name = "a"\nstyle = "a.png"\ninvert = true', "no matte to change"),
         ('name = "a"\nstyle = "a.png"\nmatte = {choke = 1}', "matte names no file"),
