@@ -24,7 +24,7 @@ WAVES = 8
 places and would crowd there together (measured: strokes wash out with one, and no better from 8 to 16)."""
 NOTHING = np.full((1, 1, 2), -1, np.int32)
 """What a kernel is given in place of offered places where there are none."""
-_PATIENCE = 1000000
+_PATIENCE = 50000
 """How often a thread looks for the others before it lets its processor go: about as long as a turn lasts."""
 
 
