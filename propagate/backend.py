@@ -7,12 +7,13 @@ import importlib.util
 import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numba
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
     from types import TracebackType
     from typing import Self
 
@@ -63,6 +64,7 @@ class Crew:
     def __init__(self, threads: int | None = None) -> None:
         self.threads = numba.get_num_threads() if threads is None else threads
         self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
+        self._taken: list[None] = []
 
     def __enter__(self) -> Self:
         return self
@@ -73,12 +75,25 @@ class Crew:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
+    @contextmanager
+    def taken(self) -> Generator[None, None, None]:
+        """Tell that the caller keeps a thread busy meanwhile.
+
+        While all threads are, `run` shares nothing out: who wakes another only waits for it, and both find
+        their caches emptied.
+        """
+        self._taken.append(None)
+        try:
+            yield
+        finally:
+            self._taken.pop()
+
     def run(self, kernel: Callable[..., None], items: int, *arguments: Any, pixels: int = _SMALL) -> None:
         """Call ``kernel(first, last, *arguments)`` until 0 to `items` are covered; return when all are done.
 
         Work on fewer `pixels` than it takes to wake a thread is done at once.
         """
-        if self._pool is None or items <= 1 or pixels < _SMALL:
+        if self._pool is None or items <= 1 or pixels < _SMALL or len(self._taken) >= self.threads:
             if items > 0:
                 kernel(0, items, *arguments)
             return

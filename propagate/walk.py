@@ -102,7 +102,7 @@ def walk_both(
             if key is not None:
                 half = crew.threads // 2
                 steps = walk(frames, key, order, crew, quality=quality, threads=half, searches=searches)
-                runs.append(pool.submit(known[key].fill, _noted(steps, beside[key]), halt))
+                runs.append(pool.submit(known[key].fill, _noted(steps, beside[key], crew), halt))
         try:
             # a short wait, so that an interrupt is heard on every platform
             while wait(runs, timeout=0.2, return_when=FIRST_EXCEPTION).not_done:
@@ -124,11 +124,14 @@ def walk_both(
         yield t, {key: fields[t] for key, fields in known.items()}, None
 
 
-def _noted(walked: Iterator[tuple[int, Flow, Flow]], beside: Fields) -> Iterator[tuple[int, Flow]]:
+def _noted(
+    walked: Iterator[tuple[int, Flow, Flow]], beside: Fields, crew: Crew
+) -> Iterator[tuple[int, Flow]]:
     """Yield (frame number, flow to the key) of a walk; keep the flows to the frames beside."""
-    for t, flow, step in walked:
-        beside[t] = halved(step)
-        yield t, flow
+    with crew.taken():
+        for t, flow, step in walked:
+            beside[t] = halved(step)
+            yield t, flow
 
 
 class Fields:

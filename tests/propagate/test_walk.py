@@ -193,3 +193,21 @@ def test_any_displacement_is_held_within_bounds(far):
     fields = Fields(0, 1, (1, 1))
     fields[0] = np.full((1, 1, 2), far, np.float32)
     assert np.abs(fields[0] - np.clip(far, -1023.97, 1023.97)).max() <= 1 / 60
+
+
+def test_a_crew_that_is_taken_shares_nothing_out():
+    """Two walks keep two threads busy: each does its work itself, until one of them is done."""
+    here, parts = threading.get_ident(), []
+
+    def work(first, last):
+        parts.append((first, last, threading.get_ident()))
+
+    with Crew(2) as crew:
+        with crew.taken(), crew.taken():
+            crew.run(work, 64)
+        assert parts == [(0, 64, here)]
+        parts.clear()
+        with crew.taken():
+            crew.run(work, 64)
+    assert len(parts) > 1
+    assert sum(last - first for first, last, _ in parts) == 64
