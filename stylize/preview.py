@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from stylize.analysis import Analyses
+from stylize.compose.stack import stack_mark
 from stylize.job import look, open_work
 from stylize.keyfiles import check_keys, find_keys
 from stylize.layers import layers_of
-from stylize.output import check_place
+from stylize.output import check_place, is_ours
 from stylize.own_settings import painters_of
 from stylize.paint import key_states
 from stylize.plans import known_shots, read_plan
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stylize.job import Job, Work
+    from stylize.layers import Layer
     from stylize.render import Renderer
     from stylize.settings import Settings
 
@@ -45,16 +47,23 @@ def preview(job: Job, settings: Settings | Mapping[str, Any] | None = None) -> l
             Step("clip", "given", f"{info.path}: {info.count} frames, {info.width}x{info.height}"),
             Step("project", _state(bool(work.project.about())), str(work.project.root)),
         ]
+        stack: list[tuple[Work, list[Layer | None] | None]] = []
         for layer in work.layers:
-            mine = _layer_steps(look(layer, Watch(), keep=False))
+            seen = look(layer, Watch(), keep=False)
+            mine, frames = _layer_steps(seen)
             named = f"{layer.layer.name}: " if work.parts else ""
             steps += [replace(step, detail=named + step.detail) for step in mine]
-        steps.append(Step("write", "to do", str(work.place)))
+            stack.append((seen, frames))
+        finished = [(seen, frames) for seen, frames in stack if frames is not None]
+        there = len(finished) == len(stack) and is_ours(
+            work.project, work.place, stack_mark(finished, work.settings)
+        )
+        steps.append(Step("write", _state(there), str(work.place)))
     return steps
 
 
-def _layer_steps(work: Work) -> list[Step]:
-    """Return the steps from shots to finished frames of one layer."""
+def _layer_steps(work: Work) -> tuple[list[Step], list[Layer | None] | None]:
+    """Return the steps from shots to frames of one layer, and its frames once all are finished."""
     options, info = work.settings, work.clip.info
     renderer = make_painter(work)
     measured = work.project.cached("changes", measure_changes, work.whole).exists()
@@ -74,9 +83,11 @@ def _layer_steps(work: Work) -> list[Step]:
     elif renderer is not None:
         painting, files = _painting(work, options, renderer)
         steps += painting
-    done, wanted = _finished(work, options, files) if files is not None and shots_known else (0, info.count)
+    frames, done, wanted = None, 0, info.count
+    if files is not None and shots_known:
+        frames, done, wanted = _finished(work, options, files)
     steps.append(Step("propagate", _state(done == wanted), f"{done} of {wanted} frames finished"))
-    return steps
+    return steps, frames if done == wanted else None
 
 
 def _painting(
@@ -93,6 +104,8 @@ def _painting(
         ], None
     analyses = Analyses(work)
     shots = cut_to(plan.shots, work.span)
+    if work.seen is not None:
+        shots = work.seen.with_subject(shots)
     pieces, looked = work.pieces(shots), sum(analyses.place(shot).exists() for shot in shots)
     keys = [key.frame for key in plan.keys if any(p.start <= key.frame < p.stop for p in pieces)]
     steps = [
@@ -125,14 +138,18 @@ def _painting(
     return steps, files if len(files) == len(keys) else None
 
 
-def _finished(work: Work, settings: Settings, files: Mapping[int, Path]) -> tuple[int, int]:
-    """Return how many frames need not be carried again, and of how many."""
+def _finished(
+    work: Work, settings: Settings, files: Mapping[int, Path]
+) -> tuple[list[Layer | None], int, int]:
+    """Return the frames' places, how many frames need not be carried again, and of how many."""
     shots = work.pieces(cut_to(known_shots(work, Watch()), work.span))
+    frames: list[Layer | None] = [None] * len(work.clip)
     done = 0
     for shot, group in zip(shots, by_shot(shots, files, work.whole), strict=True):
         layers = layers_of(work.project, work.view(shot), group, settings.propagate)
+        frames[shot.start - work.span[0] : shot.stop - work.span[0]] = layers
         done += sum(len(layer.facts()) for layer in dict.fromkeys(layers))
-    return done, sum(shot.stop - shot.start for shot in shots)
+    return frames, done, sum(shot.stop - shot.start for shot in shots)
 
 
 def _state(there: bool) -> str:

@@ -197,7 +197,7 @@ def carry_stage(work: Work, keyed: Keyed, watch: Watch) -> tuple[Layer | None, .
 
 def write_stage(work: Work, stack: Sequence[Painted], recipe: str, watch: Watch) -> None:
     """Write the result, unless the very same stands in its place already."""
-    mark = stack_mark(stack, work.settings)
+    mark = stack_mark([(layer.work, layer.frames) for layer in stack], work.settings)
     with watch.stage("write") as share:
         if not is_ours(work.project, work.place, mark):
             write_stack(work.place, work.clip, stack, work.settings, recipe, share)

@@ -49,7 +49,7 @@ def comp_project(
     with open_finished(job, settings) as (work, layers), work.project.lock() as project:
         check_place(work.place, work.clip, overwrite, project)
         recipe = json.dumps(make_recipe(work, layers), ensure_ascii=False, default=str)
-        mark = stack_mark(layers, work.settings)
+        mark = stack_mark([(layer.work, layer.frames) for layer in layers], work.settings)
         with watch.stage("write") as share:
             if not is_ours(project, work.place, mark):
                 write_stack(work.place, work.clip, layers, work.settings, recipe, share)

@@ -74,7 +74,7 @@ def _read(comp: Handoff, name: str, footage: Footage, colour: str) -> list[str]:
         f" last {first + comp.count - 1}",
         f" origfirst {first}",
         f" origlast {first + comp.count - 1}",
-        " frame_mode start_at",
+        ' frame_mode "start at"',
         f" frame {comp.first}",
         *([" colorspace sRGB"] if colour == "sRGB" else [" raw true"]),
         " premultiplied false",

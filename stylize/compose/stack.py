@@ -139,20 +139,19 @@ def write_stack(
             on_progress((index + 1) / len(clip))
 
 
-def stack_mark(layers: Sequence[Painted], settings: Settings) -> str:
-    """Name everything that the finished frames depend on."""
+def stack_mark(layers: Sequence[tuple[Work, Sequence[Layer | None]]], settings: Settings) -> str:
+    """Name everything that the finished frames depend on: each layer's work, and the place of its frames."""
     parts = [
-        (
-            [None if frame is None else frame.folder.name for frame in layer.frames],
-            layer.work.mattes,
-            _laid(layer),
-        )
-        for layer in layers
+        ([None if frame is None else frame.folder.name for frame in frames], work.mattes, _laid(work))
+        for work, frames in layers
     ]
-    rate = layers[0].work.clip.info.rate
+    rate = layers[0][0].clip.info.rate
     return fingerprint("output", 3, parts, what_matters(settings.output), settings.compose, str(rate))
 
 
-def _laid(layer: Painted) -> Any:
-    spec = layer.work.layer
-    return (spec.name, spec.strength, spec.strength_map, spec.blend, spec.holdout, spec.exclusive)
+def _laid(work: Work) -> Any:
+    spec, fade = work.layer, None
+    if spec.strength_map is not None:
+        with open_matte(Path(spec.strength_map), work.clip.info) as mattes:
+            fade = mattes.fingerprint
+    return (spec.name, spec.strength, fade, spec.blend, spec.holdout, spec.exclusive)

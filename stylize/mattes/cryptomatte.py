@@ -70,6 +70,7 @@ def crypto_matte(file: ExrFile, select: str) -> F32:
 
 def _kinds(file: ExrFile, only: str) -> list[_Kind]:
     kinds: list[_Kind] = []
+    named: list[str] = []
     for part in file.parts:
         header = part.header
         for key, value in header.items():
@@ -77,11 +78,19 @@ def _kinds(file: ExrFile, only: str) -> list[_Kind]:
                 continue
             base = key.removesuffix("/name")
             name = _text(value)
-            if name not in [kind.name for kind in kinds] and only in ("", name):
+            if name in named:
+                continue
+            named.append(name)
+            # Blender puts the view layer before the name: "View Layer.CryptoObject"
+            if only in ("", name, name.rpartition(".")[2]):
                 kinds.append(_Kind(name, *_manifest(file.path, header, base)))
+    if not kinds and named:
+        raise MediaError(f"{file.path} has no cryptomatte {only}; it has {', '.join(named)}")
     if not kinds:
-        what = f"no cryptomatte {only}" if only else "no cryptomatte in its header"
-        raise MediaError(f"{file.path} has {what}; render it with one, or name a channel: FILE.exr:LAYER.A")
+        raise MediaError(
+            f"{file.path} has no cryptomatte in its header; render it with one, or name a channel: "
+            "FILE.exr:LAYER.A"
+        )
     return kinds
 
 

@@ -78,6 +78,8 @@ class ExrFile:
             )
         near = difflib.get_close_matches(select, names, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
+        if not near and any(key.startswith("cryptomatte/") for part in self.parts for key in part.header):
+            hint = f"an object of its cryptomatte is {self.path.name}:crypto={select}; "
         raise MediaError(f"{self.path} has no channel {select}; {hint}it has {_listed(names)}")
 
     def plane(self, name: str) -> F32:
@@ -110,8 +112,6 @@ class ExrFile:
                 yield spelled, part, channel
 
     def _spread(self, part: Any, channel: Any) -> F32:
-        import cv2
-
         width, height = self.size
         origin = self.parts[0].header["displayWindow"][0]
         first, last = part.header["dataWindow"]
@@ -121,7 +121,7 @@ class ExrFile:
         data = np.asarray(pixels, np.float32)
         size = int(last[0] - first[0]) + 1, int(last[1] - first[1]) + 1
         if data.shape != size[::-1]:
-            data = np.asarray(cv2.resize(data, size, interpolation=cv2.INTER_LINEAR), np.float32)
+            data = _enlarged(data, size)
         left, top = int(first[0] - origin[0]), int(first[1] - origin[1])
         found = np.zeros((height, width), np.float32)
         rows = slice(max(0, top), min(height, top + size[1]))
@@ -130,6 +130,17 @@ class ExrFile:
             inner = data[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
             found[rows, columns] = inner
         return np.nan_to_num(found, posinf=1.0, neginf=0.0)
+
+
+def _enlarged(data: F32, size: tuple[int, int]) -> F32:
+    """Return a sub-sampled channel at `size` (width, height); samples lie on every n-th pixel."""
+    import cv2
+
+    (width, height), (rows, columns) = size, data.shape
+    steps = np.array([[round(width / columns), 0, 0], [0, round(height / rows), 0]], np.float32)
+    return np.asarray(
+        cv2.warpAffine(data, steps, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+    )
 
 
 def open_exr(path: Path, *, header_only: bool = False) -> ExrFile:

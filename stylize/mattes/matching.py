@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,16 +82,21 @@ def _numbers(info: ClipInfo) -> list[int] | None:
 
 
 def _by_time(source: MatteSource, info: ClipInfo) -> list[int | None]:
-    """Take the matte on screen a quarter into each frame, safe from rounded times; both begin together."""
+    """Take the matte on screen as each frame begins; both begin together.
+
+    It is looked for a little later, safe from rounded times: a quarter of the frame or of the shortest matte.
+    """
     if source.times is None:
         raise MediaError(
             f"{source.path} are images and have no times; match them by number: --matte-match number"
         )
     ends = [*(info.pts[1:]), info.pts[-1] + info.last_duration]
     start = _first_time(info)
+    shortest = min(after - before for before, after in pairwise(source.times))
     found: list[int | None] = []
     for begin, end in zip(info.pts, ends, strict=True):
-        moment = (begin + Fraction(end - begin, 4) - start) * info.time_base
+        later = min((end - begin) * info.time_base, shortest) / 4
+        moment = (begin - start) * info.time_base + later
         inside = source.times[0] <= moment < source.times[-1]
         found.append(bisect_right(source.times, moment) - 1 if inside else None)
     return found

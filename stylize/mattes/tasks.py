@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 
 _MAKING_VERSION = 3
 """Raise when the same hints give other mattes."""
+_NEXT_TO_NOTHING = 0.001
+"""Share of the picture below which the subject is said to be missed: 30x30 pixels of 1280x720."""
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,19 @@ def make_matte(  # noqa: PLR0913  the front door takes all its choices by name
             calm = steady(opened, coming, radius=settings.matte.radius, strength=settings.matte.stabilize)
             area = write_mattes(opened, AsPainted(calm, painted), place, colours, clean, settings, watch)
         shelf.clear()
+    if area < _NEXT_TO_NOTHING or (chroma and area > 1 - _NEXT_TO_NOTHING):
+        log.warning("%s: %s", place, _missed(area, chroma=bool(chroma), boxes=bool(boxes)))
     hinted = tuple(frame + opened.info.start for frame in hints.frames)
     return Made(place, len(opened), hinted, area, watch.finished())
+
+
+def _missed(area: float, *, chroma: bool, boxes: bool) -> str:
+    """Return a notice on a matte that is all of one kind, with a way out."""
+    if chroma:
+        found = "little of the screen's colour" if area > 0.5 else "little but the screen's colour"
+        return f"{found} is found ({area:.1%} is subject); name it as it is in the clip: --chroma #RRGGBB"
+    way = "draw the box around all of the subject, or paint it: --mattes DIR" if boxes else "paint it anew"
+    return f"next to no subject is found ({area:.2%} of the picture); {way}"
 
 
 def _fill(

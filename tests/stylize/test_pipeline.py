@@ -298,11 +298,14 @@ def test_preview_writes_nothing_and_says_what_is_there(world):
     job = Job(world.frames, (world.style,), world.root / "out", renderer="fake")
     steps = {step.name: step for step in preview(job)}
     assert not (world.root / "frames.stylize").exists()
-    assert (steps["shots"].state, steps["paint"].state, steps["propagate"].state) == ("to do",) * 3
+    assert {steps[name].state for name in ("shots", "paint", "propagate", "write")} == {"to do"}
     run(world)
     steps = {step.name: step for step in preview(job)}
-    assert {steps[name].state for name in ("shots", "analysis", "keys", "paint", "propagate")} == {"cached"}
+    made = ("shots", "analysis", "keys", "paint", "propagate", "write")
+    assert {steps[name].state for name in made} == {"cached"}
     assert steps["propagate"].detail == "10 of 10 frames finished"
+    next((world.root / "out").glob("*.png")).unlink()
+    assert preview(job)[-1].state == "to do"
 
 
 def test_painting_only_one_key(world):

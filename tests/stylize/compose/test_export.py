@@ -247,6 +247,7 @@ def test_scripts_name_files_that_are_there(world, project):
     nuke = (folder / result.files["nuke"]).read_text()
     assert nuke.count("Merge2 {") == 2
     assert ' file "layers/hero/hero.%04d.tif"' in nuke
+    assert nuke.count(' frame_mode "start at"') == nuke.count("Read {")
     assert nuke.count("{") - nuke.count('"\\[python {') == nuke.count("}") - nuke.count(')}]"')
     assert "colorspace sRGB" in nuke
     script = (folder / result.files["ae"]).read_text()

@@ -181,6 +181,11 @@ def test_holdout_strength_map_and_exclusive(world, project):
             made = read_image(world.root / "out" / f"{index:04d}.png")
             np.testing.assert_array_equal(made[:24, 20:], frame[:24, 20:])  # the map is black there
             assert (made[24:40, 20:] != frame[24:40, 20:]).mean() > 0.9
+        write_image(world.root / "fade" / "0003.png", ramp * 0, durable=False)
+        job = Job(world.frames, output=world.root / "out", renderer="fake")
+        assert [step.name for step in preview(job) if step.state == "to do"] == ["write"]
+        run(world)
+        np.testing.assert_array_equal(read_image(world.root / "out" / "0003.png")[:, 20:], clip[3][:, 20:])
     (project / "stylize.toml").write_text(LAYERS)
     run(world, output=world.root / "over")
     changed = read_image(world.root / "out" / "0000.png") != read_image(world.root / "over" / "0000.png")

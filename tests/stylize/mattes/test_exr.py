@@ -61,6 +61,15 @@ def test_a_subsampled_channel_is_enlarged(clip, tmp_path):
         np.testing.assert_array_equal(matte[0], np.full(SIZE, 0.5, np.float32))
 
 
+def test_samples_of_a_subsampled_channel_stay_on_their_pixels(clip, tmp_path):
+    ramp = np.tile(np.arange(64, dtype=np.float32) / 64, (48, 1))
+    path = exr_files.write_subsampled(
+        tmp_path / "s.exr", {"Y": (ramp, 1), "mask.A": (ramp[::2, ::2].copy(), 2)}, SIZE[::-1]
+    )
+    with open_matte(f"{path}:mask", clip.info) as matte:
+        np.testing.assert_allclose(matte[0][:, :63], ramp[:, :63], atol=1e-6)
+
+
 def test_what_is_missing_or_damaged_is_named(clip, tmp_path, capfd):
     path = exr_files.write_layers(
         tmp_path / "a.exr", {"hero.A": disc(), "chair.R": disc(), "chair.G": disc()}
@@ -124,6 +133,19 @@ def test_cryptomatte_without_a_manifest_or_the_name_says_so(clip, tmp_path):
             open_matte(spec, clip.info)
     with open_matte(f"{bare}:crypto=#{mm3('hero'):08x}", clip.info) as matte:
         np.testing.assert_allclose(matte[0], disc(), atol=1e-6)
+
+
+def test_a_cryptomatte_of_a_view_layer_goes_by_its_own_name_too(clip, tmp_path):
+    path = exr_files.write_crypto(tmp_path / "c.exr", {"hero": disc()}, kind="View Layer.CryptoObject")
+    for kind in ("crypto", "crypto.CryptoObject", "crypto.View Layer.CryptoObject"):
+        with open_matte(f"{path}:{kind}=hero", clip.info) as matte:
+            np.testing.assert_allclose(matte[0], disc(), atol=1e-6)
+    for select, words in {
+        "crypto.CryptoAsset=hero": "no cryptomatte CryptoAsset; it has View Layer.CryptoObject",
+        "hero": r"no channel hero; an object of its cryptomatte is c\.exr:crypto=hero",
+    }.items():
+        with pytest.raises(MediaError, match=words):
+            open_matte(f"{path}:{select}", clip.info)
 
 
 def test_a_damaged_exr_in_the_middle_is_named_or_held(clip, tmp_path, capfd):

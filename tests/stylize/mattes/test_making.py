@@ -249,6 +249,17 @@ def test_what_says_nothing_of_the_subject_is_refused(clip, tmp_path, rng, caplog
     assert "holds nearly all of the frame" in caplog.text
 
 
+def test_a_matte_of_next_to_nothing_is_told(tmp_path, caplog):
+    frame = np.full((48, 64, 3), (40, 60, 200), np.uint8)
+    for index in range(2):
+        write_image(tmp_path / "clip" / f"{index}.png", frame, durable=False)
+    write_image(tmp_path / "p" / "0.png", frame[..., :1] * 0, durable=False)
+    make_matte(tmp_path / "clip", tmp_path / "m", mattes=tmp_path / "p")
+    assert "next to no subject is found (0.00% of the picture); paint it anew" in caplog.text
+    make_matte(tmp_path / "clip", tmp_path / "k", chroma="#00ff00")
+    assert "little of the screen's colour is found (100.0% is subject)" in caplog.text
+
+
 def test_in_a_range_hints_are_told_by_frame_of_the_clip(clip, tmp_path):
     with open_clip(clip) as whole, open_clip(clip, start=3, end=6) as part:
         seconds = float(4 / whole.info.rate)

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import logging
 import subprocess
+from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from stylize.errors import MediaError, UsageError
 from stylize.mattes import MatteOptions, absolute_spec, open_matte
+from stylize.mattes.matching import places_of
 from stylize.mattes.spec import parse_spec
 from stylize.media import open_clip, write_image
 from stylize.media.ffmpeg import find_ffmpeg
@@ -182,6 +185,16 @@ def test_another_rate_is_matched_by_time_when_asked(world, tmp_path):
             np.testing.assert_allclose(matte[7], MOVING[3], atol=1e-4)
     with open_clip(clip_path, start=4, end=8) as part, open_matte(double, part.info, by_time) as matte:
         np.testing.assert_allclose(matte[0], disc(18), atol=1e-4)
+
+
+def test_a_long_frame_takes_the_matte_of_its_beginning():
+    times = tuple(Fraction(place, 50) for place in range(29))
+    mattes = SimpleNamespace(path="m.mkv", still=False, times=times, numbers=None)
+    clip = SimpleNamespace(
+        pts=(0, 40, 120, 159, 320), last_duration=40, time_base=Fraction(1, 1000), is_range=False,
+        is_sequence=False, count=5, start=0,
+    )  # fmt: skip
+    assert places_of(mattes, clip, MatteOptions(match="time")) == [0, 2, 6, 8, 16]
 
 
 def test_another_size_is_refused_scaled_or_cut(clip, tmp_path):
