@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from stylize.compose.aftereffects import after_effects_script
 from stylize.compose.colours import SPACES, encode
 from stylize.compose.finished import open_finished
 from stylize.compose.frames import FORMATS, FrameFiles, rgba
-from stylize.compose.handoff import Handoff, HandoffLayer, key_frames, plate_footage
+from stylize.compose.handoff import Handoff, HandoffLayer, is_uneven, key_frames, plate_footage
 from stylize.compose.layered_exr import ExrFrames
 from stylize.compose.nuke import nuke_script
 from stylize.compose.stack import Stack
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from stylize.settings import Settings
 
 __all__ = ["PARTS", "ExportOptions", "ExportResult", "export_project"]
+
+log = logging.getLogger(__name__)
 
 PARTS: Final = ("flat", "layers", "mattes", "exr", "otio", "nuke", "ae")
 """What can be asked for: the flattened clip, layers, mattes, EXR frames with all of it, and scripts."""
@@ -130,6 +133,12 @@ def export_project(
         _check_folder(place, overwrite)
         if "otio" in options.what:
             load_timelines()
+        if any(script in options.what for script in _SCRIPTS) and is_uneven(work.clip.info):
+            log.warning(
+                "%s: some of its frames stay longer than others, but timelines and scripts count evenly; "
+                "make a clip of constant rate (ffmpeg -i IN -fps_mode cfr OUT) and style that",
+                work.whole.info.path.name,
+            )
         if options.space is not None:
             encode(np.zeros((1, 1, 3), np.float32), options.space)  # says what it lacks
         with watch.stage("export") as share, _delivery(place) as root:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from stylize.compose.stack import Painted
 from stylize.errors import UsageError
 from stylize.job import Job, open_project, open_work
 from stylize.layers import Layer
+from stylize.mattes import open_matte
 from stylize.project import Project
 from stylize.stages import Keyed
 
@@ -44,11 +45,11 @@ def open_finished(
     if job.start is None and job.end is None and "span" in about.get("finished", {}):
         first, stop = about["finished"]["span"]
         job = replace(job, start=first, end=stop)
-    with open_work(job, settings) as work:
-        yield work, tuple(_painted(layer, work.named) for layer in work.layers)
+    with open_work(job, settings) as work, ExitStack() as stack:
+        yield work, tuple(_painted(layer, work.named, stack) for layer in work.layers)
 
 
-def _painted(work: Work, named: str) -> Painted:
+def _painted(work: Work, named: str, stack: ExitStack) -> Painted:
     again = f"run it first: stylize run {named}"
     found = work.project.about().get("finished")
     if not found:
@@ -68,4 +69,15 @@ def _painted(work: Work, named: str) -> Painted:
             raise UsageError(f"{layer.place(name)}: is gone; {again}")
     notes = tuple(note for note in found["keys"] if begin <= note["frame"] < end)
     files = {note["frame"] - begin: Path(note["file"]) for note in notes}
+    work = _with_mattes_of(work, (first, stop), stack)
     return Painted(work, Keyed((), (files,), notes, (None,) * (end - begin), found["renderer"]), frames)
+
+
+def _with_mattes_of(work: Work, span: tuple[int, int], stack: ExitStack) -> Work:
+    """Give a range the mattes of the run, `span`: edges at its ends were steadied by frames beyond them."""
+    if work.mattes is None or not work.job.matte or span == work.span:
+        return work
+    (first, stop), (begin, end) = span, work.span
+    run = work.whole[first:stop]
+    mattes = stack.enter_context(open_matte(work.job.matte, run.info, work.settings.matte, run))
+    return replace(work, mattes=mattes[begin - first : end - first])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from stylize.compose.stack import Painted
     from stylize.media import ClipInfo
 
-__all__ = ["Footage", "Handoff", "HandoffLayer", "plate_footage"]
+__all__ = ["Footage", "Handoff", "HandoffLayer", "is_uneven", "key_frames", "plate_footage"]
 
 
 @dataclass(frozen=True)
@@ -125,3 +126,9 @@ def plate_footage(info: ClipInfo) -> Footage:
 def key_frames(layer: Painted) -> tuple[int, ...]:
     """Return the keys of a layer, counted from the first frame of the range."""
     return tuple(frame - layer.work.span[0] for frame in layer.keyed.frames)
+
+
+def is_uneven(info: ClipInfo) -> bool:
+    """Whether some frames stay much longer than others, which a frame count cannot tell."""
+    steps = [after - before for before, after in pairwise(info.pts)]
+    return bool(steps) and max(steps) > 1.5 * min(steps)

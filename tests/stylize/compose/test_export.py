@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import OpenEXR
@@ -15,6 +16,7 @@ from stylize import stylize_clip
 from stylize.compose import colours
 from stylize.compose.comp import comp_project
 from stylize.compose.export import ExportOptions, export_project
+from stylize.compose.handoff import is_uneven
 from stylize.errors import DeviceError, StylizeError, UsageError
 from stylize.job import Job
 from stylize.media import open_clip, read_image, write_image
@@ -325,3 +327,10 @@ def test_a_package_that_is_missing_is_told_before_any_work(
         export_project(job, options, on_progress=lambda *told: done.append(told))
     assert not done
     assert not (world.root / "never").exists()
+
+
+@pytest.mark.parametrize(
+    ("pts", "uneven"), [((0, 42, 83, 125), False), ((0, 40, 120, 160), True), ((7,), False)]
+)
+def test_a_variable_rate_is_seen_whatever_is_rounded(pts, uneven):
+    assert is_uneven(SimpleNamespace(pts=pts)) == uneven

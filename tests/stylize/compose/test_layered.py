@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from stylize import stylize_clip
+from stylize.compose.comp import comp_project
 from stylize.editing import list_keys
 from stylize.errors import MediaError, UsageError
 from stylize.job import Job
@@ -165,6 +166,20 @@ def test_preview_tells_every_layer_and_writes_nothing(world, project):
     carried = [step.detail for step in steps if step.name == "propagate"]
     assert carried == ["left: 10 of 10 frames finished", "right: 6 of 6 frames finished"]
     assert {step.state for step in steps if step.name in ("paint", "propagate")} == {"cached"}
+
+
+def test_a_range_of_what_is_finished_has_the_edges_of_the_run(world, project):
+    for index in range(10):
+        right = 20 + 3 * (index % 2)  # chatters
+        matte = np.zeros((48, 64, 1), np.uint8)
+        matte[8:40, :right] = 255
+        write_image(world.root / "left" / f"{index:04d}.png", matte, durable=False)
+    run(world)
+    comp_project(Job(project, output=world.root / "part", start=3, end=7))
+    whole, part = pictures(world.root / "out"), pictures(world.root / "part")
+    assert len(part) == 4
+    for name, picture in part.items():
+        np.testing.assert_array_equal(picture, whole[name])
 
 
 def test_holdout_strength_map_and_exclusive(world, project):
