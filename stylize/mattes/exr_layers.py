@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize.errors import MediaError
+from stylize.media.exr import on_display
 from stylize.media.stdout import stdout_aside
 
 if TYPE_CHECKING:
@@ -112,35 +113,11 @@ class ExrFile:
                 yield spelled, part, channel
 
     def _spread(self, part: Any, channel: Any) -> F32:
-        width, height = self.size
-        origin = self.parts[0].header["displayWindow"][0]
-        first, last = part.header["dataWindow"]
         pixels = channel.pixels
         if pixels is None:
             raise MediaError(f"{self.path}: the pixels of {channel.name} are missing; render it again")
-        data = np.asarray(pixels, np.float32)
-        size = int(last[0] - first[0]) + 1, int(last[1] - first[1]) + 1
-        if data.shape != size[::-1]:
-            data = _enlarged(data, size)
-        left, top = int(first[0] - origin[0]), int(first[1] - origin[1])
-        found = np.zeros((height, width), np.float32)
-        rows = slice(max(0, top), min(height, top + size[1]))
-        columns = slice(max(0, left), min(width, left + size[0]))
-        if rows.start < rows.stop and columns.start < columns.stop:
-            inner = data[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-            found[rows, columns] = inner
+        found = on_display(pixels, part.header["dataWindow"], self.parts[0].header["displayWindow"])
         return np.nan_to_num(found, posinf=1.0, neginf=0.0)
-
-
-def _enlarged(data: F32, size: tuple[int, int]) -> F32:
-    """Return a sub-sampled channel at `size` (width, height); samples lie on every n-th pixel."""
-    import cv2
-
-    (width, height), (rows, columns) = size, data.shape
-    steps = np.array([[round(width / columns), 0, 0], [0, round(height / rows), 0]], np.float32)
-    return np.asarray(
-        cv2.warpAffine(data, steps, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
-    )
 
 
 def open_exr(path: Path, *, header_only: bool = False) -> ExrFile:

@@ -16,15 +16,40 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from propagate.arrays import Image
+    from propagate.arrays import F32, Image
 
-__all__ = ["exr_has_alpha", "exr_peak", "exr_size", "read_exr", "write_exr"]
+__all__ = ["exr_has_alpha", "exr_peak", "exr_size", "exr_stored_size", "on_display", "read_exr", "write_exr"]
 
 
 def exr_size(path: Path) -> tuple[int, int]:
-    """Return (width, height) of the data window, from the header."""
-    first, last = _open(path, header_only=True).header()["dataWindow"]
-    return int(last[0] - first[0]) + 1, int(last[1] - first[1]) + 1
+    """Return (width, height) of the display window, the picture, from the header."""
+    return _extent(_open(path, header_only=True).header()["displayWindow"])
+
+
+def exr_stored_size(path: Path) -> tuple[int, int]:
+    """Return (width, height) of the data window, what is stored, from the header."""
+    return _extent(_open(path, header_only=True).header()["dataWindow"])
+
+
+def on_display(pixels: Any, data_window: Any, display_window: Any) -> F32:
+    """Return a channel over the display window, float32 (H, W): 0 where it has no data.
+
+    A channel at a fraction of the size (sub-sampled) is enlarged; its samples lie on every n-th pixel.
+    """
+    data, (width, height) = np.asarray(pixels, np.float32), _extent(display_window)
+    size = _extent(data_window)
+    if data.shape != size[::-1]:
+        data = _enlarged(data, size)
+    left, top = (int(a - b) for a, b in zip(data_window[0], display_window[0], strict=True))
+    if (left, top, *size) == (0, 0, width, height):
+        return data
+    found = np.zeros((height, width), np.float32)
+    rows = slice(max(0, top), min(height, top + size[1]))
+    columns = slice(max(0, left), min(width, left + size[0]))
+    if rows.start < rows.stop and columns.start < columns.stop:
+        inner = data[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+        found[rows, columns] = inner
+    return found
 
 
 def exr_has_alpha(path: Path) -> bool:
@@ -36,13 +61,14 @@ def exr_has_alpha(path: Path) -> bool:
 def exr_peak(path: Path) -> float:
     """Return the brightest light of an EXR, 1 for white: what is above is clipped by `read_exr`."""
     channels, names, _ = _pixels(path)
-    light = np.stack([np.asarray(channels[name], np.float32) for name in names])
+    light = np.stack([channels[name] for name in names])
     return float(np.max(light, initial=0, where=np.isfinite(light)))
 
 
 def read_exr(path: Path) -> Image:
     """Read an EXR as sRGB: uint16, (H, W, C); light outside [0, 1] is clipped, alpha made straight.
 
+    The picture is the display window; what is stored beyond it is left out, what it lacks is black and clear.
     Channels are R, G, B, A or Y, A of the first part; a layer's ("beauty.R") where there are no plain ones.
 
     Raises
@@ -51,10 +77,10 @@ def read_exr(path: Path) -> Image:
         If the file is damaged or has none of these channels.
     """
     channels, names, alpha_name = _pixels(path)
-    light = np.nan_to_num(np.stack([np.asarray(channels[name], np.float32) for name in names], axis=2))
+    light = np.nan_to_num(np.stack([channels[name] for name in names], axis=2))
     if alpha_name is None:
         return unit_to_16_bits(linear_to_srgb(light))
-    alpha = np.clip(np.nan_to_num(np.asarray(channels[alpha_name], np.float32)), 0, 1)[..., None]
+    alpha = np.clip(np.nan_to_num(channels[alpha_name]), 0, 1)[..., None]
     straight = np.where(alpha > 0, light / np.maximum(alpha, 1e-6), 0)
     return unit_to_16_bits(np.concatenate([linear_to_srgb(straight), alpha], axis=2))
 
@@ -82,8 +108,8 @@ def write_exr(path: Path, image: Image, text: str | None = None) -> None:
         raise OSError(0, f"OpenEXR failed ({error}); is the disk full?") from error
 
 
-def _pixels(path: Path) -> tuple[dict[str, Any], list[str], str | None]:
-    """Return the channels of the first part, and the names of those for colour and for alpha."""
+def _pixels(path: Path) -> tuple[dict[str, F32], list[str], str | None]:
+    """Return colour and alpha of the first part, and the names of the channels for colour and for alpha."""
     file = _open(path)
     try:
         with stdout_aside():
@@ -95,7 +121,26 @@ def _pixels(path: Path) -> tuple[dict[str, Any], list[str], str | None]:
     names = ["R", "G", "B"] if {"R", "G", "B"} <= plain.keys() else ["Y"]
     if names[0] not in plain:
         raise MediaError(f"{path} has the channels {', '.join(sorted(channels))}; expected R, G, B or Y")
-    return channels, [plain[name] for name in names], plain.get("A")
+    found, header = [plain[name] for name in names], file.header()
+    windows = header["dataWindow"], header["displayWindow"]
+    used = {name: on_display(channels[name], *windows) for name in (*found, plain.get("A")) if name}
+    return used, found, plain.get("A")
+
+
+def _extent(window: Any) -> tuple[int, int]:
+    """Return (width, height) of a window, whose last pixel is within."""
+    first, last = window
+    return int(last[0] - first[0]) + 1, int(last[1] - first[1]) + 1
+
+
+def _enlarged(data: F32, size: tuple[int, int]) -> F32:
+    import cv2
+
+    (width, height), (rows, columns) = size, data.shape
+    steps = np.array([[round(width / columns), 0, 0], [0, round(height / rows), 0]], np.float32)
+    return np.asarray(
+        cv2.warpAffine(data, steps, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+    )
 
 
 def _open(path: Path, *, header_only: bool = False) -> Any:

@@ -44,10 +44,10 @@ def image_size(path: str | Path, most: int | None = None) -> tuple[int, int]:
     """
     place = _checked(path)
     if _is_exr(place):
-        from stylize.media.exr import exr_size
+        from stylize.media.exr import exr_size, exr_stored_size
 
-        wide, tall = exr_size(place)
-        return _bounded(place, wide, tall, most)
+        _bounded(place, *exr_stored_size(place), most)
+        return _bounded(place, *exr_size(place), most)
     if is_psd(place):
         wide, tall = psd_size(place)
         return _bounded(place, wide, tall, most)

@@ -13,6 +13,7 @@ from PIL import ImageOps
 from stylize.errors import DeviceError, MediaError, UsageError
 from stylize.media import image_size, read_image, write_image
 from stylize.media import place as placing
+from stylize.media.colour import srgb_to_linear
 from tests.stylize.media.make_clips import picture
 
 if TYPE_CHECKING:
@@ -47,6 +48,29 @@ def test_exr_is_linear_light_and_comes_back_as_srgb(tmp_path: Path, rng: np.rand
     write_image(path, half)
     assert float(OpenEXR.File(str(path)).channels()["RGB"].pixels.mean()) == pytest.approx(0.5, abs=0.005)
     assert image_size(path) == (4, 4)
+
+
+@pytest.mark.parametrize(("left", "top", "width", "height"), [(-4, -3, 30, 22), (5, 4, 8, 6), (40, 0, 4, 4)])
+def test_an_exr_is_its_display_window(tmp_path: Path, left: int, top: int, width: int, height: int) -> None:
+    import OpenEXR
+
+    y, x = np.mgrid[top : top + height, left : left + width].astype(np.float32)
+    windows = {
+        "dataWindow": (
+            np.array([left, top], np.int32),
+            np.array([left + width - 1, top + height - 1], np.int32),
+        ),
+        "displayWindow": (np.array([0, 0], np.int32), np.array([19, 14], np.int32)),
+    }
+    path, stored = tmp_path / "a.exr", np.abs(x * 20 + y + 1) / 400
+    kind = {"type": OpenEXR.scanlineimage, "compression": OpenEXR.ZIP_COMPRESSION}
+    OpenEXR.File({**kind, **windows}, dict.fromkeys("RGB", stored)).write(str(path))
+    rows, columns = np.mgrid[:15, :20].astype(np.float32)
+    there = (columns >= left) & (columns < left + width) & (rows >= top) & (rows < top + height)
+    wanted = np.where(there, (columns * 20 + rows + 1) / 400, 0)
+    assert image_size(path) == (20, 15)
+    back = read_image(path)[..., 0] / 65535
+    np.testing.assert_allclose(srgb_to_linear(back.astype(np.float32)), wanted, atol=1e-4)
 
 
 def test_exr_alpha_is_premultiplied_on_disk_and_straight_in_memory(tmp_path: Path) -> None:
