@@ -22,6 +22,9 @@ _OTHER, _SPAN = 3.0, 3.0
 """Pixels of a move from which on it may be to another edge, and over which that becomes sure."""
 _EXACT = 1e-3
 """Moves below this are of rounding, and the matte's own value stands."""
+_TRACE = 0.1
+"""Opacity below which following the motion makes something of nothing. So the plate stays as it is, bit for
+bit, outside of a matte that is right already; chatter is taken away one per cent less for it."""
 
 
 def near_edge(matte: F32) -> F32:
@@ -36,6 +39,8 @@ def near_edge(matte: F32) -> F32:
 
 def shift_edge(matte: F32, distance: F32, shift: F32, otherwise: F32) -> F32:
     """Move the edge of a matte along its normal; it keeps its softness.
+
+    What is empty or full stays so, unless the move changes it by a tenth.
 
     Opacities that are averaged make an edge soft and leave it where it was on average wrong; places that are
     averaged make it right.
@@ -66,4 +71,5 @@ def shift_edge(matte: F32, distance: F32, shift: F32, otherwise: F32) -> F32:
     moved = warp(matte, np.dstack([dx * step, dy * step]).astype(np.float32), interpolation="linear")
     other = np.clip((np.abs(shift) - _OTHER) / _SPAN, 0, 1)
     found = moved * (1 - other) + otherwise * other
-    return np.asarray(np.where(np.abs(shift) > _EXACT, found, matte), np.float32)
+    trace = ((matte == 0) | (matte == 1)) & (np.abs(found - matte) < _TRACE)
+    return np.asarray(np.where((np.abs(shift) > _EXACT) & ~trace, found, matte), np.float32)

@@ -65,7 +65,7 @@ class _Mean:
 class SteadyMattes(Sequence["F32"]):
     """Mattes that are steadied when asked for; see `steady`. Memory does not grow with their number."""
 
-    version = 3
+    version = 4
     """Raise when the same mattes come out otherwise."""
 
     def __init__(self, frames: Sequence[Image], mattes: Sequence[F32], radius: int, strength: float) -> None:

@@ -44,6 +44,13 @@ def test_a_matte_that_is_right_stays_right(scene):
     assert motion.chatter(calm, truth, frames) <= motion.chatter(truth, truth, frames)
 
 
+def test_nothing_is_seen_outside_of_a_matte_that_is_right_and_nothing_is_lost_inside(scene):
+    frames, truth = scene
+    for calm, true in zip(steady(frames, truth), truth, strict=True):
+        assert (calm[true == 0] == 0).all()
+        assert (calm[true == 1] == 1).all()
+
+
 def test_an_edge_moves_by_what_is_said_and_keeps_its_softness():
     rows, columns = np.mgrid[0:80, 0:80].astype(np.float32)
     away = 25 - np.hypot(columns - 40, rows - 40)
