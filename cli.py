@@ -237,6 +237,8 @@ def answer(arguments: Sequence[str]) -> None:
     import gc
     import logging
 
+    import typer
+
     from propagate.memory import one_heap
     from stylize.errors import StylizeError
     from stylize.progress import Notes
@@ -245,8 +247,17 @@ def answer(arguments: Sequence[str]) -> None:
     one_heap()
     atexit.register(gc.freeze)  # else the last collection looks at all of every library once more: 0.3 s
     logging.basicConfig(level=logging.WARNING, handlers=[Notes()], force=True)
+    usage_error: Any = typer.BadParameter.__base__  # typer shows no name for all that it finds wrong
     try:
-        make_app()(by_place(arguments))
+        code = make_app()(by_place(arguments), prog_name="stylize", standalone_mode=False)
+    except usage_error as error:
+        where = error.ctx.command_path if error.ctx else "stylize"
+        what = " ".join(error.format_message().split()).rstrip(".")
+        if what:  # else no command was named, and its family's page is the answer
+            print(f"stylize: {what}; `{where} --help` lists what there is", file=sys.stderr)
+        raise SystemExit(2) from None
+    except typer.Abort:
+        raise SystemExit("stylize: nothing was done") from None
     except StylizeError as error:
         print(f"stylize: {error}", file=sys.stderr)
         raise SystemExit(error.exit_code) from None
@@ -261,6 +272,8 @@ def answer(arguments: Sequence[str]) -> None:
     except MemoryError:
         print("stylize: out of memory; close other programs, or use a smaller clip", file=sys.stderr)
         raise SystemExit(6) from None
+    if isinstance(code, int):
+        raise SystemExit(code)
 
 
 if __name__ == "__main__":

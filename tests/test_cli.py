@@ -289,6 +289,31 @@ def test_doctor(call):
     assert "ffmpeg" in call("doctor")[1]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["matte", "refine", "m", "-o", "z"],
+            "stylize: Missing option '--clip'; `stylize matte refine --help`",
+        ),
+        (["run", "clip.mp4", "--stylee", "x"], "stylize: No such option: --stylee"),
+        (["run", "clip.mp4", "--seed", "blue"], "stylize: Invalid value for '--seed'"),
+        (["paintt"], "stylize: No such command 'paintt'"),
+    ],
+)
+def test_what_is_written_wrong_is_one_line(call, words, said):
+    code, out, err = call(*words)
+    assert (code, out) == (2, "")
+    assert error_line(err).startswith(said)
+    assert err.count("\n") == 1
+
+
+def test_a_family_without_a_command_shows_its_page(call):
+    code, out, err = call("keys")
+    assert code == 2
+    assert "stylize keys [OPTIONS] COMMAND" in out + err
+
+
 def test_version(call):
     code, out, _ = call("--version")
     assert (code, bool(re.fullmatch(r"stylize \S+\n", out))) == (0, True)
