@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from keyframes._nodes import NodeChain
-from keyframes._returns import choose_anchors, find_again
-from keyframes._trace import Nodes, add_ages, trace
+from keyframes._node_chain import NodeChain
+from keyframes._revisits import choose_anchors, find_again
+from keyframes._trajectories import Nodes, add_ages, trace
 from keyframes.options import AnalysisOptions
 from propagate.arrays import check_image
 

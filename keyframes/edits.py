@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from keyframes.words import KINDS, Key
+from keyframes.model import KINDS, Key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from keyframes.model import Shot
     from keyframes.options import SelectOptions
     from keyframes.plan import ClipFacts, Plan
-    from keyframes.words import Shot
 
 __all__ = [
     "add",

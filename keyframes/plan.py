@@ -16,8 +16,8 @@ from typing import Any
 import tomlkit
 import tomlkit.exceptions
 
+from keyframes.model import KINDS, Key, Shot
 from keyframes.options import SelectOptions
-from keyframes.words import KINDS, Key, Shot
 
 __all__ = ["ClipFacts", "Plan", "parse_plan"]
 

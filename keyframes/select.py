@@ -1,11 +1,11 @@
 """Choose the keyframes of a shot: the fewest that explain the most.
 
 For every number of keys the set that is best when frames are explained by the keys next to them is found
-exactly (dynamic programming over all pairs, see `keyframes._intervals`).  Where content returns, a set in
-which any key may explain any frame takes its place if that saves a key (greedy choice and exchange, at
-least 63 % of the best, see `keyframes._anykey`).  Then the smallest number is taken that reaches the asked
-coverage, or after which one more key would not pay for being painted.  Last, if a frame would fare worse
-than with evenly spaced keys, a set is taken that spares it and leaves hardly more unexplained in total.
+exactly (dynamic programming over all pairs, see `keyframes._dynamic_programming`).  Where content
+returns, a set in which any key may explain any frame takes its place if that saves a key (greedy choice and
+exchange, at least 63 % of the best, see `keyframes._nonadjacent`).  Then the smallest number is taken that
+reaches the asked coverage, or after which one more key would not pay for being painted.  Last, if a frame
+would fare worse than with evenly spaced keys, a set is taken that spares it and leaves hardly more unexplained in total.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from keyframes._anykey import AnyKey
-from keyframes._intervals import along, best_paths, interval_costs, spare_the_worst
+from keyframes._dynamic_programming import along, best_paths, interval_costs, spare_the_worst
+from keyframes._nonadjacent import AnyKey
+from keyframes.explanations import alone, explain, returns, share_of_nodes
+from keyframes.importance import ALL, weigh
+from keyframes.model import Key
 from keyframes.options import SelectOptions
-from keyframes.reasons import alone, explain, returns, share_of_nodes
-from keyframes.weights import ALL, weigh
-from keyframes.words import Key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from keyframes.coverage import ShotAnalysis
-    from keyframes.weights import Measure, Weights
+    from keyframes.importance import Measure, Weights
 
 __all__ = ["Selection", "select_keyframes"]
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from keyframes.changes import COLUMNS, FAINTEST, LAGS, WINDOWS, ChangeMeter
+from keyframes.frame_difference import COLUMNS, FAINTEST, LAGS, WINDOWS, ChangeMeter
+from keyframes.model import Shot
 from keyframes.options import ShotOptions
-from keyframes.words import Shot
 from propagate.arrays import check_image
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class ShotDetection:
     shots
         In order, without gaps.
     scores
-        float32 (frames, columns), see `keyframes.changes.COLUMNS`: keep them, and `shots_from_scores`
-        applies other options without decoding.
+        float32 (frames, columns), see `keyframes.frame_difference.COLUMNS`: keep them, and
+        `shots_from_scores` applies other options without decoding.
     boundary
         float32 (frames,): how much a cut before each frame is supported, to be compared with
         ``ShotOptions.cut``.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from propagate.flow import estimate_flow as estimate_flow
     from propagate.options import PropagateOptions as PropagateOptions
     from propagate.options import SynthesisOptions as SynthesisOptions
-    from propagate.register import Registration as Registration
+    from propagate.registration import Registration as Registration
     from propagate.span import CarriedFrame as CarriedFrame
     from propagate.span import propagate_keyframes as propagate_keyframes
     from propagate.synthesis import Guide as Guide
@@ -26,7 +26,7 @@ _HOME = {
     "propagate_keyframes": "propagate.span",
     "PropagateOptions": "propagate.options",
     "CarriedFrame": "propagate.span",
-    "Registration": "propagate.register",
+    "Registration": "propagate.registration",
     "estimate_flow": "propagate.flow",
     "consistency": "propagate.flow",
     "chain": "propagate.flow",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from propagate._field import Field
+    from propagate._match_field import Field
 
 __all__ = ["Crew", "choose_field"]
 
@@ -37,10 +37,10 @@ def choose_field(backend: str) -> type[Field]:
     if backend == "cuda" and problem is not None:
         raise ValueError(f"backend is 'cuda', but {problem}; use 'cpu' or 'auto'")
     if backend == "cpu" or problem is not None:
-        from propagate._field import Field
+        from propagate._match_field import Field
 
         return Field
-    from propagate._cuda import CudaField
+    from propagate._search_cuda import CudaField
 
     return CudaField
 

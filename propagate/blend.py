@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from propagate import _blend as kernels
-from propagate.fetch import crisp
+from propagate import _blend_kernels as kernels
+from propagate.resample import crisp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ class Witness:
     picture : float32 (H, W, C)
         Its painted picture in the frame's geometry, 8-bit steps, colour premultiplied with alpha.
     energy : float32 (H, W)
-        How much fine detail its paint has, see `propagate.fetch.detail_energy`.
+        How much fine detail its paint has, see `propagate.resample.detail_energy`.
     left : float32 (H, W)
         What difference of colour is left between the frame and the key's own frame there, 8-bit steps.
     nearness : float

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from propagate._paint import encode_channels
+from propagate._vote_kernels import encode_channels
 from propagate.arrays import check_image, check_map
 
 if TYPE_CHECKING:

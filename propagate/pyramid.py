@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from propagate._paint import double, halve
+from propagate._vote_kernels import double, halve
 from propagate.guides import encode, modulation, replicate_border, scale_of
 
 if TYPE_CHECKING:

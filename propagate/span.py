@@ -9,28 +9,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from propagate.ahead import ahead
 from propagate.backend import Crew
 from propagate.blend import Joined, Witness, join, premultiplied, rounded, straight, unmoved
-from propagate.fetch import fetch
+from propagate.distant_keys import OtherKeys
+from propagate.exposure import relit
 from propagate.flow import FlowSearch, eight_bit, inside
-from propagate.holds import key_as, made_as, shown_again, way_passed
-from propagate.light import relit
-from propagate.memory import give_back
+from propagate.held_frames import key_as, made_as, shown_again, way_passed
+from propagate.hole_filling import Past, invent, unseen
+from propagate.inputs import Frames, Mattes, keys_in_order
+from propagate.malloc import give_back
 from propagate.options import CarriedFrame, PropagateOptions
-from propagate.others import OtherKeys
-from propagate.register import confidence_of, residual
-from propagate.shade import Shade, half_light
-from propagate.shot import Frames, Mattes, keys_in_order
-from propagate.surface import Past, invent, unseen
-from propagate.walk import walk_both, walk_one
+from propagate.prefetch import ahead
+from propagate.registration import confidence_of, residual
+from propagate.resample import fetch
+from propagate.shading import Shade, half_light
+from propagate.tracking import walk_both, walk_one
 from propagate.warp import warp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 
     from propagate.arrays import F32, Bool, Flow, Image
-    from propagate.walk import Flows
+    from propagate.tracking import Flows
 
     _Before = tuple[Image, Mapping[int, F32], CarriedFrame]
 

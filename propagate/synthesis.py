@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from propagate._solve import solve
+from propagate._multiscale import solve
 from propagate.arrays import check_image
 from propagate.backend import Crew, choose_field
 from propagate.guides import Guide, check_guides

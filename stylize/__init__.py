@@ -15,13 +15,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stylize.carry import carry_keys as carry_keys
+    from stylize.api.propagate import carry_keys as carry_keys
+    from stylize.api.synth import synth_image as synth_image
     from stylize.errors import StylizeError as StylizeError
-    from stylize.pipeline import stylize_clip as stylize_clip
-    from stylize.project import Project as Project
-    from stylize.settings import Settings as Settings
-    from stylize.settings import load_settings as load_settings
-    from stylize.synth import synth_image as synth_image
+    from stylize.pipeline.run import stylize_clip as stylize_clip
+    from stylize.project.project import Project as Project
+    from stylize.settings.schema import Settings as Settings
+    from stylize.settings.schema import load_settings as load_settings
 
 __all__ = [
     "Project",
@@ -35,13 +35,13 @@ __all__ = [
 ]
 
 _PLACES = {
-    "Project": "stylize.project",
-    "Settings": "stylize.settings",
+    "Project": "stylize.project.project",
+    "Settings": "stylize.settings.schema",
     "StylizeError": "stylize.errors",
-    "carry_keys": "stylize.carry",
-    "load_settings": "stylize.settings",
-    "stylize_clip": "stylize.pipeline",
-    "synth_image": "stylize.synth",
+    "carry_keys": "stylize.api.propagate",
+    "load_settings": "stylize.settings.schema",
+    "stylize_clip": "stylize.pipeline.run",
+    "synth_image": "stylize.api.synth",
 }
 
 

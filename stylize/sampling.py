@@ -15,11 +15,11 @@ __all__ = ["CARRYING", "Sampler"]
 
 CARRYING: dict[str, str | None] = {
     "stylize.media": "io",
-    "propagate.ahead": None,
+    "propagate.prefetch": None,
     "propagate.blend": "join",
-    "propagate.fetch": "join",
+    "propagate.resample": "join",
     "propagate.span": "join",
-    "propagate.surface": "synthesis",
+    "propagate.hole_filling": "synthesis",
     "propagate.synthesis": "synthesis",
     "propagate": "flow",
 }

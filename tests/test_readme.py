@@ -11,11 +11,11 @@ import click
 import pytest
 import typer
 
-import cli
-from stylize.compose.spec import read_layers
+from stylize.cli import app
+from stylize.cli.ebsynth_args import by_place
+from stylize.compositing.spec import read_layers
 from stylize.render import protocol
-from stylize.settings import describe, load_settings
-from stylize.spelled import by_place
+from stylize.settings.schema import describe, load_settings
 from tests.stylize import fakes
 from tests.stylize.world import make_world
 
@@ -43,7 +43,7 @@ def commands() -> list[list[str]]:
 
 def resolve(words: list[str]) -> tuple[click.Command, list[str]]:
     """The command that these words name, and the words left for it."""
-    command, rest = typer.main.get_command(cli.make_app()), list(words)
+    command, rest = typer.main.get_command(app.make_app()), list(words)
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         name = rest.pop(0)
         assert name in command.commands, f"stylize {' '.join(words)}"
@@ -72,7 +72,7 @@ def test_every_command_is_understood(words):
 
 
 def test_every_option_named_exists():
-    known = options_of(typer.main.get_command(cli.make_app()))
+    known = options_of(typer.main.get_command(app.make_app()))
     spoken = [
         word for code in re.findall(r"`([^`\n]*)`", README) for word in re.findall(r"--[a-z][\w-]*", code)
     ]
@@ -81,7 +81,7 @@ def test_every_option_named_exists():
 
 
 def test_every_command_is_in_the_table():
-    top = typer.main.get_command(cli.make_app())
+    top = typer.main.get_command(app.make_app())
     named = {words[0] for words in commands()}
     assert set(top.commands) <= named
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from stylize.commands import MODULES, all_commands
-from stylize.flags import FLAGS
-from stylize.settings import SECTIONS, section_class
+from stylize.cli.commands import MODULES, all_commands
+from stylize.cli.flags import FLAGS
+from stylize.settings.schema import SECTIONS, section_class
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("stylize", "keyframes", "propagate")
-SOURCES = sorted([ROOT / "cli.py", *(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))])
+SOURCES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 LONGEST = 300
 
 NAMES = {
@@ -83,9 +83,9 @@ def test_help_loads_nothing_heavy(arguments):
     heavy = ("numba", "torch", "cv2", "av", "numpy", "skimage", "scipy")
     program = f"""
 import sys
-import cli
+from stylize.cli import app
 try:
-    cli.main({[*arguments, "--help"]!r})
+    app.main({[*arguments, "--help"]!r})
 except SystemExit as end:
     assert not end.code
 print(sorted(set({heavy!r}) & set(sys.modules)))

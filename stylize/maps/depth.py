@@ -151,7 +151,7 @@ def _best_device() -> str:
 
 def _libraries() -> tuple[Any, Any]:
     """Load torch and transformers, which are an extra."""
-    from stylize.models.libraries import load_libraries
+    from stylize.models.imports import load_libraries
 
     return load_libraries("torch", "transformers", wanted_by="map depth")
 

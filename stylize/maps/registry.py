@@ -31,8 +31,8 @@ NAMES: Final = {
     "lineart": "stylize.maps.lines:draw_lineart",
     "scribble": "stylize.maps.lines:draw_scribble",
     "softedge": "stylize.maps.lines:draw_softedge",
-    "tile": "stylize.maps.colours:draw_tile",
-    "color": "stylize.maps.colours:draw_color",
+    "tile": "stylize.maps.color:draw_tile",
+    "color": "stylize.maps.color:draw_color",
     "depth": "stylize.maps.depth:draw_depth",
 }
 """Maps of this project → their function, imported when it is asked for. All but ``depth`` need no weights."""
@@ -68,7 +68,7 @@ def make_map(name: str, frame: Image, size: tuple[int, int], **options: Any) -> 
         (height, width) of the map. The frame is brought to it first and nothing is cropped, so give the
         frame's own shape of picture.
     **options
-        Of the map: see `stylize.maps.lines`, `stylize.maps.colours`, `stylize.maps.depth` and
+        Of the map: see `stylize.maps.lines`, `stylize.maps.color`, `stylize.maps.depth` and
         `stylize.maps.detectors`.
 
     Returns

@@ -11,22 +11,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stylize.mattes.clip import MatteClip as MatteClip
     from stylize.mattes.clip import open_matte as open_matte
-    from stylize.mattes.colours import foreground as foreground
-    from stylize.mattes.laying import over as over
     from stylize.mattes.options import MatteOptions as MatteOptions
-    from stylize.mattes.spec import absolute_spec as absolute_spec
-    from stylize.mattes.steadying import SteadyMattes as SteadyMattes
-    from stylize.mattes.steadying import steady as steady
+    from stylize.mattes.refine.foreground import foreground as foreground
+    from stylize.mattes.sources.spec import absolute_spec as absolute_spec
+    from stylize.mattes.temporal.stabilize import SteadyMattes as SteadyMattes
+    from stylize.mattes.temporal.stabilize import steady as steady
 
 _HOME = {
     "MatteClip": "clip",
     "MatteOptions": "options",
-    "SteadyMattes": "steadying",
-    "absolute_spec": "spec",
-    "foreground": "colours",
+    "SteadyMattes": "temporal.stabilize",
+    "absolute_spec": "sources.spec",
+    "foreground": "refine.foreground",
     "open_matte": "clip",
-    "over": "laying",
-    "steady": "steadying",
+    "steady": "temporal.stabilize",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605  the table is the one list of names

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Self, overload
 
 import numpy as np
 
-from stylize.fingerprint import fingerprint
-from stylize.mattes.keeping import Kept
-from stylize.mattes.matching import fitted, places_of
+from stylize.mattes.buffer import Kept
+from stylize.mattes.morphology import shaped
 from stylize.mattes.options import MatteOptions
-from stylize.mattes.planes import spread_over
-from stylize.mattes.shaping import shaped
-from stylize.mattes.sources import open_source
-from stylize.mattes.spec import parse_spec
-from stylize.mattes.steadying import steady
+from stylize.mattes.sources.base import open_source
+from stylize.mattes.sources.channels import spread_over
+from stylize.mattes.sources.frame_matching import fitted, places_of
+from stylize.mattes.sources.spec import parse_spec
+from stylize.mattes.temporal.stabilize import steady
+from stylize.storage.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from propagate.arrays import F32
-    from stylize.mattes.sources import MatteSource
-    from stylize.mattes.spec import Term
+    from stylize.mattes.sources.base import MatteSource
+    from stylize.mattes.sources.spec import Term
     from stylize.media import Clip, ClipInfo
 
 __all__ = ["MatteClip", "open_matte"]

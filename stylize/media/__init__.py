@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stylize.media.clip import Clip, open_clip
-    from stylize.media.header import probe
-    from stylize.media.images import image_size, read_image
+    from stylize.media.deliverables import Deliverable, check_output
+    from stylize.media.image_reader import image_size, read_image
+    from stylize.media.image_writer import write_image
     from stylize.media.info import AudioStream, ClipInfo, ColourTags
-    from stylize.media.outputs import Deliverable, check_output
-    from stylize.media.save import write_image
-    from stylize.media.times import parse_time
+    from stylize.media.probe import probe
+    from stylize.media.timecode import parse_time
     from stylize.media.writer import Writer, open_writer
 
 __all__ = [
@@ -45,16 +45,16 @@ _ROOM = {
     "Clip": "clip",
     "ClipInfo": "info",
     "ColourTags": "info",
-    "Deliverable": "outputs",
+    "Deliverable": "deliverables",
     "Writer": "writer",
-    "check_output": "outputs",
-    "image_size": "images",
+    "check_output": "deliverables",
+    "image_size": "image_reader",
     "open_clip": "clip",
     "open_writer": "writer",
-    "parse_time": "times",
-    "probe": "header",
-    "read_image": "images",
-    "write_image": "save",
+    "parse_time": "timecode",
+    "probe": "probe",
+    "read_image": "image_reader",
+    "write_image": "image_writer",
 }
 
 

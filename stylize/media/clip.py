@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, Self, overload
 
 from stylize.errors import MediaError, UsageError
 from stylize.media.cache import FrameCache
-from stylize.media.times import parse_time
+from stylize.media.timecode import parse_time
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -145,14 +145,14 @@ def open_clip(
     place = Path(path)
     cache = FrameCache(cache_bytes)
     if place.is_dir():
-        from stylize.media.sequence import SequenceSource, list_sequence
+        from stylize.media.image_sequence import SequenceSource, list_sequence
 
         listing = list_sequence(place, missing=missing, rate=rate)
         info: ClipInfo = listing.info
         source: FrameSource = SequenceSource(listing, cache)
     else:
-        from stylize.media.header import index_video
-        from stylize.media.video import VideoSource
+        from stylize.media.probe import index_video
+        from stylize.media.video_reader import VideoSource
 
         index = index_video(place, assume_matrix=assume_matrix, allow_truncated=allow_truncated)
         info, source = index.info, VideoSource(index, cache)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize.errors import MediaError
-from stylize.media.colour import linear_to_srgb, srgb_to_linear
-from stylize.media.depth import unit_to_16_bits
-from stylize.media.stdout import stdout_aside
+from stylize.media.bit_depth import unit_to_16_bits
+from stylize.media.color import linear_to_srgb, srgb_to_linear
+from stylize.media.stdout_guard import stdout_aside
 
 if TYPE_CHECKING:
     from pathlib import Path

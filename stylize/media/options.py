@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from stylize.media.times import frame_rate
+from stylize.media.timecode import frame_rate
 
 __all__ = ["ClipOptions", "OutputOptions"]
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from stylize.errors import DeviceError, UsageError
-from stylize.media.depth import to_16_bits
-from stylize.media.outputs import check_output, deliverable_of
-from stylize.media.place import discard, partial_path
-from stylize.media.save import write_image
+from stylize.media.bit_depth import to_16_bits
+from stylize.media.deliverables import check_output, deliverable_of
+from stylize.media.image_writer import write_image
+from stylize.storage.partial import discard, partial_path
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -182,7 +182,7 @@ def open_writer(
         ) from error
     if kind is None:
         return FolderWriter(place, info, notices, image_format, recipe, channels)
-    from stylize.media.encode import VideoWriter
+    from stylize.media.video_writer import VideoWriter
 
     return VideoWriter(place, info, notices, kind, recipe, quality)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from stylize.models.families import family_of, kind_of, read_config
-from stylize.models.find import find_model
 from stylize.models.identity import model_hash
 from stylize.models.options import ModelOptions
 from stylize.models.presets import KINDS, Preset, presets
+from stylize.models.resolve import find_model
 from stylize.models.weights import check_weights, is_pickle, read_header
 
 __all__ = [

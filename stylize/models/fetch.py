@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from stylize.atomic import write_text
 from stylize.errors import DeviceError, ModelError, PartialError, UsageError
 from stylize.models import hub
+from stylize.models.locations import locate, preset_of, repo_folder, split_name, wanted
 from stylize.models.options import ModelOptions
-from stylize.models.places import locate, preset_of, repo_folder, split_name, wanted
 from stylize.models.presets import nearest
 from stylize.models.weights import PICKLED, check_weights
 from stylize.progress import OnProgress, ignore
+from stylize.storage.atomic import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LOCK", "fetch_model", "fetch_models", "read_lock"]
 
-LOCK = "stylize.lock.json"
+LOCK = "stylize.storage.lock.json"
 """Beside a repository's files in the cache: what was fetched, at which commit, with size and hash of each."""
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from stylize.atomic import disk_errors, write_text
 from stylize.errors import DeviceError, ModelError
-from stylize.models.places import repo_folder
+from stylize.models.locations import repo_folder
+from stylize.storage.atomic import disk_errors, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylize.render.groups import paint_group, painting_order, take_group
+from stylize.render.batching import paint_group, painting_order, take_group
 from stylize.render.options import AgreementOptions
 from stylize.render.overlap import Overlap
 from stylize.render.protocol import Anchor, Task
@@ -94,7 +94,7 @@ def anchors_for(
 
 def _find(index: int, key: int, frames: Sequence[Image], frame: Image, there: Image) -> Registration:
     """Register a frame to a key: straight, and where that leaves doubt, along the frames in between."""
-    from propagate.register import register
+    from propagate.registration import register
 
     straight = register(frame, there)
     if abs(index - key) < 2 or straight.confidence.mean() >= _SURE:

@@ -108,7 +108,7 @@ def next_key(
 def _shared(one: Image, other: Image) -> float:
     """Share of two small pictures that shows one surface: there and back again, and of one colour."""
     from propagate.flow import consistency, estimate_flow
-    from propagate.register import residual
+    from propagate.registration import residual
     from propagate.warp import warp
 
     there = estimate_flow(one, other, quality="fine")

@@ -138,7 +138,7 @@ class Renderer(Protocol):
 
 
 _FACTORIES: dict[str, str | Factory] = {
-    "patch": "stylize.render.patch:make_patch_renderer",
+    "patch": "stylize.render.patch.renderer:make_patch_renderer",
     "sd": "stylize.render.diffusion:make_diffusion_renderer",
     "edit": "stylize.render.edit:make_edit_renderer",
 }

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from stylize.analysis import Analyses
-from stylize.plans import measure_keys
-from stylize.shots import cut_to
+from stylize.pipeline.analysis import Analyses
+from stylize.pipeline.keyframing import measure_keys
+from stylize.pipeline.shots import cut_to
 
 if TYPE_CHECKING:
     from keyframes import Plan, Shot
-    from stylize.job import Work
+    from stylize.pipeline.context import Work
 
 __all__ = ["Curves"]
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from stylize.errors import StylizeError
-from stylize.media.place import placed
+from stylize.storage.partial import placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

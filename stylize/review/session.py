@@ -12,26 +12,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize.errors import StylizeError, UsageError
-from stylize.job import look
-from stylize.keyfiles import find_keys
-from stylize.lock import holder
 from stylize.mattes import open_matte
-from stylize.output import is_ours
+from stylize.media.frame_images import find_keys
+from stylize.pipeline.context import look
+from stylize.pipeline.output import is_ours
+from stylize.pipeline.stages import make_painter
 from stylize.progress import Watch
 from stylize.review.curves import Curves
-from stylize.review.desk import Desk
-from stylize.review.matting import Matting
-from stylize.review.outlook import KeyState, Outlook, look_ahead
-from stylize.review.pictures import LayerPictures
-from stylize.review.using import matte_in_use
-from stylize.stages import make_painter
+from stylize.review.image_cache import LayerPictures
+from stylize.review.matte_editor import Matting
+from stylize.review.plan_editor import Desk
+from stylize.review.plan_status import KeyState, Outlook, look_ahead
+from stylize.review.roto.active_matte import matte_in_use
+from stylize.storage.lock import holder
 
 if TYPE_CHECKING:
     from keyframes import Plan
-    from stylize.job import Work
+    from stylize.pipeline.context import Work
     from stylize.render import Renderer
-    from stylize.review.pictures import Pictures
-    from stylize.review.running import Run, Runner
+    from stylize.review.image_cache import Pictures
+    from stylize.review.jobs import Run, Runner
 
 __all__ = ["Session"]
 
@@ -42,7 +42,7 @@ _REFRESH = 0.8
 
 
 class Session:
-    """The state of one review: what the routes of `stylize.review.app` read and change.
+    """The state of one review: what the routes of `stylize.review.server.routes` read and change.
 
     Attributes
     ----------

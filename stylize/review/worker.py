@@ -48,9 +48,9 @@ class Teller(logging.Handler):
 
 def work(order: dict[str, Any], teller: Teller) -> None:
     """Do what `order` says: choose keys, paint some, carry the painted matte, or run the whole job."""
-    from stylize.editing import auto_keys
-    from stylize.job import Job
-    from stylize.pipeline import paint_job, run_job
+    from stylize.api.keys import auto_keys
+    from stylize.pipeline.context import Job
+    from stylize.pipeline.run import paint_job, run_job
 
     clip, project, settings = Path(order["clip"]), Path(order["project"]), order["settings"]
     start, end = order["span"]
@@ -68,9 +68,9 @@ def work(order: dict[str, Any], teller: Teller) -> None:
     elif order["what"] == "paint":
         paint_job(job, settings, order["key"], teller.on_progress)
     elif order["what"] == "matte":
-        from stylize.job import open_work
+        from stylize.pipeline.context import open_work
         from stylize.progress import Watch
-        from stylize.review.carrying import carry_matte
+        from stylize.review.roto.propagation import carry_matte
 
         with open_work(job, settings) as opened, opened.project.lock():
             carry_matte(opened, order["key"] or 0, Watch(teller.on_progress))

@@ -161,9 +161,9 @@ def spent() -> tuple[float, float]:
 
 def speed(asked: argparse.Namespace) -> dict[str, object]:
     """Seconds of each step; the fastest of some rounds, after one that compiles."""
-    from stylize.analysis import analyse_shot
     from stylize.media import open_clip
-    from stylize.shots import measure_changes
+    from stylize.pipeline.analysis import analyse_shot
+    from stylize.pipeline.shots import measure_changes
 
     rounds = []
     for _ in range(asked.rounds + 1):

@@ -29,10 +29,10 @@ import cv2
 import numpy as np
 
 from propagate import PropagateOptions, propagate_keyframes
-from stylize.compose.outline import measure_mattes
-from stylize.compose.views import Subject, Whole
+from stylize.compositing.bounds import measure_mattes
+from stylize.compositing.shot_view import Subject, Whole
 from stylize.media import open_clip, read_image, write_image
-from stylize.project import Project
+from stylize.project.project import Project
 from tests.synthetic import sample, texture
 
 

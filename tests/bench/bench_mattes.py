@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from propagate.warp import warp
 from stylize.mattes import steady
-from stylize.mattes.boxes import cut_out_box
-from stylize.mattes.following import follow_matte
+from stylize.mattes.segment.flow_propagation import follow_matte
+from stylize.mattes.segment.grabcut import cut_out_box
 from stylize.media import read_image
 from tests.stylize.mattes import motion
 

@@ -85,7 +85,7 @@ def measure(clip: Path, steps: int, edits: int) -> dict[str, object]:
     """Open the page of a clip that was never looked at, and drive it."""
     from playwright.sync_api import sync_playwright
 
-    command = [sys.executable, str(ROOT / "cli.py"), "review", str(clip), "--no-browser"]
+    command = [sys.executable, str(ROOT / "stylize/cli/app.py"), "review", str(clip), "--no-browser"]
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     assert server.stderr is not None
     link = next(found[0] for line in server.stderr if (found := re.search(r"http\S+token=\S+", line)))

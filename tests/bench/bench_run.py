@@ -47,7 +47,7 @@ def looped(clip: Path, count: int, side: int, place: Path) -> Path:
 def measure(arguments: list[str], environment: dict[str, str]) -> dict[str, object]:
     """Run the command; return its JSON, seconds, and peak MiB of itself and of its children."""
     began = time.perf_counter()
-    command = [sys.executable, str(ROOT / "cli.py"), "run", *arguments, "--json", "-y"]
+    command = [sys.executable, str(ROOT / "stylize/cli/app.py"), "run", *arguments, "--json", "-y"]
     with tempfile.TemporaryFile("w+") as out:
         child = subprocess.Popen(
             command, stdout=out, stderr=subprocess.DEVNULL, env={**os.environ, **environment}

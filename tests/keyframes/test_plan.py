@@ -20,10 +20,10 @@ from keyframes.edits import (
     unban,
     unlock,
 )
+from keyframes.model import Key, Shot
 from keyframes.options import SelectOptions
 from keyframes.plan import ClipFacts, parse_plan
-from keyframes.plan_text import format_plan
-from keyframes.words import Key, Shot
+from keyframes.plan_writer import format_plan
 
 CLIP = ClipFacts("a 'b' ü.mp4", "sha256:abc", 1280, 720, 100)
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keyframes._intervals import along, best_paths, interval_costs
-from keyframes._nodes import _in_order
+from keyframes._dynamic_programming import along, best_paths, interval_costs
+from keyframes._node_chain import _in_order
 from keyframes.coverage import ShotAnalysis, analyse
+from keyframes.importance import region
 from keyframes.options import AnalysisOptions, SelectOptions
 from keyframes.select import select_keyframes
 from keyframes.suggestions import suggest
-from keyframes.weights import region
 from tests import synthetic
 from tests.keyframes import slow
 

@@ -7,10 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
+from keyframes.model import Shot
 from keyframes.options import ShotOptions
-from keyframes.scene_list import parse_scene_csv
+from keyframes.scene_csv import parse_scene_csv
 from keyframes.shots import detect_shots, shots_from_scores
-from keyframes.words import Shot
 from tests import synthetic
 
 

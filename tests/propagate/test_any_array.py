@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from propagate.flow import chain, consistency, estimate_flow
-from propagate.register import register
+from propagate.registration import register
 from propagate.span import propagate_keyframes
 from propagate.synthesis import Guide, SynthesisOptions, synthesize
 from propagate.warp import warp

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from propagate.backend import Crew
 from propagate.blend import Witness, join, premultiplied, straight
-from propagate.fetch import detail_energy, split
+from propagate.resample import detail_energy, split
 from tests import synthetic
 
 SIZE = (48, 64)

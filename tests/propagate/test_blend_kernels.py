@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from propagate import _blend as kernels
+from propagate import _blend_kernels as kernels
 
 N, H, W = 3, 11, 13
 

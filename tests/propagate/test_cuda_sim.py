@@ -12,7 +12,7 @@ import pytest
 COMMON = """
 import numpy as np
 from propagate import _cuda
-from propagate._field import Field
+from propagate._match_field import Field
 from propagate.backend import Crew
 from propagate.guides import Guide
 from propagate.pyramid import build

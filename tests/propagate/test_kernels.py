@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from propagate import _cpu, _index, _paint
-from propagate._field import NOTHING
-from propagate._patch import between, hash3, patch_cost, patch_cost_modulated, random_place, reaches
-from propagate._together import count
+from propagate import _guide_index as _index
+from propagate import _search_cpu as _cpu
+from propagate import _vote_kernels as _paint
+from propagate._atomics import count
+from propagate._match_field import NOTHING
+from propagate._patch_distance import between, hash3, patch_cost, patch_cost_modulated, random_place, reaches
 from propagate.backend import Crew
 from propagate.guides import replicate_border
 from tests import reference

@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from stylize.fingerprint import fingerprint
 from stylize.models.weights import weight_files
 from stylize.render.diffusion.loading import load_checker, load_pipeline, prepare_imports
 from stylize.render.diffusion.memory import Ladder, free_bytes, offload, release
+from stylize.storage.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from propagate.arrays import Image
-    from stylize.render.diffusion.parts import LoraPart, Parts
+    from stylize.render.diffusion.components import LoraPart, Parts
 
 __all__ = ["Engine", "full_precision", "open_engine"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stylize.errors import ModelError
 from stylize.models import family_of, read_config
 from stylize.models.families import family_of_tensors
-from stylize.render.diffusion.single import shapes_of
+from stylize.render.diffusion.single_file import shapes_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from stylize.errors import ModelError
 from stylize.models import is_pickle
-from stylize.models.libraries import load_libraries
-from stylize.render.diffusion.adapter import attach_adapter
-from stylize.render.diffusion.parts import find_checker
-from stylize.render.diffusion.single import (
+from stylize.models.imports import load_libraries
+from stylize.render.diffusion.components import find_checker
+from stylize.render.diffusion.ip_adapter import attach_adapter
+from stylize.render.diffusion.single_file import (
     controlnet_settings,
     load_net,
     load_tensors,
@@ -22,7 +22,7 @@ from stylize.render.diffusion.single import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stylize.render.diffusion.parts import LoraPart, Parts
+    from stylize.render.diffusion.components import LoraPart, Parts
 
 __all__ = ["load_checker", "load_pipeline", "prepare_imports"]
 

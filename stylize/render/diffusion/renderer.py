@@ -12,19 +12,19 @@ import numpy as np
 from propagate.arrays import check_image, check_map
 from stylize.errors import UsageError
 from stylize.render.anchors import match_colors, merge_anchors
-from stylize.render.diffusion.ground import ground_for, ground_within
-from stylize.render.diffusion.masks import check_masks, cut_masks
-from stylize.render.diffusion.moment import Moment, check_schedules, moment_at
-from stylize.render.diffusion.painting import Brush, Job, paint_jobs
-from stylize.render.diffusion.region import blend_region, region_mask
+from stylize.render.diffusion.batch import Brush, Job, paint_jobs
+from stylize.render.diffusion.frame_options import Moment, check_schedules, moment_at
+from stylize.render.diffusion.init_image import ground_for, ground_within
+from stylize.render.diffusion.inpainting import blend_region, region_mask
+from stylize.render.diffusion.style_masks import check_masks, cut_masks
 from stylize.render.protocol import Anchor, PaintedKey, Progress, Spot, Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from propagate.arrays import Image
+    from stylize.render.diffusion.components import Parts
     from stylize.render.diffusion.options import DiffusionOptions
-    from stylize.render.diffusion.parts import Parts
 
 __all__ = ["DiffusionRenderer"]
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize.errors import DeviceError, StylizeError
-from stylize.render.diffusion.attention import looking_at
+from stylize.render.diffusion.callbacks import Steering
 from stylize.render.diffusion.engine import full_precision
+from stylize.render.diffusion.reference_attention import looking_at
 from stylize.render.diffusion.schedulers import make_scheduler
-from stylize.render.diffusion.steering import Steering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from propagate.arrays import F32
     from stylize.render.diffusion.engine import Engine
-    from stylize.render.diffusion.moment import Moment
+    from stylize.render.diffusion.frame_options import Moment
     from stylize.render.diffusion.prompts import Embeddings
 
 __all__ = [

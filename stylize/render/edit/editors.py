@@ -10,8 +10,8 @@ import numpy as np
 
 from stylize.errors import DeviceError, ModelError
 from stylize.models import ModelOptions, find_model, presets, read_config
-from stylize.models.libraries import load_libraries
-from stylize.models.places import locate
+from stylize.models.imports import load_libraries
+from stylize.models.locations import locate
 from stylize.render.diffusion.memory import Ladder, choose_device, offload
 
 if TYPE_CHECKING:

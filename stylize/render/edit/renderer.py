@@ -15,11 +15,11 @@ from propagate.arrays import check_image, check_map
 from stylize.errors import MediaError
 from stylize.models import model_hash
 from stylize.render.anchors import match_colors, merge_anchors
-from stylize.render.diffusion.sizes import fit_size
+from stylize.render.diffusion.resolution import fit_size
 from stylize.render.edit.alignment import align
 from stylize.render.edit.editors import MULTIPLE, Request, open_editor
 from stylize.render.protocol import PaintedKey, Spot
-from stylize.render.schedule import parse_schedule
+from stylize.schedules.schedule import parse_schedule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-import cli
+from stylize.api.maps import write_map
+from stylize.cli import app
 from stylize.errors import ModelError, UsageError
 from stylize.maps import make_map
-from stylize.maps.clip import write_map
 from stylize.media import open_clip
 
 SIZE = (48, 64)
@@ -155,7 +155,7 @@ def test_depth_in_a_container_that_keeps_16_bits(clip, depth_model, tmp_path):
 
 
 def test_hdr_tags_of_the_clip_are_not_those_of_its_map(clip, tmp_path, monkeypatch):
-    from stylize.maps import clip as room
+    from stylize.api import maps as room
 
     real = open_clip
 
@@ -186,7 +186,7 @@ def test_nothing_is_written_when_the_map_cannot_be_made(clip, tmp_path, monkeypa
 def test_the_command(clip, tmp_path, capsys, depth_model):
     def stylize(*words: object) -> int:
         with pytest.raises(SystemExit) as end:
-            cli.main([str(word) for word in words])
+            app.main([str(word) for word in words])
         return int(end.value.code or 0)
 
     out = tmp_path / "out"

@@ -7,7 +7,7 @@ import struct
 
 import numpy as np
 
-from stylize.mattes.cryptomatte import float_of, mm3
+from stylize.mattes.sources.cryptomatte import float_of, mm3
 
 
 def write_layers(path, channels, *, data_at=(0, 0), display=None, header=None):

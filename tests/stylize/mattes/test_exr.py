@@ -5,7 +5,7 @@ import pytest
 
 from stylize.errors import MediaError
 from stylize.mattes import open_matte
-from stylize.mattes.cryptomatte import float_of, mm3
+from stylize.mattes.sources.cryptomatte import float_of, mm3
 from stylize.media import open_clip
 from tests.stylize.mattes import exr_files
 

@@ -10,15 +10,15 @@ import cv2
 import numpy as np
 import pytest
 
+from stylize.api.mattes import make_matte, refine_matte
 from stylize.errors import DeviceError, ModelError, UsageError
-from stylize.mattes.by_sam2 import points_of_scribbles
-from stylize.mattes.edges import trimap_of
-from stylize.mattes.learned import find_learned
+from stylize.mattes.learned_models import find_learned
 from stylize.mattes.maker import MakingOptions
-from stylize.mattes.tasks import make_matte, refine_matte
+from stylize.mattes.refine.trimap import trimap_of
+from stylize.mattes.segment.sam2_tracker import points_of_scribbles
 from stylize.media import read_image, write_image
 from stylize.models import ModelOptions
-from stylize.settings import load_settings
+from stylize.settings.schema import load_settings
 from tests.stylize.mattes import motion
 
 COUNT = 20
@@ -39,7 +39,7 @@ def clip(scene, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def segmenter(tiny_models_folder):
-    from stylize.mattes.sam2 import Segmenter
+    from stylize.mattes.segment.sam2 import Segmenter
 
     options = MakingOptions(segmenter=str(tiny_models_folder / "segmenter"))
     return Segmenter(find_learned("segmenter", options, ModelOptions()), options)
@@ -47,7 +47,7 @@ def segmenter(tiny_models_folder):
 
 @pytest.fixture(scope="module")
 def matter(tiny_models_folder):
-    from stylize.mattes.vitmatte import Matter
+    from stylize.mattes.refine.vitmatte import Matter
 
     options = MakingOptions(matter=str(tiny_models_folder / "matter"))
     return Matter(find_learned("matter", options, ModelOptions()), options)
@@ -65,7 +65,7 @@ def settings(tiny_models_folder):
 
 
 def box_prompt(box=(30, 20, 50, 50), points=()):
-    from stylize.mattes.sam2 import Prompt
+    from stylize.mattes.segment.sam2 import Prompt
 
     return Prompt(box, points)
 
@@ -101,7 +101,7 @@ def test_frame_by_frame_is_what_the_model_makes_of_the_whole_video(segmenter, sc
     from transformers import Sam2VideoInferenceSession
 
     frames, truth = scene
-    from stylize.mattes.sam2 import Prompt
+    from stylize.mattes.segment.sam2 import Prompt
 
     found = walk(segmenter.track(frames, {0: Prompt(matte=truth[0]), 7: box_prompt()}), range(COUNT))
     height, width = frames[0].shape[:2]
@@ -288,8 +288,8 @@ def test_missing_weights_are_answered_at_once_and_without_torch(clip, tmp_path, 
     program = """
 import sys
 from stylize.errors import ModelError
-from stylize.mattes.tasks import make_matte
-from stylize.settings import load_settings
+from stylize.api.mattes import make_matte
+from stylize.settings.schema import load_settings
 for flags, words in (
     ({"making.maker": "sam2"}, ("stylize models fetch sam2-small", "Apache-2.0", "--maker colour")),
     ({"making.edges": "vitmatte"}, ("stylize models fetch vitmatte-small", "0.1 GB", "--edges colour")),

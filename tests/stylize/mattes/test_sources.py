@@ -11,8 +11,8 @@ import pytest
 
 from stylize.errors import MediaError, UsageError
 from stylize.mattes import MatteOptions, absolute_spec, open_matte
-from stylize.mattes.matching import places_of
-from stylize.mattes.spec import parse_spec
+from stylize.mattes.sources.frame_matching import places_of
+from stylize.mattes.sources.spec import parse_spec
 from stylize.media import open_clip, write_image
 from stylize.media.ffmpeg import find_ffmpeg
 

@@ -12,8 +12,8 @@ from PIL import ImageOps
 
 from stylize.errors import DeviceError, MediaError, UsageError
 from stylize.media import image_size, read_image, write_image
-from stylize.media import place as placing
-from stylize.media.colour import srgb_to_linear
+from stylize.media.color import srgb_to_linear
+from stylize.storage import partial as placing
 from tests.stylize.media.make_clips import picture
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int, suffix: s
 
 
 def test_orientation_of_deep_images_is_that_of_shallow_ones() -> None:
-    from stylize.media.images import _oriented
+    from stylize.media.image_reader import _oriented
 
     image = picture(5, 40, 24)
     for orientation in range(1, 9):
@@ -127,7 +127,7 @@ def test_orientation_of_deep_images_is_that_of_shallow_ones() -> None:
 def test_deep_tiff_is_turned_once(tmp_path: Path, orientation: int) -> None:
     import tifffile
 
-    from stylize.media.images import _oriented
+    from stylize.media.image_reader import _oriented
 
     image = picture(5, 40, 24).astype(np.uint16) * 257
     path = tmp_path / "a.tif"
@@ -206,7 +206,7 @@ def test_animations_and_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.Mo
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     with pytest.raises(MediaError, match="animation of 3 frames"):
         read_image(tmp_path / "a.gif")
-    from stylize.media import images
+    from stylize.media import image_reader as images
 
     monkeypatch.setattr(images, "MAX_PIXELS", 1000)
     write_image(tmp_path / "big.png", picture(1))
@@ -266,7 +266,7 @@ def test_a_damaged_exr_is_named_and_leaves_stdout_alone(
     tmp_path: Path, rng: np.random.Generator, harm: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """OpenEXR prints a warning to stdout, where a program reads its answer."""
-    from stylize.mattes.exr_layers import open_exr
+    from stylize.mattes.sources.exr import open_exr
 
     file = tmp_path / "a.exr"
     write_image(file, rng.integers(0, 65535, (64, 64, 1), np.uint16))

@@ -165,7 +165,7 @@ def test_small_is_the_mean_of_the_frame(clips: Clips) -> None:
 
 
 def test_backwards_through_a_long_gop_decodes_little(clips: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stylize.media import video
+    from stylize.media import video_reader as video
 
     entered: list[int] = []
     enter = video._Cursor.enter
@@ -179,7 +179,7 @@ def test_backwards_through_a_long_gop_decodes_little(clips: Clips, monkeypatch: 
 
 
 def test_reading_from_both_ends_keeps_two_decoders(clips: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stylize.media import video
+    from stylize.media import video_reader as video
 
     entered: list[int] = []
     enter = video._Cursor.enter

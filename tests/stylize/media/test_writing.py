@@ -14,8 +14,8 @@ import pytest
 
 from stylize.errors import DeviceError, StylizeError, UsageError
 from stylize.media import ClipInfo, Writer, open_clip, open_writer, probe, read_image, write_image
+from stylize.media.alpha_writer import open_alpha_writer
 from stylize.media.ffmpeg import FFmpeg, ffmpeg_version, find_ffmpeg
-from stylize.media.transparent import open_alpha_writer
 from tests.stylize.media.make_clips import numbers, picture, run, write_sequence
 
 if TYPE_CHECKING:
@@ -333,7 +333,7 @@ def test_missing_and_surplus_frames_are_refused(clips: Clips, tmp_path: Path, ou
 def test_a_failing_ffmpeg_is_quoted_and_what_was_there_stays(
     clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stylize.media import encode
+    from stylize.media import video_writer as encode
 
     out = tmp_path / "out.mp4"
     out.write_bytes(b"what was there")
@@ -356,7 +356,7 @@ def test_a_full_disk_is_called_so() -> None:
 def test_a_file_that_reads_back_short_is_not_delivered(
     clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stylize.media import encode
+    from stylize.media import video_writer as encode
 
     real = encode.encode_command
 

@@ -19,7 +19,7 @@ from huggingface_hub import file_download
 from stylize.errors import DeviceError, ModelError, PartialError, UsageError
 from stylize.models import ModelOptions, find_model, hub, presets
 from stylize.models.fetch import LOCK, fetch_model, fetch_models, read_lock
-from stylize.models.places import cached_snapshot, locate, repo_folder
+from stylize.models.locations import cached_snapshot, locate, repo_folder
 from tests.stylize.models.fake_hub import FakeHub
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def test_nothing_is_fetched_unless_told(fake):
 def test_the_commands(fake, tmp_path):
     def stylize(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "cli.py", "models", *words],
+            [sys.executable, "stylize/cli/app.py", "models", *words],
             cwd=ROOT,
             capture_output=True,
             text=True,

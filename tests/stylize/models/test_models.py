@@ -22,8 +22,8 @@ from stylize.models import (
     presets,
     read_header,
 )
-from stylize.models.check import check_model
-from stylize.settings import load_settings
+from stylize.models.verify import check_model
+from stylize.settings.schema import load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -30,7 +30,7 @@ def serving(clip, style):
     """Run the command, give the address that it prints, and end it as Ctrl-C does."""
     command = [
         sys.executable,
-        str(ROOT / "cli.py"),
+        str(ROOT / "stylize/cli/app.py"),
         "review",
         str(clip),
         "--style",

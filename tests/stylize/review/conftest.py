@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from stylize import stylize_clip
-from stylize.job import Job
 from stylize.media import write_image
+from stylize.pipeline.context import Job
 from tests.stylize.review.chrome import BROWSERS, browser_program
 from tests.stylize.review.visit import OpenVisit
 from tests.stylize.world import make_frames

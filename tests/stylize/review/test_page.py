@@ -15,14 +15,15 @@ from PIL import Image
 
 from stylize import stylize_clip
 from stylize.errors import UsageError
-from stylize.job import Job, open_work
 from stylize.media import write_image
-from stylize.pipeline import paint_job
-from stylize.project import Project
-from stylize.review import running, worker
-from stylize.review.house import House
-from stylize.review.running import Runner
-from stylize.review.serve import begin, serve
+from stylize.pipeline.context import Job, open_work
+from stylize.pipeline.run import paint_job
+from stylize.project.project import Project
+from stylize.review import jobs as running
+from stylize.review import worker
+from stylize.review.jobs import Runner
+from stylize.review.server.serve import begin, serve
+from stylize.review.workspace import House
 from tests.stylize import fakes
 from tests.stylize.review.visit import OpenVisit
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from stylize import stylize_clip
-from stylize.job import Job
 from stylize.media import read_image, write_image
+from stylize.pipeline.context import Job
 from tests.stylize.review.visit import OpenVisit
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from stylize.job import open_work
-from stylize.review.app import make_app
-from stylize.review.gate import Gate
-from stylize.review.house import House
-from stylize.review.serve import begin
+from stylize.pipeline.context import open_work
+from stylize.review.server.auth import Gate
+from stylize.review.server.routes import make_app
+from stylize.review.server.serve import begin
+from stylize.review.workspace import House
 
 HOME = "http://127.0.0.1:8123"
 

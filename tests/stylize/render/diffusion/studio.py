@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from stylize.render import Anchor, make_renderer
-from stylize.render.diffusion.painting import engine_for
+from stylize.render.diffusion.batch import engine_for
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from stylize.errors import DeviceError
+from stylize.render.diffusion import batch as painting
 from stylize.render.diffusion import engine as engines
-from stylize.render.diffusion import memory, painting, sampling
+from stylize.render.diffusion import memory, sampling
 from tests.stylize.render.diffusion.studio import anchor, assert_same, moved, picture
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -190,7 +191,7 @@ def test_models_of_other_keys_go_before_anything_is_given_up(sd15, monkeypatch, 
 
 
 def test_what_encodes_is_on_the_ladder_too(sd15, monkeypatch):
-    from stylize.render.diffusion import setting
+    from stylize.render.diffusion import conditioning as setting
 
     encode, tried = setting.encode_styles, []
 

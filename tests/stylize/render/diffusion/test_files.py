@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 from stylize.errors import ModelError, UsageError
 from stylize.maps import detectors
 from stylize.models import ModelOptions
-from stylize.render.diffusion import parts
-from stylize.render.diffusion.painting import engine_for
-from stylize.render.diffusion.single import load_tensors
+from stylize.render.diffusion import components as parts
+from stylize.render.diffusion.batch import engine_for
+from stylize.render.diffusion.single_file import load_tensors
 from tests.stylize.maps.fake_controlnet_aux import make_package
 from tests.stylize.render.diffusion.studio import Studio, assert_same, picture
 

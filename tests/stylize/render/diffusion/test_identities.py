@@ -12,8 +12,10 @@ from PIL import Image
 
 from stylize.render import Spot, Task
 from stylize.render.diffusion import sampling
-from stylize.render.diffusion.attention import LookAtRows, looking_at
-from stylize.render.diffusion.painting import engine_for
+from stylize.render.diffusion.batch import engine_for
+from stylize.render.diffusion.conditioning import make_row, make_setup
+from stylize.render.diffusion.reference_attention import LookAtRows, looking_at
+from stylize.render.diffusion.resolution import fit_size
 from stylize.render.diffusion.sampling import (
     Canvas,
     Piece,
@@ -24,8 +26,6 @@ from stylize.render.diffusion.sampling import (
     sample_latents,
     tensor,
 )
-from stylize.render.diffusion.setting import make_row, make_setup
-from stylize.render.diffusion.sizes import fit_size
 from tests.stylize.render.diffusion.studio import SIZE, anchor, assert_same, moved, picture
 
 pytestmark = pytest.mark.filterwarnings("ignore")

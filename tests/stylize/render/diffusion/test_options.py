@@ -10,7 +10,7 @@ import pytest
 from stylize.errors import ModelError, UsageError
 from stylize.media import write_image
 from stylize.render import Spot, make_renderer
-from stylize.render.diffusion.moment import moment_at
+from stylize.render.diffusion.frame_options import moment_at
 from stylize.render.diffusion.options import (
     Control,
     DiffusionOptions,
@@ -18,8 +18,8 @@ from stylize.render.diffusion.options import (
     parse_control,
     parse_weighted,
 )
+from stylize.render.diffusion.resolution import fit_size
 from stylize.render.diffusion.schedulers import NAMES
-from stylize.render.diffusion.sizes import fit_size
 from tests.stylize.render.diffusion.studio import SIZE, anchor, moved, picture
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -115,8 +115,8 @@ def test_edges_of_the_frame_are_followed_when_paint_is_enlarged(sd15):
 
 
 def test_a_style_mask_confines_its_style(sd15):
+    from stylize.render.diffusion.components import ModelOptions, gather_parts
     from stylize.render.diffusion.options import make_options
-    from stylize.render.diffusion.parts import ModelOptions, gather_parts
     from stylize.render.diffusion.renderer import DiffusionRenderer
 
     options = make_options(sd15.options(style_blocks="all"))

@@ -17,13 +17,15 @@ import torch
 from stylize.errors import DeviceError, ModelError, StylizeError, UsageError
 from stylize.models import ModelOptions
 from stylize.render import Task, make_renderer
-from stylize.render.diffusion import adapter, memory, painting, sampling
+from stylize.render.diffusion import batch as painting
 from stylize.render.diffusion import engine as engines
+from stylize.render.diffusion import ip_adapter as adapter
+from stylize.render.diffusion import memory, sampling
+from stylize.render.diffusion.components import gather_parts
 from stylize.render.diffusion.families import SD15, SDXL, detect
 from stylize.render.diffusion.options import DiffusionOptions
-from stylize.render.diffusion.parts import gather_parts
 from stylize.render.diffusion.prompts import encode, parse_weights
-from stylize.render.diffusion.sizes import fit_size
+from stylize.render.diffusion.resolution import fit_size
 from tests.stylize.render.diffusion.studio import PLACES, SIZE, Studio, anchor, moved, picture
 
 pytestmark = pytest.mark.filterwarnings("ignore")

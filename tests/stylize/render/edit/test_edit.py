@@ -15,15 +15,15 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
-import cli
+from stylize.cli import app
 from stylize.errors import MediaError, ModelError, UsageError
 from stylize.models import ModelOptions
-from stylize.painters import choose_renderer
+from stylize.pipeline.renderers import choose_renderer
 from stylize.render import Spot, make_renderer, renderer_names
 from stylize.render.edit.alignment import align
 from stylize.render.edit.renderer import instruction
 from stylize.render.protocol import Anchor
-from stylize.settings import load_settings
+from stylize.settings.schema import load_settings
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 SMALL = {"megapixels": 0.05, "steps": 2}
@@ -331,7 +331,7 @@ def test_keys_of_a_clip(editor, tmp_path, capsys):
 
     def stylize(*words: object) -> dict:
         with pytest.raises(SystemExit) as end:
-            cli.main([str(word) for word in words])
+            app.main([str(word) for word in words])
         assert not end.value.code, capsys.readouterr().err
         return json.loads(capsys.readouterr().out)
 

@@ -1,0 +1,174 @@
+"""Follow one key through neighbouring frames, and keep what was found."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import threading
+import weakref
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from propagate.flow import FlowSearch, chain, eight_bit
+from propagate.flow_smoothing import halved, reach_of, settled, steadied
+from propagate.malloc import give_back
+from propagate.prefetch import ahead
+from propagate.registration import Tracker, key_search
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+
+    from propagate.arrays import Flow, Image
+    from propagate.backend import Crew
+
+    Flows = Generator[tuple[int, dict[int, Flow], Flow | None], None, None]
+
+__all__ = ["Fields", "walk", "walk_both", "walk_one"]
+
+_IN_MEMORY = 64 << 20
+_UNITS = 32.0
+
+
+def walk(
+    frames: Sequence[Image],
+    key: int,
+    order: Sequence[int],
+    crew: Crew,
+    *,
+    quality: str,
+    threads: int = 1,
+    searches: tuple[FlowSearch, FlowSearch] | None = None,
+) -> Iterator[tuple[int, Flow, Flow]]:
+    """Yield (frame number, flow to `key`, flow to the frame before in `order`), away from `key`.
+
+    The flow is chained from frame to frame and refined straight against the key at every step, so that
+    errors do not add up.  On two `threads` the next frame's flow is found meanwhile. `searches` of
+    `searches_of(quality)` may be shared.
+    """
+    there = eight_bit(frames[key])
+    beside, straight = searches or searches_of(quality)
+    flow, tracker = np.zeros((*there.shape[:2], 2), np.float32), Tracker(there, crew, straight)
+    for t, here, step in ahead(_neighbours(frames, there, order, beside), threads=threads):
+        expected = chain(step, flow)
+        found, _ = tracker.find(here, expected)
+        flow = settled(found, expected, crew=crew)
+        yield t, flow, step
+
+
+def searches_of(quality: str) -> tuple[FlowSearch, FlowSearch]:
+    """Return what searches a frame's flow to the one beside it, and to the key."""
+    return FlowSearch("medium", quick=True), key_search(quality)
+
+
+def _neighbours(
+    frames: Sequence[Image], before: Image, order: Sequence[int], search: FlowSearch
+) -> Generator[tuple[int, Image, Flow], None, None]:
+    """Yield (frame number, frame, flow to the frame before it in `order`, which begins with `before`)."""
+    for t in order:
+        here = eight_bit(frames[t])
+        yield t, here, search.find(here, before)
+        before = here
+
+
+def walk_one(frames: Sequence[Image], key: int, inner: Sequence[int], crew: Crew, quality: str) -> Flows:
+    """Yield (frame number, {key: flow to it}, flow to the frame before), the key being behind them all."""
+    for t, flow, back in walk(frames, key, inner, crew, quality=quality, threads=crew.threads):
+        yield t, {key: flow}, back
+
+
+def walk_both(
+    frames: Sequence[Image],
+    keys: tuple[int | None, int | None],
+    inner: Sequence[int],
+    crew: Crew,
+    quality: str,
+    on_progress: Callable[[float], None],
+) -> Flows:
+    """Yield (frame number, {key: flow to it}, flow to the frame before) in order.
+
+    The two keys are followed at the same time, and what was found is then settled from both sides. With a key
+    behind the frames only, there is no flow to the frame before.
+    """
+    h, w = frames[inner[0]].shape[:2]
+    room = inner[-1] - inner[0] + 1  # frames left out in between take none
+    known = {key: Fields(inner[0], room, (h, w)) for key in keys if key is not None}
+    beside = {key: Fields(inner[0], room, (-(-h // 2), -(-w // 2))) for key in known}
+    searches, halt = searches_of(quality), threading.Event()
+    with ThreadPoolExecutor(min(2, crew.threads)) as pool:
+        runs = []
+        for key, order in zip(keys, (inner, inner[::-1]), strict=True):
+            if key is not None:
+                half = crew.threads // 2
+                steps = walk(frames, key, order, crew, quality=quality, threads=half, searches=searches)
+                runs.append(pool.submit(known[key].fill, _noted(steps, beside[key], crew), halt))
+        try:
+            # a short wait, so that an interrupt is heard on every platform
+            while wait(runs, timeout=0.2, return_when=FIRST_EXCEPTION).not_done:
+                on_progress(sum(f.filled for f in known.values()) / (len(inner) * len(known)))
+                if any(run.done() and run.exception() for run in runs):
+                    break
+        finally:
+            halt.set()
+        for run in runs:
+            run.result()
+    # what the searches were set up with is the largest part of all memory, and joining needs it too
+    del searches, runs
+    give_back()
+    if len(known) == len(keys):
+        reach = reach_of(*(eight_bit(frames[key]) for key in known))
+        yield from steadied(inner, known, beside, crew, reach)
+        return
+    for t in inner:
+        yield t, {key: fields[t] for key, fields in known.items()}, None
+
+
+def _noted(
+    walked: Iterator[tuple[int, Flow, Flow]], beside: Fields, crew: Crew
+) -> Iterator[tuple[int, Flow]]:
+    """Yield (frame number, flow to the key) of a walk; keep the flows to the frames beside."""
+    with crew.taken():
+        for t, flow, step in walked:
+            beside[t] = halved(step)
+            yield t, flow
+
+
+class Fields:
+    """Flows by frame number, in 1/32 pixel; beyond 64 MiB they lie in a nameless temporary file.
+
+    Displacements are held within 1023 pixels.
+
+    Parameters
+    ----------
+    first, count
+        The first frame and how many there are.
+    size
+        (height, width) of the frames.
+    """
+
+    def __init__(self, first: int, count: int, size: tuple[int, int]) -> None:
+        self.first, self.size, self.filled = first, size, 0
+        self._bytes = size[0] * size[1] * 2 * np.dtype(np.int16).itemsize
+        spilled = self._bytes * count > _IN_MEMORY
+        # read and written, not mapped: mapped pages would count as this process's memory
+        self._file = tempfile.TemporaryFile(prefix="stylize-fields-") if spilled else io.BytesIO()  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
+
+    def __getitem__(self, t: int) -> Flow:
+        self._file.seek((t - self.first) * self._bytes)
+        kept = np.frombuffer(self._file.read(self._bytes), np.int16).reshape(*self.size, 2)
+        return kept.astype(np.float32) / np.float32(_UNITS)
+
+    def __setitem__(self, t: int, flow: Flow) -> None:
+        limit = np.iinfo(np.int16).max
+        self._file.seek((t - self.first) * self._bytes)
+        self._file.write(np.clip(np.rint(flow * _UNITS), -limit, limit).astype(np.int16).tobytes())
+        self.filled += 1
+
+    def fill(self, steps: Iterator[tuple[int, Flow]], halt: threading.Event | None = None) -> None:
+        """Keep all that a walk finds, until `halt` is set."""
+        for t, flow in steps:
+            self[t] = flow
+            if halt is not None and halt.is_set():
+                return

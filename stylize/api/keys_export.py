@@ -1,0 +1,126 @@
+"""Keys handed out: as images named by frame, and with all frames as a project of the EbSynth application."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stylize.api.keys import needed_plan
+from stylize.errors import UsageError
+from stylize.export.ebsynth import ROWS, EbsRow, ebs_project, rows_between
+from stylize.media import write_image
+from stylize.media.frame_images import read_key
+from stylize.pipeline.context import Job, look, open_work
+from stylize.pipeline.keyframing import known_shots
+from stylize.progress import OnProgress, Overwrite, Watch, allowed, ignore
+from stylize.storage.atomic import write_bytes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from keyframes import Key
+    from propagate.arrays import Image
+    from stylize.pipeline.context import Work
+
+__all__ = ["export_keys"]
+
+
+def export_keys(
+    clip: Path,
+    place: Path,
+    project: Path | None = None,
+    *,
+    overwrite: Overwrite = False,
+    on_progress: OnProgress = ignore,
+) -> list[Path]:
+    """Write a PNG per key, named by frame: its painting, or the clip's frame to paint over.
+
+    Parameters
+    ----------
+    place
+        A folder; or a name ending in ``.ebs``: then a project for the EbSynth application is written there,
+        and beside it ``keys``, ``video`` with every frame and, if the clip has a matte, ``mask``, all 8 bit.
+
+    Returns
+    -------
+    list of Path
+        The keys, and the project files: one for every 20 keys.
+
+    Raises
+    ------
+    UsageError
+        If there is no plan, a file exists, or the frames' names are none that the application can count.
+    """
+    with open_work(Job(clip, project=project)) as work:
+        plan = needed_plan(work)
+        if place.suffix.lower() == ".ebs":
+            return _export_ebs(work, list(plan.keys), place, overwrite, Watch(on_progress))
+        targets = {key.frame: place / f"{work.whole.info.names[key.frame]}.png" for key in plan.keys}
+        _ask(list(targets.values()), overwrite)
+        for frame, target in targets.items():
+            write_image(target, _painted(work, frame))
+    return list(targets.values())
+
+
+def _painted(work: Work, frame: int) -> Image:
+    name, picture = work.whole.info.names[frame], work.whole[frame]
+    painted = work.project.hand_painted(name) or work.project.key_path(name)
+    return read_key(painted, picture) if painted.exists() else picture
+
+
+def _ask(targets: list[Path], overwrite: Overwrite) -> None:
+    for target in targets:
+        if target.exists() and not allowed(overwrite, target):
+            raise UsageError(f"{target}: exists; pass -y to replace it")
+
+
+def _export_ebs(work: Work, keys: list[Key], place: Path, overwrite: Overwrite, watch: Watch) -> list[Path]:
+    """Write frames, keys, mattes and project files: these last, when all that they name is there."""
+    info = work.whole.info
+    names, numbers, pattern = _numbered(info.names, str(info.path))
+    shots = [(shot.start, shot.stop) for shot in known_shots(work, watch)]
+    rows = [
+        EbsRow(numbers[key], numbers[first], numbers[last], f"out_{names[key]}/{pattern}.png")
+        for key, first, last in rows_between([key.frame for key in keys], shots)
+    ]
+    parts = [rows[i : i + ROWS] for i in range(0, len(rows), ROWS)]
+    files = [place if i == 0 else place.with_stem(f"{place.stem}_{i + 1}") for i in range(len(parts))]
+    targets = [place.with_name("keys") / f"{names[key.frame]}.png" for key in keys]
+    _ask([*files, *targets], overwrite)
+    for key, target in zip(keys, targets, strict=True):
+        write_image(target, _eight_bits(_painted(work, key.frame)))
+    seen = look(work, watch, keep=False).seen
+    with watch.stage("video") as share:
+        for index, name in enumerate(names):
+            frame = _eight_bits(work.whole[index])
+            write_image(place.with_name("video") / f"{name}.png", frame, compression=1, durable=False)
+            if seen is not None:
+                inside = 0 <= index - seen.first < len(seen.mattes)
+                matte = seen.mattes[index - seen.first] if inside else np.zeros(frame.shape[:2], np.float32)
+                grey = np.rint(matte * 255).astype(np.uint8)[..., None]
+                write_image(place.with_name("mask") / f"{name}.png", grey, compression=1, durable=False)
+            share((index + 1) / len(names))
+    paths = {part: f"{part}/{pattern}.png" for part in ("video", "keys", "mask")}
+    mask = paths["mask"] if seen is not None else None
+    for file, part in zip(files, parts, strict=True):
+        rate = float(info.rate or 25)
+        write_bytes(file, ebs_project(paths["video"], paths["keys"], part, mask=mask, rate=rate))
+    return [*targets, *files]
+
+
+def _numbered(names: tuple[str, ...], clip: str) -> tuple[list[str], list[int], str]:
+    """Return the frames' names as the application counts them, their numbers and the pattern for these."""
+    digits = [re.search(r"\d+$", name) for name in names]
+    if any(found is None for found in digits):
+        raise UsageError(f"{clip}: its frames' names do not end in numbers, which EbSynth needs")
+    found = [match[0] for match in digits if match is not None]
+    width = max(map(len, found))
+    return [number.zfill(width) for number in found], [int(n) for n in found], f"[{'#' * width}]"
+
+
+def _eight_bits(image: Image) -> Image:
+    if image.dtype != np.uint16:
+        return image
+    return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)

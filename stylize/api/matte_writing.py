@@ -1,0 +1,105 @@
+"""Mattes on their way to files: keyed, refined, written."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from stylize.mattes.buffer import FolderShelf, OneByOne
+from stylize.mattes.refine.foreground import foreground
+from stylize.mattes.refine.trimap import band_for, refine_edge
+from stylize.pipeline.output import make_writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from propagate.arrays import F32, Image
+    from stylize.mattes.buffer import Shelf
+    from stylize.mattes.refine.vitmatte import Matter
+    from stylize.media import Clip
+    from stylize.progress import Watch
+    from stylize.settings.schema import Settings
+
+__all__ = ["AsPainted", "Maker", "key_frames", "refine_all", "work_shelf", "write_mattes"]
+
+Maker: TypeAlias = "Callable[[Shelf, Callable[[float], None]], None]"
+"""Puts the matte of every frame on a shelf, and tells how far it is."""
+
+
+def work_shelf(place: Path, mark: str) -> FolderShelf:
+    """Open the shelf beside an output where an interrupted run finds what it had done."""
+    return FolderShelf(place.absolute().with_name(f".{place.name}.making"), mark)
+
+
+class AsPainted(OneByOne):
+    """Mattes, but where a frame's was painted by hand that one."""
+
+    def __init__(self, mattes: Sequence[F32], painted: Mapping[int, F32]) -> None:
+        super().__init__(mattes)
+        self._painted = painted
+
+    def _at(self, at: int) -> F32:
+        return self._painted[at] if at in self._painted else self._mattes[at]
+
+
+def refine_all(
+    clip: Clip,
+    rough: Sequence[F32],
+    shelf: Shelf,
+    matter: Matter | None,
+    on_progress: Callable[[float], None],
+    band: float | None = None,
+) -> None:
+    """Find the edge of every matte anew: by `matter` if there is one, else by colour; all go on the shelf."""
+    wide = band or band_for((clip.info.height, clip.info.width))
+    refine = refine_edge if matter is None else matter.refine
+    for at in range(len(clip)):
+        if at not in shelf:
+            matte = rough[at]
+            shelf.put(at, refine(clip[at], matte, wide) if matte.any() else matte)
+        on_progress((at + 1) / len(clip))
+
+
+def key_frames(clip: Clip, colour: str) -> tuple[Maker, Callable[[Image, F32], Image]]:
+    """Return what keys every frame by a screen's colour, and what takes the screen's light off a frame."""
+    from stylize.mattes.segment.chroma_key import chroma_matte, despill, parse_colour
+
+    screen = parse_colour(colour, clip[0])
+
+    def make(shelf: Shelf, on_progress: Callable[[float], None]) -> None:
+        for at in range(len(clip)):
+            if at not in shelf:
+                shelf.put(at, chroma_matte(clip[at], screen))
+            on_progress((at + 1) / len(clip))
+
+    return make, lambda frame, matte: despill(foreground(frame, matte), screen)
+
+
+def write_mattes(
+    clip: Clip,
+    mattes: Sequence[F32],
+    place: Path,
+    colours: str | Path | None,
+    clean: Callable[[Image, F32], Image],
+    settings: Settings,
+    watch: Watch,
+) -> float:
+    """Write mattes, and the subject's colours where asked; returns the mean area."""
+    with ExitStack() as stack, watch.stage("write") as share:
+        writer = stack.enter_context(make_writer(place, clip.info, settings.output))
+        second = None
+        if colours is not None:
+            second = stack.enter_context(make_writer(Path(colours), clip.info, settings.output))
+        area = 0.0
+        for at in range(len(clip)):
+            matte = mattes[at]
+            grey = np.rint(matte * 65535).astype(np.uint16)[..., None]
+            writer.write(np.repeat(grey, 3, axis=2))
+            if second is not None:
+                second.write(clean(clip[at], matte))
+            area += float(matte.mean()) / len(clip)
+            share((at + 1) / len(clip))
+    return area

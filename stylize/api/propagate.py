@@ -1,0 +1,170 @@
+"""Carry painted keys across a clip: frames and keys in, frames out, no project."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stylize.compositing.over import over
+from stylize.errors import UsageError
+from stylize.mattes import open_matte
+from stylize.media import open_clip, write_image
+from stylize.media.bit_depth import to_16_bits
+from stylize.media.deliverables import deliverable_of
+from stylize.media.frame_images import check_keys, find_keys, read_keys, with_alpha
+from stylize.media.image_reader import image_depth, image_has_alpha
+from stylize.pipeline.context import check_size
+from stylize.pipeline.output import check_apart, check_map_folder, check_place, make_writer
+from stylize.pipeline.shots import by_shot, find_shots
+from stylize.progress import OnProgress, Overwrite, Watch, ignore
+from stylize.sampling import CARRYING, Sampler
+from stylize.settings.schema import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from propagate import CarriedFrame, PropagateOptions
+    from propagate.arrays import F32, Image
+
+__all__ = ["CarryResult", "carry_keys", "carry_shot"]
+
+
+@dataclass(frozen=True)
+class CarryResult:
+    """What `carry_keys` made.
+
+    Attributes
+    ----------
+    output
+        The video or folder.
+    frames
+        How many.
+    quality
+        Per frame, 0 to 1.
+    seconds
+        By stage: flow, synthesis, join, io, total.
+    """
+
+    output: Path
+    frames: int
+    quality: tuple[float, ...]
+    seconds: dict[str, float]
+
+
+def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
+    frames: str | Path,
+    keys: str | Path,
+    output: str | Path,
+    *,
+    matte: str | Path | None = None,
+    start: str | int | None = None,
+    end: str | int | None = None,
+    confidence: str | Path | None = None,
+    error: str | Path | None = None,
+    scenes: str | Path | None = None,
+    settings: Settings | None = None,
+    overwrite: Overwrite = False,
+    on_progress: OnProgress = ignore,
+) -> CarryResult:
+    """Carry painted keys over all frames of a clip; nothing crosses a cut.
+
+    Parameters
+    ----------
+    frames
+        A video or a folder of numbered images.
+    keys
+        A folder of painted keys, named by frame; in a folder of images each comes out bit for bit.
+    output
+        A video's name, or a folder for images under the clip's frame names. They have 16 bits if the clip
+        or a key has, and the keys' straight alpha if a key has any and no matte is given; in a video and with
+        a matte, the clip shows where the paint is transparent.
+    matte
+        Where the paint goes; elsewhere the clip shows. See `stylize.mattes.open_matte`.
+    start, end
+        Work on a range only.
+    confidence, error
+        Folders for grey pictures per frame: how sure each pixel is, white for sure (8 bits), and by how many
+        8-bit steps of colour the key that explains it differs, times 256 (16 bits).
+    scenes
+        A scene list (.csv) of PySceneDetect for the whole clip, in place of looking for cuts.
+
+    Raises
+    ------
+    MediaError
+        If the clip, a key or the matte is missing or bad, or a shot has no key.
+    UsageError
+        If the output or the folders of maps cannot be written, or are one another or an input.
+    """
+    settings, place, watch = settings or Settings(), Path(output), Watch(on_progress)
+    maps = {"folder of confidence": confidence, "folder of error": error}
+    with ExitStack() as stack:
+        clip = stack.enter_context(open_clip(frames, start=start, end=end, **asdict(settings.clip)))
+        check_size(clip.info)
+        inputs = {"clip": frames, "folder of keys": keys, "matte": matte}
+        check_apart({"output": place, **maps}, inputs)
+        check_place(place, clip, overwrite)
+        for folder in maps.values():
+            if folder is not None:
+                check_map_folder(Path(folder))
+        files = find_keys(Path(keys), clip.info)
+        check_keys(files, clip.info)
+        mattes = stack.enter_context(open_matte(matte, clip.info, settings.matte, clip)) if matte else None
+        with watch.stage("shots") as share:
+            shots = find_shots(clip, settings.shots, share, scenes)
+        groups = by_shot(shots, files, clip)
+        quality: list[float] = []
+        as_images = deliverable_of(place) is None
+        deep = as_images and any(image_depth(file) == 16 for file in files.values())
+        clear = as_images and mattes is None and any(image_has_alpha(file) for file in files.values())
+        writer = stack.enter_context(
+            make_writer(place, clip.info, settings.output, channels=4 if clear else 3)
+        )
+        with watch.stage("propagate") as share, Sampler(CARRYING, "propagate.span") as parts:
+            for shot, group in zip(shots, groups, strict=True):
+                source = clip[shot.start : shot.stop]
+                veil = mattes[shot.start : shot.stop] if mattes else None
+                painted = read_keys(group, source[0], deep=deep)
+                for made in carry_shot(source, painted, settings.propagate, veil):
+                    if clear:
+                        writer.write(with_alpha(made.image))
+                    else:
+                        plate = source[made.index]
+                        plate = to_16_bits(plate) if made.image.dtype == np.uint16 else plate
+                        writer.write(over(made.image, plate, veil[made.index] if veil else None))
+                    _write_maps(made, source.info.names[made.index], confidence, error)
+                    quality.append(made.quality)
+                    share(len(quality) / len(clip))
+            writer.close()
+    seconds = {name: round(value, 3) for name, value in parts.seconds.items()}
+    return CarryResult(place, len(quality), tuple(quality), {**seconds, "total": watch.finished()["total"]})
+
+
+def carry_shot(
+    frames: Sequence[Image],
+    painted: Mapping[int, Image],
+    options: PropagateOptions,
+    mattes: Sequence[F32] | None,
+    done: Collection[int] = (),
+) -> Iterator[CarriedFrame]:
+    """Carry one shot's keys, as `propagate.propagate_keyframes` does, with this package's errors."""
+    from propagate import propagate_keyframes
+
+    try:
+        yield from propagate_keyframes(frames, painted, options, mattes=mattes, done=done)
+    except ValueError as error:
+        raise UsageError(f"the keys cannot be carried: {error}") from error
+
+
+def _write_maps(
+    made: CarriedFrame, name: str, confidence: str | Path | None, error: str | Path | None
+) -> None:
+    if confidence is not None:
+        sure = np.rint(np.clip(made.confidence, 0, 1) * 255).astype(np.uint8)[..., None]
+        write_image(Path(confidence) / f"{name}.png", sure, durable=False)
+    if error is not None:
+        steps = np.rint(np.clip(made.error * 256, 0, 65535)).astype(np.uint16)[..., None]
+        write_image(Path(error) / f"{name}.png", steps, durable=False)

@@ -1,0 +1,54 @@
+"""What a finished project hands on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from stylize.cli.commands import Answer, Ask, command
+from stylize.cli.flags import Flag
+
+WHAT = Flag("", "--what", list[str], "flat, layers, mattes, exr, otio, nuke, ae; may repeat.", metavar="PART")
+FORMAT = Flag("", "--format", str, "png or tif with 16 bits, prores 4444, or vp9 with alpha.")
+FIRST = Flag("", "--first", int, "Number of the first image; 1001 by default.", least=0)
+COLOUR = Flag("", "--colour", str, "srgb, rec709, linear or acescg; EXR is linear by default.")
+MOTION = Flag("", "--motion/--no-motion", bool, "Motion vectors in EXR frames; they are in by default.")
+DELIVERY = Flag("", "--output -o", Path, "The folder for all of it.", metavar="DIR")
+
+
+@command("comp", "clip", "output", "project", "range", "json", "yes", "write", LIGHT := Flag(
+    "", "--light", str, "display mixes the pictures' values, linear mixes light.", "compose.light"
+))  # fmt: skip
+def comp(ask: Ask) -> Answer:
+    """Lay the finished layers of a project over its clip again: one flattened clip, nothing is painted."""
+    from stylize.api.comp import comp_project
+    from stylize.pipeline.context import Job
+    from stylize.text import counted
+
+    job = Job(ask.clip, output=ask.output, project=ask.project, start=ask.start, end=ask.end)
+    result = comp_project(job, ask.settings, ask.overwrite, ask.on_progress)
+    words = f"{result.output}  ({counted(result.frames, 'frame')}, layers {', '.join(result.layers)})"
+    return Answer(asdict(result), [words])
+
+
+@command(
+    "export", "clip", DELIVERY, "project", "range", WHAT, FORMAT, FIRST, COLOUR, MOTION, LIGHT, "json", "yes",
+    needs="output",
+)  # fmt: skip
+def export(ask: Ask) -> Answer:
+    """Write layers, mattes, EXR frames and scripts for editors and compositors."""
+    from stylize.export.exporter import ExportOptions, export_project
+    from stylize.pipeline.context import Job
+
+    given = {
+        "what": tuple(ask.what) if ask.what else None,
+        "form": ask.format,
+        "first": ask.first,
+        "space": ask.colour,
+        "motion": ask.motion,
+    }
+    options = ExportOptions(**{name: value for name, value in given.items() if value is not None})
+    job = Job(ask.clip, output=ask.output, project=ask.project, start=ask.start, end=ask.end)
+    result = export_project(job, options, ask.settings, ask.overwrite, ask.on_progress)
+    lines = [f"{result.output}/{file}" for file in result.files.values()]
+    return Answer(asdict(result), lines)

@@ -1,0 +1,125 @@
+"""Where a matte shows something: its box in every frame, and the window that follows it through a shot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stylize.storage.fingerprint import fingerprint, step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from keyframes import Shot
+    from propagate.arrays import F32
+
+__all__ = ["Outline", "Windows", "measure_mattes", "place_windows"]
+
+LEAST = 64
+"""Least side of a window in pixels: flow and patches want some surface to hold on to."""
+MARGIN = 0.0125
+"""Room around the box, as a share of the frame's longer side: so far flow and strokes reach over an edge."""
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What is to be known of a matte before anything is painted.
+
+    Attributes
+    ----------
+    boxes
+        int32 (N, 4): left, top, right, bottom (half-open) of what is above 0 in each frame; all 0 where the
+        matte is empty.
+    marks
+        For each frame, a short name of the matte's content.
+    area
+        Mean share of the frame that the matte covers.
+    """
+
+    boxes: NDArray[np.int32]
+    marks: tuple[str, ...]
+    area: float
+
+    def shown(self, index: int) -> bool:
+        """Whether the matte shows anything in frame `index`."""
+        return bool(self.boxes[index, 2] > self.boxes[index, 0])
+
+    def pieces(self, shots: Sequence[Shot], first: int) -> tuple[Shot, ...]:
+        """Cut shots to the frames in which there is something to style.
+
+        Parameters
+        ----------
+        shots
+            Frames of the whole clip.
+        first
+            The frame of the whole clip that frame 0 of the matte belongs to.
+        """
+        found = []
+        for shot in shots:
+            seen = [frame for frame in range(shot.start, shot.stop) if self.shown(frame - first)]
+            if seen:
+                found.append(replace(shot, start=seen[0], stop=seen[-1] + 1))
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A window of one size that follows the matte: its (width, height), and left and top in each frame."""
+
+    size: tuple[int, int]
+    corners: NDArray[np.int32]
+
+
+@step(version=1)
+def measure_mattes(mattes: Sequence[F32], on_progress: Callable[[float], None] | None = None) -> Outline:
+    """Look at every matte once."""
+    boxes, marks, area = np.zeros((len(mattes), 4), np.int32), list[str](), 0.0
+    for index in range(len(mattes)):
+        matte = mattes[index]
+        inside = matte > 0
+        rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+        if len(rows):
+            boxes[index] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+        marks.append(fingerprint(matte)[:16])
+        area += float(matte.mean()) / len(mattes)
+        if on_progress is not None:
+            on_progress((index + 1) / len(mattes))
+    return Outline(boxes, tuple(marks), area)
+
+
+def place_windows(boxes: NDArray[np.int32], size: tuple[int, int]) -> Windows:
+    """Lay a window of one size around the boxes of a shot, so that work grows with them alone.
+
+    Parameters
+    ----------
+    boxes
+        int32 (N, 4), see `Outline`.
+    size
+        (width, height) of the frame.
+
+    Returns
+    -------
+    Windows
+        As large as the largest box with its margin, never outside the frame. It moves by whole pixels, with
+        the box; where there is none it goes on evenly to where the next one is.
+    """
+    margin = round(MARGIN * max(size))
+    seen = np.flatnonzero(boxes[:, 2] > boxes[:, 0])
+    if not len(seen):
+        return Windows(size, np.zeros((len(boxes), 2), np.int32))
+    widest = (boxes[seen, 2:] - boxes[seen, :2]).max(axis=0) + 2 * margin
+    wide, tall = (min(max(int(w), LEAST), s) for w, s in zip(widest, size, strict=True))
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+    corners = np.stack(
+        [
+            np.interp(np.arange(len(boxes)), seen, middle[seen, axis]) - side / 2
+            for axis, side in enumerate((wide, tall))
+        ],
+        axis=1,
+    )
+    top = np.array([size[0] - wide, size[1] - tall])
+    return Windows((wide, tall), np.clip(np.rint(corners), 0, top).astype(np.int32))

@@ -1,0 +1,1 @@
+"""Hand-off to compositing and editing programs."""

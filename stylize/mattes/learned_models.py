@@ -1,0 +1,128 @@
+"""Loading models of transformers that make mattes, and what is said when memory runs out."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stylize.errors import DeviceError, ModelError
+from stylize.models import find_model, model_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from propagate.arrays import Image
+    from stylize.mattes.maker import MakingOptions
+    from stylize.models import ModelOptions
+
+__all__ = ["Loaded", "find_learned", "load_learned", "memory_errors"]
+
+_WORDS = {"segmenter": "SAM 2", "matter": "ViTMatte"}
+_CLASSES = {"segmenter": "Sam2VideoModel", "matter": "VitMatteForImageMatting"}
+_WITHOUT = {"segmenter": "--maker colour, which needs no model", "matter": "--edges colour, which needs none"}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A net, ready: where and in which format it runs, the hash of its files, and how pixels are prepared."""
+
+    net: Any
+    torch: Any
+    device: str
+    dtype: Any
+    hash: str
+    mean: tuple[float, ...]
+    spread: tuple[float, ...]
+
+    def pixels(self, image: Image) -> Any:
+        """Return a picture, uint8 or uint16 (H, W, 3), as the net wants its colours: float32 (1, 3, H, W)."""
+        import numpy as np
+
+        unit = np.asarray(image, np.float32) / np.float32(np.iinfo(image.dtype).max)
+        normal = (unit - np.array(self.mean, np.float32)) / np.array(self.spread, np.float32)
+        return self.torch.from_numpy(np.ascontiguousarray(normal.transpose(2, 0, 1)))[None]
+
+
+def find_learned(kind: str, options: MakingOptions, models: ModelOptions) -> Path:
+    """Find the model that is a ``segmenter`` or a ``matter``; nothing is loaded.
+
+    Raises
+    ------
+    ModelError
+        If it is not here: the message says how to get it and what goes without.
+    """
+    found = find_model(getattr(options, kind), kind, options=models, instead=_WITHOUT[kind])
+    if not (found / "config.json").is_file():
+        raise ModelError(f"{found}: is no folder with a config.json; fetch the model again")
+    return found
+
+
+def load_learned(kind: str, path: Path, options: MakingOptions) -> Loaded:
+    """Load a model's folder.
+
+    Raises
+    ------
+    ModelError
+        If a library is missing, or it is no such model.
+    DeviceError
+        If the device is not here or has too little memory.
+    """
+    from stylize.models.imports import load_libraries
+    from stylize.render.diffusion.memory import choose_device, choose_dtype
+
+    torch, transformers = load_libraries("torch", "transformers", wanted_by=_WORDS[kind], extra="mattes")
+    device = choose_device(options.device, _WITHOUT[kind])
+    dtype = choose_dtype(options.dtype, device, kind)
+    try:
+        with memory_errors(kind, device):
+            net = getattr(transformers, _CLASSES[kind]).from_pretrained(
+                path, local_files_only=True, dtype=dtype
+            )
+            net = net.to(device).eval()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"{path}: transformers cannot load it as {_WORDS[kind]} ({line})") from error
+    half = (0.5, 0.5, 0.5)
+    usual = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)) if kind == "segmenter" else (half, half)
+    mean, spread = _normal(path, *usual)
+    return Loaded(net, torch, device, dtype, model_hash(path), mean, spread)
+
+
+@contextmanager
+def memory_errors(kind: str, device: str) -> Iterator[None]:
+    """Turn running out of memory into one line.
+
+    Raises
+    ------
+    DeviceError
+        If the block ran out of memory.
+    """
+    from stylize.render.diffusion.memory import is_out_of_memory
+
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise DeviceError(
+            f"{_WORDS[kind]}: {device} is out of memory; take a smaller model (--{kind}), close other "
+            f"programs, use --device cpu, or {_WITHOUT[kind]}"
+        ) from error
+
+
+def _normal(path: Path, mean: Any, spread: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Read how colours are normalized; transformers' own processors want a library that need not be here."""
+    for name in ("preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json"):
+        file = path / name
+        if not file.is_file():
+            continue
+        try:
+            facts = json.loads(file.read_text(encoding="utf-8"))
+            facts = facts.get("image_processor", facts)
+            return tuple(map(float, facts["image_mean"])), tuple(map(float, facts["image_std"]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return tuple(mean), tuple(spread)

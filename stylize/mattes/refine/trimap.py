@@ -1,0 +1,77 @@
+"""The edge of a rough matte, found anew in the picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stylize.mattes.morphology import signed_distance
+from stylize.mattes.refine.solvers import alpha_within
+from stylize.media.window import window_around
+
+if TYPE_CHECKING:
+    from propagate.arrays import F32, Image
+
+__all__ = ["band_for", "refine_edge", "trimap_of", "without_specks"]
+
+_ROOM = 4
+_SPECK = 0.05
+_HOLE = 0.01
+
+
+def band_for(size: tuple[int, int]) -> float:
+    """Return how many pixels on each side of a carried edge are doubtful, for frames of (height, width)."""
+    return float(5 * (max(size) / 640) ** 0.75)
+
+
+def refine_edge(image: Image, matte: F32, band: float) -> F32:
+    """Solve for the opacity in a band along the edge, with what lies beyond as known.
+
+    Parameters
+    ----------
+    image : Image, (H, W, 3)
+        uint8 or uint16.
+    matte : float32 (H, W)
+        A rough matte, the edge where it is one half.
+    band
+        Pixels on each side of the edge that are found anew; wider catches fur, and costs more.
+
+    Returns
+    -------
+    float32 (H, W)
+        0 and 1 beyond the band. A matte without an inside or an outside beyond it comes back as it is.
+    """
+    near = window_around(matte > 0, int(band) + _ROOM + 2)  # beyond it all is outside
+    trimap = trimap_of(np.ascontiguousarray(near.of(matte)), band) if matte.any() else matte
+    if trimap.max() < 1 or trimap.min() > 0:
+        return matte
+    window = window_around(trimap == 0.5, _ROOM)
+    part = window.of(trimap)
+    if not part.size or part.max() < 1 or part.min() > 0 or min(part.shape) < 3:
+        return matte
+    top = np.float32(np.iinfo(image.dtype).max)
+    window.of(trimap)[:] = alpha_within(window.of(near.of(image)).astype(np.float32) / top, part)
+    found = np.zeros_like(matte)
+    near.of(found)[:] = trimap
+    return found
+
+
+def trimap_of(matte: F32, band: float) -> F32:
+    """Return float32 (H, W): 1 well inside a matte, 0 well outside, 0.5 within `band` pixels of its edge."""
+    distance = signed_distance(matte)
+    return np.where(distance > band, 1.0, np.where(distance < -band, 0.0, 0.5)).astype(np.float32)
+
+
+def without_specks(solid: F32) -> F32:
+    """Keep the large pieces of a hard matte and fill its small holes; float32 (H, W) of 0 and 1."""
+    import cv2
+
+    pieces, labels, facts, _ = cv2.connectedComponentsWithStats((solid > 0.5).astype(np.uint8))
+    if pieces < 2:
+        return solid
+    areas = facts[1:, cv2.CC_STAT_AREA]
+    kept = np.isin(labels, 1 + np.flatnonzero(areas >= _SPECK * areas.max()))
+    _, labels, facts, _ = cv2.connectedComponentsWithStats(1 - kept.astype(np.uint8))
+    holes = 1 + np.flatnonzero(facts[1:, cv2.CC_STAT_AREA] < _HOLE * kept.sum())
+    return np.asarray(kept | np.isin(labels, holes), np.float32)

@@ -1,0 +1,131 @@
+"""ViTMatte: the opacity of hair and blur, from the picture and what is known of the matte."""
+
+from __future__ import annotations
+
+import logging
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stylize.errors import DeviceError, ModelError
+from stylize.mattes.learned_models import load_learned, memory_errors
+from stylize.mattes.refine.trimap import trimap_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from propagate.arrays import F32, Image
+    from stylize.mattes.maker import MakingOptions
+
+__all__ = ["Matter"]
+
+log = logging.getLogger(__name__)
+
+_ROOM = 32
+"""Pixels around what is unknown that the model sees."""
+_DIVISOR = 32
+"""Sides are filled up to multiples of this."""
+_TILE, _LEAST_TILE = 1024, 256
+"""Longest side that is looked at in one piece, to begin with, and when memory is short."""
+_OVERLAP = 64
+"""Pixels over which neighbouring pieces are blended."""
+
+
+class Matter:
+    """A ViTMatte that is loaded."""
+
+    def __init__(self, path: Path, options: MakingOptions) -> None:
+        self.loaded = load_learned("matter", path, options)
+        self._tile = _TILE
+
+    def refine(self, image: Image, matte: F32, band: float) -> F32:
+        """Find the opacity in a band along the edge; see `stylize.mattes.refine.trimap.refine_edge`."""
+        return self.solve(image, trimap_of(matte, band))
+
+    def solve(self, image: Image, trimap: F32) -> F32:
+        """Find the opacity where it is unknown.
+
+        Parameters
+        ----------
+        image : Image, (H, W, 3)
+            uint8 or uint16.
+        trimap : float32 (H, W)
+            1 is the subject, 0 the background, all between is unknown.
+
+        Returns
+        -------
+        float32 (H, W)
+            Exactly 0 and 1 where the trimap is.
+
+        Raises
+        ------
+        DeviceError
+            If memory is short even for small pieces.
+        """
+        unknown = (trimap > 0) & (trimap < 1)
+        if not unknown.any():
+            return trimap.copy()
+        while True:
+            try:
+                return np.asarray(np.where(unknown, self._pieced(image, trimap, unknown), trimap), np.float32)
+            except DeviceError:
+                if self._tile <= _LEAST_TILE:
+                    raise
+                self._tile //= 2
+                log.warning("out of memory on %s; now in pieces of %d pixels", self.loaded.device, self._tile)
+
+    def _pieced(self, image: Image, trimap: F32, unknown: Any) -> F32:
+        """Look at the box of what is unknown piece by piece, and blend the pieces where they overlap."""
+        total, weight = np.zeros(trimap.shape, np.float32), np.full(trimap.shape, 1e-6, np.float32)
+        rows, columns = _box(unknown)
+        for top, bottom in _parts(rows, self._tile):
+            for left, right in _parts(columns, self._tile):
+                place = (slice(top, bottom), slice(left, right))
+                if not unknown[place].any():
+                    continue
+                share = np.minimum.outer(_ramp(bottom - top), _ramp(right - left))
+                total[place] += share * self._alpha(image[place], trimap[place])
+                weight[place] += share
+        return total / weight
+
+    def _alpha(self, image: Image, trimap: F32) -> F32:
+        """Ask the model for one piece, float32 (H, W)."""
+        loaded = self.loaded
+        torch = loaded.torch
+        height, width = trimap.shape
+        known = np.where((trimap > 0) & (trimap < 1), np.float32(0.5), trimap)
+        with torch.inference_mode(), memory_errors("matter", loaded.device):
+            seen = torch.cat([loaded.pixels(image), torch.from_numpy(known)[None, None]], dim=1)
+            filled = torch.nn.functional.pad(seen, (0, -width % _DIVISOR, 0, -height % _DIVISOR))
+            alpha = loaded.net(pixel_values=filled.to(loaded.device, loaded.dtype)).alphas
+            found = alpha[0, 0, :height, :width].float().cpu().numpy()
+        if not np.isfinite(found).all():
+            raise ModelError(
+                "ViTMatte gives no numbers (NaN); use --dtype float32, or check it: stylize models check"
+            )
+        return np.asarray(np.clip(found, 0, 1), np.float32)
+
+
+def _box(unknown: Any) -> list[tuple[int, int]]:
+    sides = []
+    for axis, length in enumerate(unknown.shape):
+        places = np.flatnonzero(unknown.any(axis=1 - axis))
+        sides.append((max(0, int(places[0]) - _ROOM), min(length, int(places[-1]) + 1 + _ROOM)))
+    return sides
+
+
+def _parts(side: tuple[int, int], tile: int) -> Iterator[tuple[int, int]]:
+    """Cut a side into even parts of at most `tile`, each reaching `_OVERLAP` into the next."""
+    begin, end = side
+    count = max(1, -(-(end - begin - _OVERLAP) // (tile - _OVERLAP)))
+    marks = np.linspace(begin, end - _OVERLAP, count + 1).round().astype(int) if count > 1 else [begin, end]
+    for first, last in pairwise(marks):
+        yield int(first), min(end, int(last) + (_OVERLAP if count > 1 else 0))
+
+
+def _ramp(length: int) -> F32:
+    """Weights that fall towards both ends of a piece."""
+    from_end = np.minimum(np.arange(length), np.arange(length)[::-1]) + 1
+    return np.asarray(np.minimum(from_end / _OVERLAP, 1), np.float32)

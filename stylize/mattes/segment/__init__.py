@@ -1,0 +1,1 @@
+"""Mattes from hints."""

@@ -1,0 +1,101 @@
+"""A shot's mattes by SAM 2: back from the first frame that has a hint, then on from it to the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from propagate.arrays import F32
+    from stylize.mattes.buffer import Shelf
+    from stylize.mattes.segment.sam2 import Prompt, Segmenter, Tracking
+    from stylize.media import Clip
+
+__all__ = ["BySam2", "points_of_scribbles"]
+
+_NOTED = 16
+"""Frames after which is noted from where an interrupted run goes on."""
+_POINTS = 8
+"""Points that stand for the scribbles of one side; the model was trained with as many."""
+
+
+@dataclass(frozen=True)
+class BySam2:
+    """One shot: its frames, what was said of some of them, and where the mattes of all go.
+
+    A frame with a painted matte keeps it. What is on the shelf from an interrupted run is gone on from.
+    """
+
+    segmenter: Segmenter
+    frames: Clip
+    prompts: Mapping[int, Prompt]
+    first: int
+    shelf: Shelf
+    on_progress: Callable[[float], None]
+    total: int
+
+    def fill(self) -> None:
+        """Look at all frames with hints first, so that the ways to both ends know them."""
+        if all(self.first + at in self.shelf for at in range(len(self.frames))):
+            return
+        tracking = self.segmenter.track(self.frames, self.prompts)
+        begin = min(self.prompts)
+        self.go(tracking, range(begin - 1, -1, -1), back=True)
+        self.go(tracking, range(begin, len(self.frames)), back=False)
+
+    def go(self, tracking: Tracking, order: range, *, back: bool) -> None:
+        """Go one way."""
+        name = f"{'back' if back else 'on'}-{self.first}"
+        tracking.turn()
+        state = self.shelf.noted(name)
+        if state is not None:
+            order = order[order.index(int(state.pop("at"))) + 1 :]
+            tracking.restore(state)
+        for count, at in enumerate(order, 1):
+            matte = tracking.matte(at, back=back)
+            prompt = self.prompts.get(at)
+            painted = prompt.matte if prompt is not None else None
+            self.shelf.put(self.first + at, matte if painted is None else painted)
+            if count % _NOTED == 0 or at == order[-1]:
+                self.shelf.note(name, {"at": np.array(at), **tracking.state()})
+            self.on_progress(len(self.shelf) / self.total)
+
+
+def points_of_scribbles(hint: F32) -> tuple[tuple[float, float, bool], ...]:
+    """Take points from scribbles, float32 (H, W): where 1 is painted is the subject, where 0 is it is not.
+
+    Each is well inside of its scribble, and as far as can be from those before it.
+    """
+    return tuple(
+        (float(x), float(y), inside)
+        for inside, where in ((True, hint >= 0.95), (False, hint <= 0.05))
+        for y, x in _spread(where)
+    )
+
+
+def _spread(where: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    import cv2
+
+    depth = cv2.distanceTransform(np.pad(where, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    rows, columns = np.nonzero(where)
+    found: list[tuple[int, int]] = []
+    if not rows.size:
+        return found
+    deep = depth[1:-1, 1:-1][rows, columns]
+    away = np.full(rows.shape, np.inf)
+    for _ in range(_POINTS):
+        if found:
+            y, x = found[-1]
+            away = np.minimum(away, np.hypot(rows - y, columns - x))
+            if away.max() < 2 * deep.max():  # the rest is as near as the scribble is wide
+                break
+        merit = deep if not found else np.minimum(away, 20 * deep)
+        best = int(np.argmax(merit))
+        found.append((int(rows[best]), int(columns[best])))
+    return found

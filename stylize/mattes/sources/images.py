@@ -1,0 +1,128 @@
+"""Mattes out of images: a numbered series, or one that holds for all frames."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stylize.errors import MediaError
+from stylize.mattes.sources.channels import PLAIN, full_range, looks_limited, one_plane, spread_over
+from stylize.mattes.sources.exr import open_exr
+from stylize.media import read_image
+from stylize.media.image_sequence import numbered_images
+from stylize.storage.fingerprint import file_hash, fingerprint
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+    from pathlib import Path
+
+    from propagate.arrays import F32
+
+__all__ = ["ImageMattes"]
+
+log = logging.getLogger(__name__)
+
+
+class ImageMattes:
+    """Images as mattes: their alpha or a channel of theirs, or white where they have none; see `MatteSource`.
+
+    A folder is a numbered series; so is one image of such a series. Any other image holds for all frames.
+    """
+
+    times: tuple[Fraction, ...] | None = None
+
+    def __init__(self, path: Path, select: str, *, gaps: bool) -> None:
+        self.path, self._gaps = path, gaps
+        self._files = _files_of(path)
+        self.still = not path.is_dir() and len(self._files) == 1
+        first = min(self._files)
+        self.numbers = None if self.still else tuple(range(first, max(self._files) + 1))
+        self._exr = self._files[first].suffix.lower() == ".exr"
+        looks = [file for place in spread_over(len(self)) if (file := self._file(place)) is not None]
+        self._channel = _exr_channel(looks, select) if self._exr else _plain_channel(looks, select)
+        shallow = not self._exr and self._channel != "alpha" and read_image(looks[0]).dtype == np.uint8
+        self._limited = shallow and looks_limited(path, [self._values(file) for file in looks])
+        contents = [(number, file_hash(file)) for number, file in sorted(self._files.items())]
+        self.fingerprint = fingerprint("images", contents, self._channel, self._limited)
+
+    def __len__(self) -> int:
+        return 1 if self.numbers is None else len(self.numbers)
+
+    def read(self, place: int) -> F32 | None:
+        """Return the matte at `place`; None for one that is missing or damaged, where gaps are allowed."""
+        try:
+            values = self._values(self._there(place))
+        except MediaError:
+            if self._gaps:
+                return None
+            raise
+        return full_range(values) if self._limited else values
+
+    def close(self) -> None:
+        """Nothing is open between two frames."""
+
+    def _file(self, place: int) -> Path | None:
+        return self._files.get(min(self._files) + place)
+
+    def _there(self, place: int) -> Path:
+        file = self._file(place)
+        if file is None:
+            number = place if self.numbers is None else self.numbers[place]
+            raise MediaError(
+                f"{self.path} lacks frame {number}; add it, or pass --matte-missing hold or black"
+            )
+        return file
+
+    def _values(self, file: Path) -> F32:
+        if not self._exr:
+            return one_plane(read_image(file), self._channel)
+        opened = open_exr(file)
+        if self._channel.startswith("crypto"):
+            from stylize.mattes.sources.cryptomatte import crypto_matte
+
+            return crypto_matte(opened, self._channel)
+        plane = opened.brightness() if self._channel == "luma" else opened.plane(opened.pick(self._channel))
+        return np.asarray(np.clip(plane, 0, 1), np.float32)
+
+
+def _files_of(path: Path) -> dict[int, Path]:
+    """Return files by frame number."""
+    if path.is_dir():
+        return numbered_images(path)
+    series = numbered_images(path.parent, like=path) if re.search(r"\d\D*$", path.stem) else {}
+    return series if len(series) > 1 else {0: path}
+
+
+def _exr_channel(looks: list[Path], select: str) -> str:
+    """Return what is taken of every file, having seen that the first has it."""
+    if select.startswith("crypto"):
+        return select
+    plain = {"alpha": "A", "red": "R", "green": "G", "blue": "B"}
+    if select == "luma":
+        return select
+    if select:
+        return open_exr(looks[0], header_only=True).pick(plain.get(select, select))
+    if "A" not in open_exr(looks[0], header_only=True).names():
+        return "luma"
+    opaque = all((open_exr(file).plane("A") >= 1).all() for file in looks)
+    return _brightness_for(looks[0]) if opaque else "A"
+
+
+def _plain_channel(looks: list[Path], select: str) -> str:
+    if select and select not in PLAIN:
+        raise MediaError(f"{looks[0]} has no {select}: only EXR has layers; take one of {', '.join(PLAIN)}")
+    if select:
+        return select
+    images = [read_image(file) for file in looks]
+    if not all(image.shape[2] in (2, 4) for image in images):
+        return "luma"
+    opaque = all((image[..., -1] == np.iinfo(image.dtype).max).all() for image in images)
+    return _brightness_for(looks[0]) if opaque else "alpha"
+
+
+def _brightness_for(file: Path) -> str:
+    log.warning("%s: its alpha is opaque everywhere, its brightness is taken", file.name)
+    return "luma"

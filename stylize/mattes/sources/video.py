@@ -1,0 +1,101 @@
+"""Mattes out of a video."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, TypeVar
+
+from stylize.errors import MediaError
+from stylize.mattes.sources.channels import PLAIN, full_range, looks_limited, one_plane, spread_over
+from stylize.media import open_clip
+from stylize.media.alpha_clip import open_alpha
+from stylize.storage.fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from fractions import Fraction
+    from pathlib import Path
+
+    from propagate.arrays import F32
+    from stylize.media import Clip
+
+__all__ = ["VideoMattes"]
+
+log = logging.getLogger(__name__)
+
+C = TypeVar("C")
+_CACHE = 96 << 20
+
+
+class VideoMattes:
+    """A video as mattes: what its alpha covers, or white where it has none; see `MatteSource`."""
+
+    numbers: tuple[int, ...] | None = None
+    still = False
+
+    def __init__(self, path: Path, select: str, *, gaps: bool) -> None:
+        if select and select not in PLAIN:
+            raise MediaError(f"{path} is a video and has no {select}; take one of {', '.join(PLAIN)}")
+        self.path, self._gaps = path, gaps
+        alpha = _alpha_of(path, select, gaps)
+        self._clip = alpha or _opened(path, gaps, open_clip)
+        self._channel = "luma" if alpha else select
+        info = self._clip.info
+        self.times: tuple[Fraction, ...] | None = (
+            *(info.time(place) for place in range(info.count)),
+            info.duration,
+        )
+        shallow = alpha is None and info.bit_depth <= 8
+        places = spread_over(len(self)) if shallow else []
+        self._limited = looks_limited(path, [v for p in places if (v := self._values(p)) is not None])
+        self.fingerprint = fingerprint(
+            "video", info.fingerprint, alpha is not None, self._channel, self._limited
+        )
+
+    def __len__(self) -> int:
+        return len(self._clip)
+
+    def read(self, place: int) -> F32 | None:
+        """Return the matte at `place`; None for one that is damaged, where gaps are allowed."""
+        values = self._values(place)
+        return full_range(values) if self._limited and values is not None else values
+
+    def close(self) -> None:
+        """Close the file."""
+        self._clip.close()
+
+    def _values(self, place: int) -> F32 | None:
+        try:
+            return one_plane(self._clip[place], self._channel)
+        except MediaError as error:
+            if self._gaps:
+                return None
+            raise _in_words_of_mattes(error) from error
+
+
+def _alpha_of(path: Path, select: str, gaps: bool) -> Clip | None:
+    """Open the alpha channel if it is asked for, or there is one that says anything."""
+    if select not in ("", "alpha"):
+        return None
+    clip = _opened(path, gaps, open_alpha)
+    if clip is None and select:
+        raise MediaError(f"{path} has no alpha channel; leave out :alpha to take its brightness")
+    if clip is not None and not select and all((clip[p] == 65535).all() for p in spread_over(len(clip))):
+        log.warning("%s: its alpha is opaque everywhere, its brightness is taken", path.name)
+        clip.close()
+        return None
+    return clip
+
+
+def _opened(path: Path, gaps: bool, opener: Callable[..., C]) -> C:
+    """Open the video; with `gaps` even one that breaks off, of which what follows is missing."""
+    try:
+        return opener(path, cache_bytes=_CACHE)
+    except MediaError as error:
+        if not gaps:
+            raise _in_words_of_mattes(error) from error
+    return opener(path, cache_bytes=_CACHE, allow_truncated=True)
+
+
+def _in_words_of_mattes(error: MediaError) -> MediaError:
+    return MediaError(str(error).replace("--allow-truncated", "--matte-missing hold"))

@@ -1,0 +1,1 @@
+"""Mattes that are steady over time."""

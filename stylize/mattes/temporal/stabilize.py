@@ -1,0 +1,293 @@
+"""Steady edges: each edge goes to the mean place of itself and its neighbours along the picture's motion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from stylize.mattes.recent import Recent
+from stylize.mattes.temporal.edge_shift import near_edge, shift_edge
+from stylize.media.window import Window, window_around
+from stylize.storage.fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from propagate.arrays import F32, Flow, Image
+
+__all__ = ["SteadyMattes", "steady"]
+
+_LONGEST = 1280
+"""Larger frames are followed at this size: an edge is placed well enough."""
+_ROOM = 48
+"""Pixels around the subject in which its motion is looked for."""
+_TOLERANCE = 12.0
+"""Difference of colour, in 8-bit steps, at which a neighbour's pixel counts for a third."""
+_CUT = 0.3
+"""Share of a subject below which a neighbour that looks alike does so by chance: a cut lies between."""
+_SUDDEN = 0.4
+"""Share of its area by which a matte may change from frame to frame; beyond, something came or went."""
+_QUIET = 0.04
+"""Chatter, as a share of full opacity, that following the motion makes by itself: no more than a small part
+of it is taken away, so that a matte which is right already stays as it is."""
+_STILL = 0.25
+"""A matte stands still where it changes by less than this share of what following the picture would ask."""
+_SPREAD = 6.0
+"""Pixels around a pixel in which is looked for chatter."""
+_EXACT = 1e-4
+"""Differences below this are of rounding, and the matte's own value stands."""
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """A direct neighbour: its frame, its matte moved to this one, and as it is, in the window of this one."""
+
+    at: int
+    moved: F32
+    matte: F32
+
+
+@dataclass(frozen=True)
+class _Mean:
+    """A matte and the mean of it and its neighbours, moved to its frame, in the window around all of them."""
+
+    window: Window
+    own: F32
+    opacity: F32
+    distance: F32
+    beside: list[_Beside]
+
+
+class SteadyMattes(Sequence["F32"]):
+    """Mattes that are steadied when asked for; see `steady`. Memory does not grow with their number."""
+
+    version = 4
+    """Raise when the same mattes come out otherwise."""
+
+    def __init__(self, frames: Sequence[Image], mattes: Sequence[F32], radius: int, strength: float) -> None:
+        self.frames, self.mattes, self.radius, self.strength = frames, mattes, radius, strength
+        kept = 2 * radius + 2
+        self._flows: Recent[tuple[int, int], tuple[Window, Flow]] = Recent(4 * radius + 4)
+        self._boxes: Recent[int, Window] = Recent(kept)
+        self._mattes: Recent[int, F32] = Recent(kept)
+        self._distances: Recent[int, F32] = Recent(kept)
+        self._frames: Recent[int, Image] = Recent(kept)
+
+    @property
+    def fingerprint(self) -> str:
+        """The content's short name."""
+        return fingerprint("steady", self.version, self.frames, self.mattes, self.radius, self.strength)
+
+    def __len__(self) -> int:
+        return len(self.mattes)
+
+    @overload
+    def __getitem__(self, index: int) -> F32: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[F32]: ...
+    def __getitem__(self, index: int | slice) -> F32 | Sequence[F32]:
+        if isinstance(index, slice):
+            # a shot's mattes: its neighbours across a cut are left out with the rest
+            return SteadyMattes(self.frames[index], self.mattes[index], self.radius, self.strength)
+        at = range(len(self))[index]
+        own = self._matte(at)
+        if not self.radius or not self.strength or own.min() == own.max():
+            return own
+        return self._steadied(at)
+
+    def beside(self, at: int) -> list[F32]:
+        """Return the direct neighbours of a matte, moved to its frame, as far as they show the same."""
+        own = self._matte(at)
+        if own.min() == own.max():
+            return []
+        mean, whole = self._mean(at), Window(0, 0, *own.shape)
+        return [whole.taken_from(one.moved, mean.window) for one in mean.beside]
+
+    def _steadied(self, at: int) -> F32:
+        """Move the edge towards where it and its neighbours have it on average, where it chatters."""
+        mean = self._mean(at)
+        own, here = mean.own, mean.window.of(self._distance(at))
+        share = np.float32(self.strength) * self._share(at, mean)
+        otherwise = _towards(own, mean.opacity, share)
+        found = self._matte(at).copy()
+        mean.window.of(found)[:] = shift_edge(own, here, share * (mean.distance - here), otherwise)
+        return found
+
+    def _share(self, at: int, mean: _Mean) -> F32:
+        """How much the edge chatters; at an end, where one side says nothing, as much as beside it."""
+        if len(mean.beside) == 1:
+            other = mean.beside[0].at
+            there = self._mean(other)
+            if len(there.beside) == 2:
+                share = _chatter_share(there.own, there.opacity, there.beside)
+                here = mean.window.taken_from(share, there.window)
+                return np.asarray(_fetch(here, self._flow(at, other, mean.window)), np.float32)
+        return _chatter_share(mean.own, mean.opacity, mean.beside)
+
+    def _mean(self, at: int) -> _Mean:
+        """Average a matte and its neighbours, as far as they show the same."""
+        window = self._window(range(at - self.radius, at + self.radius + 1))
+        own = np.ascontiguousarray(window.of(self._matte(at)))
+        total, weight, beside = own.copy(), np.ones_like(own), list[_Beside]()
+        place = window.of(self._distance(at)).copy()
+        for step in (-1, 1):
+            flow: Flow | None = None
+            for distance in range(1, self.radius + 1):
+                other = at + step * distance
+                if not 0 <= other < len(self):
+                    break
+                flow = self._onwards(flow, other, step, window)
+                sure = self._sureness(at, other, flow, window)
+                if sure[own > 0].mean() < _CUT:
+                    break
+                matte = np.ascontiguousarray(window.of(self._matte(other)))
+                moved = _fetch(matte, flow)
+                if abs(moved.sum() - own.sum()) > _SUDDEN * max(moved.sum(), own.sum()):
+                    break
+                total += sure * moved
+                place += sure * _fetch(np.ascontiguousarray(window.of(self._distance(other))), flow)
+                weight += sure
+                if distance == 1:
+                    beside.append(_Beside(other, moved, matte))
+        return _Mean(window, own, total / weight, place / weight, beside)
+
+    def _onwards(self, flow: Flow | None, other: int, step: int, window: Window) -> Flow:
+        """Follow `flow`, which leads to the frame before `other`, on to `other`; None is its beginning."""
+        from propagate.flow import chain
+
+        last = self._flow(other - step, other, window)
+        return last if flow is None else chain(flow, last)
+
+    def _sureness(self, at: int, other: int, flow: Flow, window: Window) -> F32:
+        """How alike both frames look there, 0 to 1: hidden or new surface says nothing of the edge."""
+        from propagate.flow import inside
+        from propagate.registration import residual
+
+        here, there = (np.ascontiguousarray(window.of(self._frame(i))) for i in (at, other))
+        sure = np.exp(-np.square(residual(here, _fetch(there, flow), sigma=2.0) / _TOLERANCE))
+        sure[~inside(flow, 0.5)] = 0
+        return np.asarray(sure, np.float32)
+
+    def _flow(self, a: int, b: int, window: Window) -> Flow:
+        """Return the flow from frame a to b around the subject, in a window; elsewhere it is 0."""
+        place, flow = self._flows.get((a, b), lambda: self._follow(a, b))
+        found: Flow = window.taken_from(flow, place)
+        return found
+
+    def _follow(self, a: int, b: int) -> tuple[Window, Flow]:
+        import cv2
+
+        from propagate.flow import estimate_flow
+
+        window = self._window((a, b))
+        pair = [np.ascontiguousarray(window.of(self._frame(i))) for i in (a, b)]
+        h, w = window.shape
+        scale = min(1.0, _LONGEST / max(h, w))
+        if scale < 1:
+            size = (round(w * scale), round(h * scale))
+            pair = [np.asarray(cv2.resize(i, size, interpolation=cv2.INTER_AREA)) for i in pair]
+        found = estimate_flow(pair[0], pair[1])
+        if scale < 1:
+            found = np.asarray(cv2.resize(found, (w, h)) / scale, np.float32)
+        return window, found
+
+    def _window(self, indices: Iterable[int]) -> Window:
+        """Return the window that holds all of the subject in these frames, as far as there are such."""
+        there = [index for index in indices if 0 <= index < len(self)]
+        filled = [box for box in map(self._box, there) if box.shape != (0, 0)]
+        shape = self._matte(there[0]).shape
+        return reduce(Window.joined, filled).with_room(_ROOM, shape) if filled else Window(0, 0, *shape)
+
+    def _box(self, index: int) -> Window:
+        return self._boxes.get(index, lambda: window_around(self._matte(index) > 0))
+
+    def _matte(self, index: int) -> F32:
+        return self._mattes.get(index, lambda: self.mattes[index])
+
+    def _distance(self, index: int) -> F32:
+        return self._distances.get(index, lambda: near_edge(self._matte(index)))
+
+    def _frame(self, index: int) -> Image:
+        def read() -> Image:
+            from propagate.flow import eight_bit
+
+            return eight_bit(self.frames[index])
+
+        return self._frames.get(index, read)
+
+
+def steady(
+    frames: Sequence[Image], mattes: Sequence[F32], *, radius: int = 2, strength: float = 1.0
+) -> SteadyMattes:
+    """Take the chatter out of the edges of mattes that were made frame by frame.
+
+    Each edge goes to the mean place of itself and its neighbours, moved along the flow of the picture and
+    weighed by how alike the frames look where they are laid on each other; it keeps its softness. Where a
+    part came or went, opacities are averaged. An edge that stands still already is left alone. Across a cut
+    nothing looks alike, so nothing is mixed.
+
+    Parameters
+    ----------
+    frames : sequence of Image, (H, W, 3)
+        What the mattes belong to, uint8 or uint16; read when needed.
+    mattes : sequence of float32 (H, W)
+        0 to 1, one per frame.
+    radius
+        Neighbours on each side. 2 takes about three quarters of the chatter away; more softens edges that
+        change their form.
+    strength
+        0 leaves all as it is, 1 is the whole mean.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many mattes as frames, or a number is out of bounds.
+    """
+    if len(frames) != len(mattes):
+        raise ValueError(f"{len(mattes)} mattes for {len(frames)} frames; give one for each")
+    if radius < 0:
+        raise ValueError(f"radius is {radius}; expected 0 or more")
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength is {strength}; expected 0 to 1")
+    return SteadyMattes(frames, mattes, radius, strength)
+
+
+def _chatter_share(own: F32, mean: F32, beside: Sequence[_Beside]) -> F32:
+    """How much of the way to the mean is to be gone, 0 to 1, by how much the edge chatters around each pixel.
+
+    An edge chatters where it lies outside of both its neighbours, once these are moved along: one that only
+    moves otherwise than the picture, as in a wipe, lies between them. Nor does a matte chatter that stands
+    still while the picture moves under it. What following the motion is off by is noise, over which the share
+    rises as in a Wiener filter.
+    """
+    import cv2
+
+    def around(values: F32) -> F32:
+        return np.asarray(cv2.GaussianBlur(values, (0, 0), _SPREAD), np.float32)
+
+    if not beside:
+        return np.zeros_like(own)
+    moved = [one.moved for one in beside]
+    between = moved[0] if len(moved) == 1 else np.median(np.stack([own, *moved]), axis=0)
+    apart = np.square(own - between)
+    edge = np.asarray(np.abs(mean - own) > _EXACT, np.float32)
+    ratio = np.square(around(apart) / np.maximum(around(edge), 1e-3) / np.float32(_QUIET**2))
+    still = around(sum(np.abs(own - one.matte) for one in beside))
+    follows = around(sum(np.abs(own - one.moved) for one in beside))
+    moves = still**2 / (still**2 + (_STILL * follows) ** 2 + np.float32(1e-9))
+    return np.asarray(moves * ratio / (ratio + 1), np.float32)
+
+
+def _towards(own: F32, mean: F32, share: F32) -> F32:
+    apart = mean - own
+    return np.asarray(np.where(np.abs(apart) > _EXACT, own + share * apart, own), np.float32)
+
+
+def _fetch(image: Any, flow: Flow) -> Any:
+    from propagate.warp import warp
+
+    return warp(image, flow, interpolation="linear")

@@ -1,0 +1,268 @@
+"""The plan of a project, keyframes.toml: made by the machine, changed by hand, read again."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stylize.errors import UsageError
+from stylize.media.frame_images import find_keys, key_files
+from stylize.pipeline.analysis import Analyses
+from stylize.pipeline.key_renderers import check_own
+from stylize.pipeline.shots import cut_to, measure_changes
+from stylize.progress import portion
+from stylize.storage.atomic import write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from keyframes import ClipFacts, Plan, Selection, SelectOptions, Shot
+    from stylize.media import ClipInfo
+    from stylize.pipeline.context import Work
+    from stylize.progress import Watch
+    from stylize.project.project import Project
+
+__all__ = [
+    "Choice",
+    "choose_keys",
+    "facts_of",
+    "known_shots",
+    "measure_keys",
+    "read_plan",
+    "save_plan",
+    "with_overrides",
+]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The plan and how well it explains the frames that were asked for.
+
+    Attributes
+    ----------
+    plan
+        Of the whole clip.
+    shots
+        Pieces of shots inside the range, frames of the clip.
+    coverage
+        Per frame of the range: share that the keys explain, 0 to 1.
+    """
+
+    plan: Plan
+    shots: tuple[Shot, ...]
+    coverage: tuple[float, ...]
+
+
+def choose_keys(work: Work, watch: Watch, *, anew: bool = False) -> Choice:
+    """Find shots, look at them, choose keys, and write the plan; what a person put into the plan stays.
+
+    Parameters
+    ----------
+    work
+        Its project locked, its matte looked at. The plan is left alone outside the range that is worked on.
+    anew
+        Choose again even where the plan has what was asked for. Otherwise a plan whose options, shots and
+        matte are those of now is taken as it is: what a person added or took out is not made up for.
+
+    Raises
+    ------
+    UsageError
+        If the plan is damaged or for another clip, or ``select.max_keys`` allows less than one key per shot.
+    """
+    from keyframes import merge, new_plan
+
+    project, info, options, seen = work.project, work.whole.info, work.settings.select, work.seen
+    before = read_plan(project, info)
+    shots = known_shots(work, watch)
+    if work.scenes is None and not (before and _set_by_hand(project, before)):
+        project.remember(shots=_ends(shots))  # to tell shots that a person changes from these
+    plan = with_overrides(work, before or new_plan(facts_of(info), shots))
+    pieces = cut_to(shots, work.span) if seen is None else seen.with_subject(cut_to(shots, work.span))
+    painted = work.pieces(pieces)
+    analyses = Analyses(work)
+    with watch.stage("analysis") as share:
+        for index, piece in enumerate(pieces):
+            analyses.of(piece, portion(share, index, 1, len(pieces)))
+    same = project.about().get("seen_through") == analyses.matte
+    kept = before is not None and not anew and same and _answers(before, shots, painted, options)
+    with watch.stage("keys"):
+        choose = measure_keys if kept else _select
+        selections = choose(plan, pieces, analyses, options)
+    chosen = [key for selection in selections for key in selection.keys]
+    elsewhere = [key for key in plan.keys if not work.span[0] <= key.frame < work.span[1]]
+    plan = merge(replace(plan, shots=shots), [*chosen, *elsewhere], options)
+    save_plan(project, plan)
+    first, stop = work.span
+    coverage = [1.0] * (stop - first)  # where there is nothing to style, nothing is left unexplained
+    for piece, selection in zip(pieces, selections, strict=True):
+        coverage[piece.start - first : piece.stop - first] = map(float, selection.coverage)
+    project.remember(coverage=round(sum(coverage) / len(coverage), 4), seen_through=analyses.matte)
+    return Choice(plan, painted, tuple(coverage))
+
+
+def with_overrides(work: Work, plan: Plan) -> Plan:
+    """Make every frame that lies in the project's overrides a key, unless it is banned.
+
+    A key of kind ``override`` whose file has gone is one like any other that a person chose.
+    """
+    from keyframes import edits
+
+    folder, info = work.project.root / "overrides", work.whole.info
+    painted: dict[int, Path] = {}
+    if folder.is_dir() and key_files(folder):
+        painted = find_keys(folder, info, work.project.root / "cache" / "layers")
+    for frame in painted:
+        key = plan.key_at(frame)
+        if frame not in plan.banned and (key is None or key.kind == "auto"):
+            plan = edits.add(plan, frame, kind="override")
+    gone = {
+        key.frame
+        for key in plan.keys
+        if key.kind == "override" and not work.project.hand_painted(info.names[key.frame])
+    }
+    keys = tuple(replace(key, kind="user") if key.frame in gone else key for key in plan.keys)
+    return replace(plan, keys=keys)
+
+
+def known_shots(work: Work, watch: Watch) -> tuple[Shot, ...]:
+    """Return the shots of the whole clip.
+
+    Those of a scene list that is given; else those of the plan where a person changed them or a scene list
+    was given once; else found ones.
+    """
+    from keyframes.shots import shots_from_scores
+
+    project, settings = work.project, work.settings.shots
+    if work.scenes is not None:
+        return work.scenes
+    plan = read_plan(project, work.whole.info)
+    if plan is not None and _set_by_hand(project, plan):
+        if settings != type(settings)():
+            log.warning(
+                "%s: its shots are set by hand, so cuts are not looked for; take its [[shot]] tables out to "
+                "have them found",
+                project.plan_path,
+            )
+        return tuple(plan.shots)
+    with watch.stage("shots") as share:
+        scores = project.recall("changes", measure_changes, work.whole, on_progress=share)
+    return shots_from_scores(scores, settings)
+
+
+def read_plan(project: Project, info: ClipInfo) -> Plan | None:
+    """Read keyframes.toml; None when there is none yet.
+
+    Raises
+    ------
+    UsageError
+        If it is damaged, or was made for another clip.
+    """
+    from keyframes import parse_plan
+
+    if not project.plan_path.exists():
+        return None
+    try:
+        plan = parse_plan(project.plan_path.read_text(encoding="utf-8"))
+        plan.check_clip(facts_of(info))
+        check_own(plan, project.plan_path)
+    except (ValueError, OSError) as error:
+        raise UsageError(f"{project.plan_path}: {error}") from error
+    return plan
+
+
+def save_plan(project: Project, plan: Plan) -> Plan:
+    """Write keyframes.toml if the plan changed; a person's comments and spacing stay as they are."""
+    from keyframes import format_plan, parse_plan
+
+    path = project.plan_path
+    before = path.read_text(encoding="utf-8") if path.exists() else None
+    if before is not None:
+        revision = parse_plan(before).revision
+        if format_plan(replace(plan, revision=revision), before) == before:
+            return replace(plan, revision=revision)
+        plan = replace(plan, revision=revision + 1)
+    write_text(path, format_plan(plan, before))
+    return plan
+
+
+def _set_by_hand(project: Project, plan: Plan) -> bool:
+    """Whether the plan has shots that are not those which were found last."""
+    return bool(plan.shots) and _ends(plan.shots) != project.about().get("shots")
+
+
+def _ends(shots: Sequence[Shot]) -> list[list[int]]:
+    return [[shot.start, shot.stop] for shot in shots]
+
+
+def _answers(plan: Plan, shots: Sequence[Shot], pieces: Sequence[Shot], options: SelectOptions) -> bool:
+    """Whether a plan is for these shots and options and has a key in every piece."""
+    held = all(any(piece.start <= key.frame < piece.stop for key in plan.keys) for piece in pieces)
+    return held and plan.options == options and tuple(plan.shots) == tuple(shots)
+
+
+def measure_keys(
+    plan: Plan, pieces: Sequence[Shot], analyses: Analyses, options: SelectOptions
+) -> list[Selection]:
+    """Take the plan's keys and find out what they explain: all other frames are banned for the while."""
+    asked = replace(options, min_gap=1, max_gap=None, max_keys=None)
+    selections = []
+    for piece in pieces:
+        keys = {key.frame: key.kind for key in plan.keys if piece.start <= key.frame < piece.stop}
+        others = [frame for frame in range(piece.start, piece.stop) if frame not in keys]
+        selections.append(analyses.select(piece, asked, keys, others))
+    return selections
+
+
+def _select(
+    plan: Plan, pieces: Sequence[Shot], analyses: Analyses, options: SelectOptions
+) -> list[Selection]:
+    """Choose the keys of every piece; where `max_keys` forbids some, the least useful ones of all go."""
+
+    def select(piece: Shot, most: int | None) -> Selection:
+        forced = plan.forced(piece)
+        shut = {*plan.shut(piece), *(set(range(piece.start, piece.stop)) - set(piece.clear) - set(forced))}
+        if not forced and len(shut) == piece.stop - piece.start:
+            shut = set(plan.shut(piece))  # mixed frames are better than none
+        return analyses.select(piece, replace(options, max_keys=most), forced, sorted(shut))
+
+    free = [select(piece, None) for piece in pieces]
+    if options.max_keys is None or sum(len(selection.keys) for selection in free) <= options.max_keys:
+        return free
+    if len(pieces) > options.max_keys:
+        raise UsageError(
+            f"--max-keys {options.max_keys} is too few: nothing crosses a cut, and there are {len(pieces)} "
+            "shots; allow as many, or shorten the clip with --start and --end"
+        )
+    counts = [max(len(plan.forced(piece)), 1) for piece in pieces]
+    if sum(counts) > options.max_keys:
+        log.warning(
+            "--max-keys %d: the keys set by hand need %d; these are kept, and none is added",
+            options.max_keys,
+            sum(counts),
+        )
+    while sum(counts) < options.max_keys:
+        gains = [
+            (piece.stop - piece.start) * (selection.curve[count] - selection.curve[count - 1])
+            if count < min(len(selection.keys), len(selection.curve))
+            else -1.0
+            for piece, selection, count in zip(pieces, free, counts, strict=True)
+        ]
+        best = max(range(len(pieces)), key=gains.__getitem__)
+        if gains[best] < 0:
+            break
+        counts[best] += 1
+    return [
+        selection if count >= len(selection.keys) else select(piece, count)
+        for piece, selection, count in zip(pieces, free, counts, strict=True)
+    ]
+
+
+def facts_of(info: ClipInfo) -> ClipFacts:
+    """Return what a plan keeps of its clip."""
+    from keyframes import ClipFacts
+
+    return ClipFacts(Path(info.path).name, info.fingerprint, info.width, info.height, info.count)

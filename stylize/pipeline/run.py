@@ -1,0 +1,211 @@
+"""The whole way through: open, check, shots, analysis, keys, paint, propagate, write, report."""
+
+from __future__ import annotations
+
+import json
+import logging
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stylize.errors import UsageError
+from stylize.pipeline.context import Job, look, memory_of, open_work
+from stylize.pipeline.inpainting import repaint_region
+from stylize.pipeline.output import check_apart, check_place
+from stylize.pipeline.stages import (
+    layer_stage,
+    make_painter,
+    make_recipe,
+    paint_stage,
+    write_stage,
+)
+from stylize.progress import OnProgress, Overwrite, Watch, ignore
+from stylize.report.run_facts import gather_facts
+from stylize.report.run_report import keep_facts, write_report
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stylize.pipeline.context import Work
+    from stylize.settings.schema import Settings
+
+__all__ = ["Result", "paint_job", "run_job", "stylize_clip"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run made.
+
+    Attributes
+    ----------
+    output
+        The video or folder.
+    frames
+        How many.
+    keys
+        Frames that were painted, counted from the clip's first.
+    renderer
+        Who painted them; ``files`` for keys painted by hand.
+    seconds
+        By stage, and in total.
+    """
+
+    output: Path
+    frames: int
+    keys: tuple[int, ...]
+    renderer: str
+    seconds: dict[str, float]
+
+
+def stylize_clip(  # noqa: PLR0913  the front door takes all its choices by name
+    clip: str | Path,
+    style: str | Path | Sequence[str | Path] = (),
+    output: str | Path | None = None,
+    *,
+    project: str | Path | None = None,
+    renderer: str | None = None,
+    keys: str | Path | None = None,
+    matte: str | Path | None = None,
+    start: str | int | None = None,
+    end: str | int | None = None,
+    scenes: str | Path | None = None,
+    settings: Settings | Mapping[str, Any] | None = None,
+    overwrite: Overwrite = False,
+    on_progress: OnProgress = ignore,
+) -> Result:
+    """Stylize a clip, picking up whatever its project already has.
+
+    Parameters
+    ----------
+    clip
+        A video, a folder of numbered images, or a project folder.
+    style
+        A picture to paint like, or several. May be left out with `keys`, or when the project knows.
+    output
+        A video's name (.mp4, .mov, .webm, .mkv), or a folder's for images; in the project by default.
+    project
+        Where the work is kept; beside the clip by default, ``NAME.stylize``.
+    renderer
+        ``auto``, ``patch``, …: who paints the keys.
+    keys
+        A folder of keys painted by hand, named by frame: nothing is rendered, these are carried.
+    matte
+        Where the paint goes; elsewhere the clip shows. See `stylize.mattes.open_matte`.
+    start, end
+        Half-open range to work on: frames ``10``, seconds ``"2.5s"`` or timecode.
+    scenes
+        A scene list (.csv) of PySceneDetect, in place of looking for cuts.
+    settings
+        All settings, or some by full name (``{"select.max_keys": 4}``) over the project's and the user's.
+    overwrite
+        Whether an existing output may be replaced, or a function that is asked.
+    on_progress
+        Called with a stage's name and its finished share.
+
+    Raises
+    ------
+    StylizeError
+        See `stylize.errors`: every message is one line with the way out. Finished work is kept.
+    """
+    styles = [style] if isinstance(style, (str, Path)) else style
+    job = Job(
+        Path(clip),
+        tuple(Path(s) for s in styles),
+        _path(output),
+        project=_path(project),
+        renderer=renderer,
+        keys=_path(keys),
+        matte=matte,
+        start=start,
+        end=end,
+        scenes=_path(scenes),
+    )
+    return run_job(job, settings, overwrite, on_progress)
+
+
+def run_job(
+    job: Job,
+    settings: Settings | Mapping[str, Any] | None = None,
+    overwrite: Overwrite = False,
+    on_progress: OnProgress = ignore,
+) -> Result:
+    """Do `job`; see `stylize_clip`."""
+    watch = Watch(on_progress)
+    with open_work(job, settings) as work, ExitStack() as locks:
+        check_apart({"output": work.place}, {"folder of keys": job.keys, "matte": job.matte})
+        check_place(work.place, work.clip, overwrite, work.project)
+        painters = [make_painter(layer) for layer in work.layers]
+        project = locks.enter_context(work.project.lock())
+        note_start(work)
+        for layer in work.parts:
+            locks.enter_context(layer.project.lock())
+            note_start(layer)
+        stack = [layer_stage(*each, watch) for each in zip(work.layers, painters, strict=True)]
+        if work.parts:
+            project.remember(finished={"span": list(work.span)})
+        recipe = make_recipe(work, stack)
+        write_stage(work, stack, json.dumps(recipe, ensure_ascii=False, default=str), watch)
+        with watch.stage("report"):
+            facts = gather_facts(work, stack, recipe, watch.finished())
+            keep_facts(project, facts)
+            write_report(project)
+        seconds = watch.finished()
+        project.log("finished", output=str(work.place), seconds=seconds)
+    keys = tuple(sorted({frame for layer in stack for frame in layer.keyed.frames}))
+    return Result(work.place, len(work.clip), keys, facts["renderer"], seconds)
+
+
+def paint_job(
+    job: Job,
+    settings: Settings | Mapping[str, Any] | None = None,
+    only: int | None = None,
+    on_progress: OnProgress = ignore,
+    region: Path | None = None,
+) -> tuple[dict[str, Any], ...]:
+    """Paint the keys of a project and stop; return each key's frame, reason, kind and file.
+
+    Parameters
+    ----------
+    only
+        Frame of the one key to paint; with it are painted those that it must agree with.
+    region
+        Paint only the part of that key that is white in this picture.
+
+    Raises
+    ------
+    UsageError
+        If `only` is no key, or the keys are given as files.
+    """
+    watch = Watch(on_progress)
+    with open_work(job, settings) as work:
+        if work.parts:
+            folders = ", ".join(str(layer.project.root) for layer in work.parts)
+            raise UsageError(f"{work.project.root}: has several layers; paint one of them: {folders}")
+        renderer = make_painter(work)
+        if renderer is None:
+            raise UsageError(
+                f"{work.project.root}: its keys are given as files; name a style to paint with: --style REF"
+            )
+        if region is not None and only is None:
+            raise UsageError("--region is a part of one key; name it with --key N")
+        with work.project.lock():
+            note_start(work)
+            if region is not None and only is not None:
+                return repaint_region(work, renderer, only, region, watch)
+            return paint_stage(look(work, watch), renderer, watch, only).notes
+
+
+def note_start(work: Work) -> None:
+    """Tell what changed since the last run, and remember what this one was asked."""
+    asked = memory_of(work.job)
+    for change in work.project.note_settings(work.settings.to_dict()):
+        log.warning("changed since the last run: %s", change)
+    work.project.remember(inputs=asked)
+    work.project.log("started", **asked)
+
+
+def _path(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)

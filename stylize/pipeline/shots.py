@@ -1,0 +1,110 @@
+"""Shots of a clip and the keys that each of them has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from propagate.prefetch import ahead
+from stylize.errors import MediaError, UsageError
+from stylize.storage.fingerprint import step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping, Sequence
+
+    from keyframes import Shot, ShotOptions
+    from propagate.arrays import F32, Image
+    from stylize.media import Clip, ClipInfo
+
+__all__ = ["by_shot", "cut_to", "find_shots", "measure_changes", "read_scenes", "small_frames"]
+
+LOOK = 320
+"""Long side in pixels of the frames in which cuts are sought: as large as keys are usually sought in, so that
+a clip that is not long is decoded once for both."""
+T = TypeVar("T")
+
+
+def small_frames(
+    clip: Clip, side: int, on_progress: Callable[[float], None] | None = None
+) -> Generator[Image, None, None]:
+    """Give every frame of the clip, small, in order."""
+    for index in range(len(clip)):
+        yield clip.small(index, side)
+        if on_progress is not None:
+            on_progress((index + 1) / len(clip))
+
+
+@step(version=2)
+def measure_changes(clip: Clip, on_progress: Callable[[float], None] | None = None) -> F32:
+    """Measure how much each frame differs from those before it: all that the search for cuts has to know."""
+    from keyframes.shots import detect_shots
+
+    return detect_shots(ahead(small_frames(clip, LOOK, on_progress), threads=2)).scores
+
+
+def find_shots(
+    clip: Clip,
+    options: ShotOptions,
+    on_progress: Callable[[float], None] | None = None,
+    scenes: str | Path | None = None,
+) -> tuple[Shot, ...]:
+    """Find the shots of a clip, or take them from a scene list; they cover it without gaps.
+
+    `scenes` is for the whole of a clip of which this may be a range; see `read_scenes`.
+    """
+    from keyframes.shots import shots_from_scores
+
+    if scenes is not None:
+        first, stop = clip.info.start, clip.info.start + clip.info.count
+        return tuple(
+            shot.moved(-first) for shot in cut_to(read_scenes(Path(scenes), clip.info), (first, stop))
+        )
+    return shots_from_scores(measure_changes(clip, on_progress), options)
+
+
+def read_scenes(path: Path, info: ClipInfo) -> tuple[Shot, ...]:
+    """Read the shots of a clip from the scene list that PySceneDetect wrote, in place of looking for them.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be read, is no scene list, or is for a clip of another length.
+    """
+    from keyframes import parse_scene_csv
+
+    try:
+        return tuple(parse_scene_csv(_text_of(path.read_bytes()), info.total))
+    except OSError as error:
+        raise UsageError(f"--scenes {path}: {error.strerror or error}; name a scene list (.csv)") from error
+    except ValueError as error:
+        raise UsageError(f"--scenes {path}: {error}") from error
+
+
+def _text_of(data: bytes) -> str:
+    """Decode a list as programs write them: UTF-8, or UTF-16 with its mark as spreadsheets do."""
+    return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+
+
+def cut_to(shots: Sequence[Shot], span: tuple[int, int]) -> tuple[Shot, ...]:
+    """Return what of the shots lies in the frames [start, stop)."""
+    first, stop = span
+    return tuple(shot.within(first, stop) for shot in shots if shot.start < stop and shot.stop > first)
+
+
+def by_shot(shots: Sequence[Shot], keys: Mapping[int, T], clip: Clip) -> list[dict[int, T]]:
+    """Sort what is known by frame into shots, frames counted from the start of the shot.
+
+    Raises
+    ------
+    MediaError
+        If a shot has none: nothing crosses a cut, so its frames could not be painted.
+    """
+    groups = [{f - shot.start: v for f, v in keys.items() if shot.start <= f < shot.stop} for shot in shots]
+    for shot, group in zip(shots, groups, strict=True):
+        if not group:
+            first, last = clip.info.names[shot.start], clip.info.names[shot.stop - 1]
+            raise MediaError(
+                f"{clip.info.path}: no painted key for the shot of frames {first} to {last}; "
+                "paint one of them, or if there is no cut, pass --cut 1"
+            )
+    return groups

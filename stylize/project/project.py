@@ -1,0 +1,290 @@
+"""The project folder: what a clip's stylization is made of, readable by a person, resumable by the machine.
+
+    clip.stylize/
+        project.json      schema, the clip it belongs to, the settings of the last run
+        stylize.toml      settings for this clip             the artist may edit
+        keyframes.toml    the plan: which frames are keys     the artist may edit
+        keys/NAME.png     painted keys, with NAME.json: how   the artist may paint over
+        takes/NAME/       every painting of a key there was   kept for good, see `stylize.project.takes`
+        overrides/NAME.*  painted by hand: inputs, read only
+        matte/            a matte painted in the review page  the artist may paint over matte/painted
+        layers/HASH/      finished frames of one shot, with frames.jsonl: their quality
+        cache/            results of steps, by fingerprint; may be deleted at any time
+        out/ report/ logs/
+
+NAME is the frame's name in the clip: the file's stem in a sequence, six digits in a video.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from stylize.errors import UsageError
+from stylize.media import write_image
+from stylize.media.frame_images import files_for, one_file
+from stylize.project.relocation import bring_along
+from stylize.project.takes import keep_take
+from stylize.storage import serialization as store
+from stylize.storage.atomic import disk_errors, write_bytes, write_text
+from stylize.storage.fingerprint import file_hash, fingerprint
+from stylize.storage.lock import locked
+from stylize.storage.partial import partial_path, placed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from propagate.arrays import Image
+    from stylize.media import ClipInfo
+
+__all__ = ["SCHEMA", "SETTINGS_FILE", "Project", "project_place"]
+
+SCHEMA = "stylize-project.1"
+SETTINGS_FILE = "stylize.toml"
+T = TypeVar("T")
+
+
+def project_place(clip: Path) -> Path:
+    """Return the folder that belongs to `clip` when none is named: beside it, ``NAME.stylize``."""
+    place = clip.absolute()
+    return place.with_name((place.stem if place.is_file() else place.name) + ".stylize")
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project folder, checked; get one from `Project.open`, change it under its `lock`."""
+
+    root: Path
+    info: ClipInfo | None = None
+
+    @classmethod
+    def open(cls, root: Path, info: ClipInfo | None = None) -> Project:
+        """Check the project at `root`; with `info`, the clip that it must belong to or is started for.
+
+        Writes nothing: the folder is made when the lock is taken.
+
+        Raises
+        ------
+        UsageError
+            If the folder is no project, belongs to another clip, or was made by a newer version.
+        """
+        project = cls(Path(root), info)
+        about = project.about()
+        if not about:
+            if info is None:
+                raise UsageError(f"{root}: no project here; make one with: stylize run CLIP --project DIR")
+            if project.root.exists() and not project.startable():
+                raise UsageError(f"{root}: exists and is not a project folder; choose another with --project")
+        elif info is not None and about["clip"]["fingerprint"] != info.fingerprint:
+            raise UsageError(_other_clip(project, Path(about["clip"]["path"]), Path(info.path)))
+        return project
+
+    def startable(self) -> bool:
+        """Whether the folder holds nothing yet but what a person puts there before the first run.
+
+        Nor what a run leaves that was killed before it said whose folder this is: its lock, half a file.
+        """
+        named = {SETTINGS_FILE, "overrides", partial_path(self.root / "project.json").name}
+        return self.root.is_dir() and all(
+            path.name in named or path.name == ".lock" or path.name.startswith(".lock.")
+            for path in self.root.iterdir()
+        )
+
+    def about(self) -> dict[str, Any]:
+        """Return the content of project.json, paths as they are now; empty when there is none yet."""
+        path = self.root / "project.json"
+        if not path.is_file():
+            return {}
+        try:
+            about = json.loads(path.read_text(encoding="utf-8"))
+            schema, number = str(about["schema"]), int(str(about["schema"]).rpartition(".")[2])
+            about["clip"]["fingerprint"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{path}: damaged ({error!r}); choose another folder with --project") from error
+        if not schema.startswith("stylize-project.") or number > int(SCHEMA.rpartition(".")[2]):
+            raise UsageError(
+                f"{path}: made by a newer version ({schema}); update with: pip install -U keystylize"
+            )
+        return bring_along(about, self.root)
+
+    @property
+    def clip(self) -> Path:
+        """The clip that the project was made from."""
+        return Path(self.about()["clip"]["path"])
+
+    @property
+    def plan_path(self) -> Path:
+        """The plan, keyframes.toml."""
+        return self.root / "keyframes.toml"
+
+    @property
+    def settings_path(self) -> Path:
+        """The project's settings, stylize.toml."""
+        return self.root / SETTINGS_FILE
+
+    @property
+    def painted_matte(self) -> Path:
+        """Where the matte is that was painted in the review page, carried over the clip."""
+        return self.root / "matte" / "carried"
+
+    @property
+    def report_path(self) -> Path:
+        """The report page."""
+        return self.root / "report" / "index.html"
+
+    @contextmanager
+    def lock(self) -> Iterator[Project]:
+        """Keep other runs out for the block; the folder is made, or brought up to date, on entry.
+
+        Raises
+        ------
+        UsageError
+            If another run holds the project, or the folder cannot be written.
+        """
+        with disk_errors(self.root, "keep the work elsewhere with --project DIR"):
+            self.root.mkdir(parents=True, exist_ok=True)
+        with locked(self.root / ".lock"):
+            about, info = self.about(), self.info
+            if info is not None:
+                clip = {
+                    "path": str(Path(info.path).absolute()),
+                    "fingerprint": info.fingerprint,
+                    "frames": info.count,
+                    "size": [info.width, info.height],
+                }
+                root = str(self.root.absolute())
+                if about.get("clip") != clip or about.get("root") != root:
+                    self._write_about({**about, "clip": clip, "root": root})
+            yield self
+
+    def recall(self, name: str, function: Callable[..., T], *inputs: Any, **unread: Any) -> T:
+        """Return ``function(*inputs)``, from the cache when the same step saw the same inputs before.
+
+        Parameters
+        ----------
+        name
+            The step's name, the first half of the file's.
+        function
+            A plain function of its inputs; `stylize.storage.fingerprint.step` gives it a version.
+        *inputs
+            Everything the step reads; must have a fingerprint (see `stylize.storage.fingerprint`).
+        **unread
+            Handed to the function and not part of the fingerprint, such as ``on_progress``.
+        """
+        path = self.cached(name, function, *inputs)
+        if path.exists():
+            try:
+                found: T = store.loads(path.read_bytes())
+            except ValueError:  # damaged: made again
+                path.unlink()
+            else:
+                return found
+        made = function(*inputs, **unread)
+        write_bytes(path, store.dumps(made))
+        return made
+
+    def cached(self, name: str, function: Callable[..., Any], *inputs: Any) -> Path:
+        """Where `recall` keeps the result of this step with these inputs."""
+        version = getattr(function, "version", 1)
+        return self.root / "cache" / f"{name}-{fingerprint(name, version, inputs)[:20]}.npz"
+
+    def key_path(self, name: str) -> Path:
+        """Where the machine keeps its painting of the frame called `name`."""
+        return self.root / "keys" / f"{name}.png"
+
+    def key_recipe(self, name: str) -> dict[str, Any] | None:
+        """How the painted key was made; None when there is none, or when it was painted by hand since."""
+        path = self.key_path(name)
+        recipe = _read_recipe(path.with_suffix(".json"))
+        return recipe if path.exists() and recipe and recipe.get("file") == file_hash(path) else None
+
+    def keep_key(self, name: str, image: Image, recipe: Mapping[str, Any]) -> Path:
+        """Put a painting of the frame called `name` in keys/, with its recipe beside it.
+
+        The recipe is written first and names both the old and the new file, so that a run killed in
+        between is not mistaken for an artist who painted over the key. A copy is kept as a take.
+        """
+        path = self.key_path(name)
+        before = file_hash(path) if path.exists() else None
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with placed(path) as partial:
+            write_image(partial, image)
+            take = keep_take(self, name, partial, recipe)
+            note = {**recipe, "take": take.number, "file": file_hash(partial), "before": before}
+            write_text(path.with_suffix(".json"), json.dumps(note, indent=2, ensure_ascii=False) + "\n")
+        return path
+
+    def hand_painted(self, name: str) -> Path | None:
+        """Return the artist's own file for the frame, if any: in overrides/, or put or changed in keys/."""
+        folder = self.root / "overrides"
+        files = files_for(folder, name)
+        if files:
+            return one_file(name, files, self.root / "cache" / "layers")
+        path = self.key_path(name)
+        if not path.exists():
+            return None
+        recipe = _read_recipe(path.with_suffix(".json")) or {}
+        return None if file_hash(path) in (recipe.get("file"), recipe.get("before")) else path
+
+    def note_settings(self, settings: Mapping[str, Any]) -> list[str]:
+        """Remember the settings of this run; return how they differ from the last one's, in words."""
+        before, now = self.about().get("settings"), json.loads(json.dumps(settings))
+        self.remember(settings=now)
+        return _differences(before, now) if isinstance(before, dict) else []
+
+    def remember(self, **facts: Any) -> None:
+        """Keep JSON-ready facts in project.json, for the next run."""
+        about = self.about()
+        if any(about.get(name) != value for name, value in facts.items()):
+            self._write_about({**about, **facts})
+
+    def log(self, event: str, **facts: Any) -> None:
+        """Add a line to logs/run.jsonl."""
+        path = self.root / "logs" / "run.jsonl"
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
+            with path.open("a", encoding="utf-8", newline="\n") as file:
+                file.write(json.dumps({"time": stamp, "event": event, **facts}, default=str) + "\n")
+
+    def _write_about(self, about: Mapping[str, Any]) -> None:
+        text = json.dumps({**about, "schema": SCHEMA}, indent=2, ensure_ascii=False, sort_keys=True)
+        write_text(self.root / "project.json", text + "\n")
+
+
+def _other_clip(project: Project, before: Path, now: Path) -> str:
+    if before != now.absolute():
+        return (
+            f"{project.root}: made from another clip ({before}), not from {now}; "
+            "choose another folder with --project"
+        )
+    keys = project.root / "keys"
+    return (
+        f"{now}: its content changed since {project.root} was made; put it back, or start another with "
+        f"--project DIR (--keys {keys} brings the painted keys along)"
+    )
+
+
+def _read_recipe(path: Path) -> dict[str, Any] | None:
+    try:
+        recipe = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return recipe if isinstance(recipe, dict) else None
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Options that one of both does not know came or went with the program's version and say nothing."""
+    found = []
+    for key in sorted(set(before) & set(now)):
+        old, new = before[key], now[key]
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += _differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            found.append(f"{prefix}{key} {old} → {new}")
+    return found

@@ -1,0 +1,1 @@
+"""Keyframe renderer without weights, by patch synthesis."""

@@ -1,0 +1,1 @@
+"""Mattes painted in the review page."""

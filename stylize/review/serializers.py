@@ -1,0 +1,193 @@
+"""What the page is told, JSON-ready."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from stylize.pipeline.key_renderers import SEED, key_options
+from stylize.project.takes import takes_of
+from stylize.settings.schema import section_class
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stylize.review.session import Session
+
+__all__ = ["details", "last_run", "state"]
+
+_RANGE = re.compile(r"^(\d[\d.]*) to (\d[\d.]*)[.,:]")
+
+
+def state(session: Session) -> dict[str, Any]:
+    """Return what the page needs at once: the clip, the plan, who works, what can be undone."""
+    work, desk = session.work, session.desk
+    plan, problem = session.plan()
+    info, (first, stop) = work.whole.info, work.span
+    keys = [] if plan is None else [key for key in plan.keys if first <= key.frame < stop]
+    shots = [] if plan is None else [s for s in plan.shots if s.start < stop and s.stop > first]
+    run = session.runner.run
+    return {
+        "clip": {
+            "name": info.path.name,
+            "first": first,
+            "stop": stop,
+            "rate": float(info.rate),
+            "width": info.width,
+            "height": info.height,
+            "version": info.fingerprint[:12],
+        },
+        "project": str(work.project.root),
+        "revision": desk.revision,
+        "generation": session.generation,
+        "planned": plan is not None,
+        "problem": problem,
+        "busy": session.busy(),
+        "can": desk.can,
+        "keys": [asdict(key) for key in keys],
+        "shots": [[max(s.start, first), min(s.stop, stop), s.begins] for s in shots],
+        "banned": [] if plan is None else [f for f in plan.banned if first <= f < stop],
+        "matte": session.matte,
+        "styles": [path.name for path in work.job.styles],
+        "renderer": work.job.renderer,
+        "given": work.job.keys is not None,
+        "options": options(session),
+        "proxies": session.proxies,
+        "run": None if run is None else asdict(run),
+    }
+
+
+def details(session: Session) -> dict[str, Any]:
+    """Return what takes a moment to find out: curves, states of keys, spans, what a run will cost."""
+    work = session.work
+    plan, _ = session.plan()
+    revision, generation = session.desk.revision, session.generation
+    found, names = session.outlook(), work.whole.info.names
+    first, stop = work.span
+    curves = {"novelty": [], "coverage": []} if plan is None else session.curves.of(plan)
+    keys = {}
+    for key in found.keys:
+        failed = session.failed.get(key.frame, "")
+        keys[key.frame] = {
+            "state": "failed" if failed else key.state,
+            "words": failed or key.words,
+            "file": None if key.file is None else _stamp(key.file),
+            "stands": (work.project.key_recipe(names[key.frame]) or {}).get("take"),
+            "takes": [_take(take) for take in takes_of(work.project, names[key.frame])],
+        }
+    old = last_run(session)
+    stale = [f for f in old if f not in found.places]
+    return {
+        "revision": revision,
+        "generation": generation,
+        "problem": found.problem,
+        **curves,
+        "keys": keys,
+        "spans": [asdict(span) for span in found.spans],
+        "confidence": [found.confidence.get(f) for f in range(first, stop)],
+        "results": {f: _stamp(path) for f, (path, _) in found.places.items()},
+        "stale": {f: _stamp(old[f][0]) for f in stale},
+        "cost": {"paint": found.paint, "carry": found.carry, "seconds": found.seconds},
+    }
+
+
+def last_run(session: Session) -> dict[int, tuple[Path, Path]]:
+    """Return picture and confidence of each frame as the last run left them, as far as they are there."""
+    project = session.work.project
+    root = project.root
+    try:
+        facts = json.loads((root / "report" / "run.json").read_text(encoding="utf-8"))
+        told = {int(fact["frame"]): str(fact["file"]) for fact in facts["frames"] if fact.get("file")}
+    except (OSError, ValueError, KeyError, TypeError):
+        told = _finished(session)  # a layer that was run with others has no report of its own
+    inside, found = (root / "layers").resolve(), {}
+    for frame, file in told.items():
+        path = (root / file).resolve()  # the list may be from another machine, or another hand
+        if path.is_relative_to(inside) and path.is_file():
+            found[frame] = (path, path.parent / "confidence" / f"{path.stem}.png")
+    return found
+
+
+def _finished(session: Session) -> dict[int, str]:
+    """Return the frames that the project notes as finished, by frame of the clip."""
+    names = session.work.whole.info.names
+    try:
+        done = session.work.project.about()["finished"]
+        folders = [name for name, count in done["folders"] for _ in range(count)]
+        frames = range(int(done["span"][0]), int(done["span"][1]))
+        return {f: f"layers/{name}/{names[f]}.png" for f, name in zip(frames, folders, strict=True) if name}
+    except (KeyError, TypeError, ValueError, IndexError):
+        return {}
+
+
+def options(session: Session) -> list[dict[str, Any]]:
+    """Return the settings that a key can have for itself with the renderer of this project."""
+    name = session.work.job.renderer
+    painter = "patch" if name in (None, "auto", "patch") else name
+    values = session.work.settings.to_dict()
+    shown = []
+    for full in key_options():
+        section, _, option = full.partition(".")
+        if full != SEED and (section == "patch") != (painter == "patch"):
+            continue
+        value: Any = values[section]
+        for part in option.split("."):
+            value = value[part]
+        about = _about(section, option)
+        bounds = _RANGE.match(about) if isinstance(value, float) else None
+        shown.append(
+            {
+                "name": full,
+                "label": option.replace("_", " ").replace(".", " · "),
+                "value": value,
+                "kind": type(value).__name__ if value is not None else "str",
+                "about": about,
+                "range": [float(bounds[1]), float(bounds[2])]
+                if bounds and isinstance(value, float)
+                else None,
+            }
+        )
+    return shown
+
+
+def _about(section: str, option: str) -> str:
+    """Return what the docstring of an option's dataclass says of it, in one line."""
+    kind: Any = section_class(section)
+    *groups, name = option.split(".")
+    for group in groups:
+        kind = type(getattr(kind(), group))
+    lines = (kind.__doc__ or "").splitlines()
+    for number, line in enumerate(lines):
+        if name in re.split(r"[,:\s]+", line.strip()) and not line.strip().endswith("."):
+            indent = len(line) - len(line.lstrip())
+            text = []
+            for more in lines[number + 1 :]:
+                if more.strip() and len(more) - len(more.lstrip()) <= indent:
+                    break
+                text.append(more.strip())
+            return " ".join(text).strip()
+    return ""
+
+
+def _take(take: Any) -> dict[str, Any]:
+    recipe = take.recipe
+    return {
+        "number": take.number,
+        "hand": take.by_hand,
+        "made": recipe.get("made", ""),
+        "from": recipe.get("from", ""),
+        "seed": recipe.get("seed"),
+        "settings": recipe.get("settings", {}),
+        "seconds": recipe.get("seconds"),
+        "stamp": _stamp(take.path),
+    }
+
+
+def _stamp(path: Path) -> str:
+    """Return what tells a picture from the one that stood in its place before."""
+    try:
+        return f"{path.parent.name[-6:]}{path.stat().st_mtime_ns:x}"
+    except OSError:
+        return ""

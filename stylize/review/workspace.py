@@ -1,0 +1,119 @@
+"""Everything that one server shows: a session for each layer, one run at a time, the flattened clip."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from stylize.compositing.stack import Painted, Stack
+from stylize.errors import UsageError
+from stylize.pipeline.propagation import Layer
+from stylize.pipeline.stages import Keyed
+from stylize.review.image_cache import Pictures, encode_frame
+from stylize.review.jobs import Run, Runner
+from stylize.review.serializers import last_run
+from stylize.review.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from propagate.arrays import Image
+    from stylize.pipeline.context import Work
+
+__all__ = ["House"]
+
+
+class House:
+    """The sessions of a project: one, or one for each of its layers.
+
+    Attributes
+    ----------
+    sessions
+        By the layer's name, bottom first; that of a project without layers is called ``""``.
+    """
+
+    def __init__(self, work: Work, settings: Mapping[str, Any] | None = None) -> None:
+        """Show `work`, which was opened with `settings`: some by full name, for runs from the page too."""
+        self.work, self._settings = work, dict(settings or {})
+        self.runner = Runner(self._run_changed)
+        self.pictures = Pictures(work, self._proxies_made)
+        self.sessions = {
+            part.layer.name if work.parts else "": Session(part, self.runner, self.pictures)
+            for part in work.layers
+        }
+
+    @property
+    def first(self) -> Session:
+        """The session of the topmost layer: the subject, as a rule."""
+        return list(self.sessions.values())[-1]
+
+    def start(self) -> None:
+        """Begin to make small pictures."""
+        self.pictures.start()
+
+    def close(self) -> None:
+        """End what runs in the background."""
+        self.runner.close()
+        self.pictures.close()
+        for session in self.sessions.values():
+            session.close()
+
+    def facts(self, session: Session) -> dict[str, Any]:
+        """Return what the page has to know of the layers, JSON-ready."""
+        name = next(name for name, one in self.sessions.items() if one is session)
+        names = [one for one in self.sessions if one]
+        return {"layer": name, "layers": names, "comp": self._comp_mark()}
+
+    def run(self, session: Session, what: str, frame: int | None) -> None:
+        """Start a run of a layer, or of all layers together."""
+        if what != "all":
+            self.runner.start({**session.order(what, frame), "settings": self._settings})
+            return
+        if not self.work.parts:
+            raise UsageError("this project has no layers")
+        for one in self.sessions.values():
+            if busy := one.busy():
+                raise UsageError(busy)
+        self.runner.start({**session.order("all", None, self.work), "settings": self._settings})
+
+    def comp(self, frame: int, *, full: bool) -> bytes:
+        """Return a frame with all layers laid over the clip, as far as they are finished.
+
+        Raises
+        ------
+        FileNotFoundError
+            If a layer that shows something there is not carried yet.
+        """
+        mark = ("comp", frame, self._comp_mark(), full)
+        return self.pictures.recall(mark, lambda: encode_frame(self.composed(frame), full=full))
+
+    def composed(self, frame: int) -> Image:
+        """Return a frame with all layers as pixels; see `comp`."""
+        at = frame - self.work.span[0]
+        clip, layers = self.work.clip[at : at + 1], []
+        for session in self.sessions.values():
+            work = session.seen
+            mattes = None if work.mattes is None else work.mattes[at : at + 1]
+            found: Layer | None = None
+            if work.seen is None or work.seen.outline.shown(at):
+                place = session.outlook().places.get(frame) or last_run(session).get(frame)
+                if place is None:
+                    raise FileNotFoundError
+                found = Layer(place[0].parent)
+            one = replace(work, clip=clip, mattes=mattes)
+            layers.append(Painted(one, Keyed((), (), (), (None,), ""), (found,)))
+        with Stack(clip, layers, linear=self.work.settings.compose.light == "linear") as stack:
+            return stack.frame(0)
+
+    def _comp_mark(self) -> str:
+        return "-".join(
+            f"{session.generation}.{session.desk.revision[:6]}" for session in self.sessions.values()
+        )
+
+    def _proxies_made(self, done: int, total: int) -> None:
+        for session in self.sessions.values():
+            session.proxies_made(done, total)
+
+    def _run_changed(self, run: Run) -> None:
+        for session in self.sessions.values():
+            session.run_changed(run)

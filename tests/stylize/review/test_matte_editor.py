@@ -1,0 +1,321 @@
+"""A matte painted at the page: marks, what follows from them, carried and put to use."""
+
+from __future__ import annotations
+
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from stylize.errors import UsageError
+from stylize.media import read_image, write_image
+from stylize.pipeline.context import Job, open_work
+from stylize.progress import Watch
+from stylize.review.roto import propagation as carrying
+from stylize.review.roto.propagation import carry_matte
+from stylize.review.roto.strokes import Mark, matte_from, read_mark
+from tests.stylize.mattes import motion
+from tests.stylize.review.visit import OpenVisit
+
+COUNT = 6
+
+
+def overlap(a, b):
+    return ((a > 0.5) & (b > 0.5)).sum() / ((a > 0.5) | (b > 0.5)).sum()
+
+
+@pytest.fixture(scope="module")
+def scene():
+    frames, truth = motion.moving_subject(COUNT)
+    return [cv2.GaussianBlur(frame, (0, 0), 0.7) for frame in frames], truth
+
+
+@pytest.fixture
+def clip(scene, tmp_path):
+    for at, frame in enumerate(scene[0]):
+        write_image(tmp_path / "clip" / f"{at:04d}.png", frame, durable=False)
+    write_image(tmp_path / "style.png", np.full((32, 32, 3), 120, np.uint8))
+    return tmp_path / "clip"
+
+
+@pytest.fixture
+def page(clip):
+    with OpenVisit(None, Job(clip, (clip.with_name("style.png"),), renderer="patch")) as visit:
+        yield visit
+
+
+def middle(matte):
+    rows, columns = np.nonzero(cv2.erode((matte > 0.5).astype(np.uint8), np.ones((9, 9), np.uint8)))
+    return float(columns.mean()), float(rows.mean())
+
+
+def around(matte):
+    rows, columns = np.nonzero(matte > 0.5)
+    return [[int(columns.min()) - 2, int(rows.min()) - 2], [int(columns.max()) + 3, int(rows.max()) + 3]]
+
+
+def clip_of(visit):
+    return visit.session.work.job.clip
+
+
+def paint(visit, frame, tool, points=(), size=3.0, exact=False):
+    mark = {"tool": tool, "points": [list(p) for p in points], "size": size, "exact": exact}
+    return visit.client.post("/api/matte/mark", json={"frame": frame, "mark": mark})
+
+
+def matte(visit, frame):
+    data = visit.client.get(f"/api/matte/{frame}?full=1").content
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)[..., 3] / 255
+
+
+def carry(visit, near=0):
+    work = visit.session.work
+    with work.project.lock():
+        carry_matte(work, near, Watch())
+    visit.session.adopt_matte()
+
+
+def test_scribbles_find_the_subject_and_correct_it_near_them_only(scene):
+    image, truth = scene[0][0], scene[1][0]
+    x, y = middle(truth)
+    first = matte_from(image, [Mark("add", ((x - 6, y), (x + 6, y)), 4)], None)
+    assert overlap(first, truth) > 0.9
+    holed = truth.copy()
+    left, right = int(x) - 30, int(x)
+    holed[:, left:right] = 0
+    marks = [Mark("add", ((x - 14, y - 5), (x - 14, y + 5)), 4)]
+    mended = matte_from(image, marks, holed)
+    assert overlap(mended, truth) > overlap(holed, truth) + 0.05
+    far = cv2.dilate(np.asarray(holed != truth, np.uint8), np.ones((61, 61), np.uint8)) == 0
+    assert np.array_equal(mended[far], holed[far])
+
+
+def test_exact_strokes_are_the_matte_and_later_ones_win():
+    image = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
+    add = Mark("add", ((20.5, 30.5), (60.5, 30.5)), 5, exact=True)
+    found = matte_from(image, [add], None)
+    assert found[30, 40] == 1
+    assert found[45, 40] == 0
+    assert abs(found[:, 40].sum() - 10) <= 1.1  # the brush's width
+    found = matte_from(image, [add, Mark("remove", ((40.5, 30.5),), 3, exact=True)], None)
+    assert found[30, 40] == 0
+    assert found[30, 30] == 1
+    again = matte_from(image, [add, Mark("clear")], None)
+    assert again is None
+    assert not matte_from(image, [add, Mark("empty")], None).any()
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        None,
+        {"tool": "burn"},
+        {"tool": "add"},
+        {"tool": "add", "points": [[1, 2]], "size": 0},
+        {"tool": "add", "points": [[1, float("nan")]], "size": 3},
+        {"tool": "add", "points": [[1, True]], "size": 3},
+        {"tool": "add", "points": [[1, 2]], "size": 3, "exact": 1},
+        {"tool": "add", "points": [[1e9, 2]], "size": 3},
+        {"tool": "add", "points": [[1, 2]] * 4001, "size": 3},
+        {"tool": "box", "points": [[1, 2]]},
+        {"tool": "box", "points": [[1, 2], [2, 3]]},
+        {"tool": "clear", "points": [[1, 2]]},
+        {"tool": "add", "points": [[1, 2]], "size": 1e6},
+        {"tool": "add", "points": "../..", "size": 2},
+    ],
+)
+def test_marks_that_make_no_sense_are_refused(facts):
+    with pytest.raises(UsageError):
+        read_mark(facts, 80, 60)
+
+
+def test_what_is_refused_leaves_nothing(page):
+    for body in (
+        {"frame": 0, "mark": {"tool": "burn"}},
+        {"frame": 99, "mark": {"tool": "empty"}},
+        {"frame": 0, "mark": 3},
+        {"frame": 0},
+        {"frame": True, "mark": {"tool": "empty"}},
+        {"frame": 0, "mark": {"tool": "keep"}},
+        {"frame": 0, "mark": {"tool": "clear"}},
+    ):
+        assert page.client.post("/api/matte/mark", json=body).status_code == 422
+    assert page.client.post("/api/matte/undo", json={}).status_code == 422
+    assert page.client.post("/api/matte/use", json={"wanted": True}).status_code == 422
+    assert page.client.post("/api/matte/use", json={"wanted": 1}).status_code == 422
+    assert page.client.get("/api/matte/0").status_code == 404
+    assert not (page.session.work.project.root / "matte").exists()
+
+
+def test_a_box_is_carried_over_the_clip_and_becomes_the_projects_matte(page, scene):
+    truth = scene[1]
+    assert page.state()["matte"] == ""
+    facts = paint(page, 2, "box", around(truth[2])).json()
+    assert list(facts["painted"]) == ["2"]
+    assert facts["use"] == "none"
+    assert overlap(matte(page, 2), truth[2]) > 0.9
+    carry(page, 2)
+    facts = page.client.get("/api/matte").json()
+    assert sorted(map(int, facts["carried"])) == [0, 1, 3, 4, 5]
+    assert (facts["use"], facts["left"], facts["old"]) == ("painted", 0, {})
+    assert all(overlap(matte(page, at), truth[at]) > 0.9 for at in range(COUNT))
+    assert page.state()["matte"]
+    assert page.client.get("/api/frame/matte/4").status_code == 200
+    with open_work(Job(clip_of(page))) as work:  # as the next run opens it
+        assert work.job.matte == str(page.session.work.project.root / "matte" / "carried")
+        assert overlap(work.mattes[4], truth[4]) > 0.9
+    style = clip_of(page).with_name("style.png")
+    with open_work(Job(clip_of(page), (style,))) as work:  # whatever else is named
+        assert work.mattes is not None
+    with open_work(Job(clip_of(page), (style,), matte=clip_of(page))) as work:
+        assert work.job.matte == clip_of(page)
+    facts = page.client.post("/api/matte/use", json={"wanted": False}).json()
+    assert facts["use"] == "none"
+    with open_work(Job(clip_of(page), (style,))) as work:
+        assert work.mattes is None
+    assert page.state()["matte"] == ""
+    assert page.client.post("/api/matte/use", json={"wanted": True}).json()["use"] == "painted"
+
+
+def test_a_correction_concerns_only_the_frames_up_to_the_painted_ones_beside_it(page, scene, monkeypatch):
+    truth = scene[1]
+    for frame in (0, 3):
+        paint(page, frame, "box", around(truth[frame]))
+    carry(page)
+    folder = page.session.work.project.root / "matte" / "carried"
+    before = {path.name: read_image(path).tobytes() for path in folder.iterdir()}
+    x, y = middle(truth[0])
+    assert paint(page, 0, "remove", [(x, y), (x + 9, y)], 4, exact=True).status_code == 200
+    facts = page.client.get("/api/matte").json()
+    assert (sorted(map(int, facts["carried"])), sorted(map(int, facts["old"]))) == ([4, 5], [1, 2])
+    followed = []
+    real = carrying.follow_mattes
+
+    def counted(frames, keys, shelf, share):
+        followed.append(frames.info.start)
+        real(frames, keys, shelf, share)
+
+    monkeypatch.setattr(carrying, "follow_mattes", counted)
+    carry(page)
+    assert followed == [0]
+    after = {path.name: read_image(path).tobytes() for path in folder.iterdir()}
+    assert [name for name in sorted(after) if after[name] != before[name]] == [
+        "0000.png",
+        "0001.png",
+        "0002.png",
+    ]
+    carry(page)
+    assert followed == [0]  # nothing is left to do
+    shutil.rmtree(page.session.work.project.root / "cache")  # which may be done at any time
+    assert page.client.get("/api/matte").json()["left"] == 0
+    paint(page, 3, "keep")
+    carry(page)
+    assert followed == [0]
+    assert {path.name: read_image(path).tobytes() for path in folder.iterdir()} == after
+
+
+def test_carrying_that_was_interrupted_goes_on_to_the_same_result(page, scene, monkeypatch):
+    paint(page, 0, "box", around(scene[1][0]))
+    carry(page)
+    root = page.session.work.project.root
+    folder = root / "matte" / "carried"
+    whole = {path.name: read_image(path).tobytes() for path in folder.iterdir()}
+    shutil.rmtree(root / "cache" / "mattes")
+    (root / "matte" / "carried.json").unlink()  # else they need not be made again
+    real = carrying._Kept.put
+
+    def interrupted(shelf, index, matte):
+        real(shelf, index, matte)
+        if index == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(carrying._Kept, "put", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        carry(page)
+    facts = page.client.get("/api/matte").json()
+    assert sorted(map(int, facts["carried"])) == [1, 2, 3]  # to be seen already
+    assert {path.name: read_image(path).tobytes() for path in folder.iterdir()} == whole
+    monkeypatch.setattr(carrying._Kept, "put", real)
+    carry(page)
+    assert {path.name: read_image(path).tobytes() for path in folder.iterdir()} == whole
+    assert not list((root / "cache" / "mattes").rglob("*.matte"))
+
+
+def test_marks_are_taken_back_across_frames_and_outlive_the_server(page, scene):
+    paint(page, 0, "box", around(scene[1][0]))
+    first = matte(page, 0)
+    x, y = middle(scene[1][0])
+    paint(page, 0, "remove", [(x, y)], 6)
+    paint(page, 3, "empty")
+    second = matte(page, 0)
+    assert not np.array_equal(first, second)
+    with OpenVisit(None, page.session.work.job) as later:
+        assert later.client.get("/api/matte").json()["can"] == {"undo": "empty", "redo": None}
+        facts = later.client.post("/api/matte/undo", json={}).json()
+        assert (facts["frame"], list(facts["painted"])) == (3, ["0"])
+        assert later.client.post("/api/matte/undo", json={}).json()["frame"] == 0
+        assert np.array_equal(matte(later, 0), first)
+        assert later.client.post("/api/matte/redo", json={}).json()["can"]["undo"] == "remove"
+        assert np.array_equal(matte(later, 0), second)
+        facts = paint(later, 0, "clear").json()
+        assert facts["painted"] == {}
+        assert later.client.post("/api/matte/redo", json={}).status_code == 422
+
+
+def test_a_matte_put_there_by_hand_counts_and_is_built_on(page, scene):
+    truth = scene[1][1]
+    grey = np.rint(truth * 255).astype(np.uint8)[..., None]
+    place = page.session.work.project.root / "matte" / "painted" / "0001.png"
+    write_image(place, grey)
+    assert list(page.client.get("/api/matte").json()["painted"]) == ["1"]
+    x, y = middle(truth)
+    paint(page, 1, "remove", [(x, y)], 4, exact=True)
+    found = matte(page, 1)
+    assert found[round(y), round(x)] == 0
+    assert overlap(found, truth) > 0.9
+    write_image(place, np.zeros((20, 20, 1), np.uint8))
+    with pytest.raises(Exception, match="20x20, but the clip is"):
+        carry(page)
+
+
+def test_a_matte_that_was_brought_is_where_painting_begins_and_comes_back(clip, scene):
+    for at, one in enumerate(scene[1]):
+        write_image(clip.with_name("roto") / f"{at:04d}.png", np.rint(one * 255).astype(np.uint8)[..., None])
+    job = Job(clip, (clip.with_name("style.png"),), renderer="patch", matte=clip.with_name("roto"))
+    with OpenVisit(None, job) as visit:
+        assert visit.client.get("/api/matte").json()["use"] == "other"
+        assert paint(visit, 2, "keep").status_code == 200
+        assert overlap(matte(visit, 2), scene[1][2]) > 0.99
+        carry(visit)
+        assert visit.client.get("/api/matte").json()["former"].endswith("roto")
+        visit.client.post("/api/matte/use", json={"wanted": False})
+        assert str(visit.session.work.job.matte).endswith("roto")
+
+
+def test_a_layers_painted_matte_is_written_into_the_list_of_layers(clip, scene):
+    root = clip.with_suffix(".stylize")
+    root.mkdir()
+    (root / "stylize.toml").write_text(
+        '# mine\n[[layers]]\nname = "all"\nstyle = "../style.png"\n\n'
+        '[[layers]]\nname = "hero"\nstyle = "../style.png"  # ours\n',
+        "utf-8",
+    )
+    with OpenVisit(None, Job(clip)) as visit:
+        state = visit.state()
+        assert (state["layers"], state["layer"], state["matte"]) == (["all", "hero"], "hero", "")
+        assert visit.client.get("/api/state?layer=all").json()["layer"] == "all"
+        assert visit.client.get("/api/state?layer=none").status_code == 404
+        assert visit.client.post("/api/undo?layer=../x", json={"revision": ""}).status_code == 404
+        assert visit.client.get("/api/events?layer=none").status_code == 404
+        paint(visit, 0, "box", around(scene[1][0]))
+        carry(visit)
+        text = (root / "stylize.toml").read_text("utf-8")
+        assert text.startswith("# mine\n")
+        assert "# ours" in text
+        assert 'matte = "stack/hero/matte/carried"' in text
+        assert visit.state()["matte"]
+        assert visit.client.get("/api/state?layer=all").json()["matte"] == ""
+    with open_work(Job(clip)) as work:
+        assert [part.mattes is not None for part in work.parts] == [False, True]
+        assert overlap(work.parts[1].mattes[3], scene[1][3]) > 0.9

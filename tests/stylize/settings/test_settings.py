@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from stylize.cli.flags import FLAGS
+from stylize.errors import UsageError
+from stylize.settings.schema import SECTIONS, Settings, describe, load_settings, section_class
+
+
+def load(tmp_path, text=None, flags=None, environment=None, user=None):
+    project, own = tmp_path / "stylize.toml", tmp_path / "user.toml"
+    if text is not None:
+        project.write_text(text, encoding="utf-8")
+    if user is not None:
+        own.write_text(user, encoding="utf-8")
+    return load_settings(project, flags, environment=environment or {}, user_file=own)
+
+
+def test_nothing_given_means_defaults(tmp_path):
+    assert load(tmp_path) == Settings()
+
+
+def test_flag_over_environment_over_project_over_user_over_default(tmp_path):
+    user, project = (
+        "[select]\nmin_gap = 2\nmax_keys = 2\ncoverage = 0.5",
+        "[select]\nmin_gap = 3\nmax_keys = 3",
+    )
+    environment = {"STYLIZE_SELECT_MIN_GAP": "4"}
+    assert load(tmp_path, user=user).select.min_gap == 2
+    assert load(tmp_path, project, user=user).select.min_gap == 3
+    assert load(tmp_path, project, environment=environment, user=user).select.min_gap == 4
+    found = load(tmp_path, project, {"select.min_gap": 5, "select.max_keys": None}, environment, user)
+    assert (found.select.min_gap, found.select.max_keys, found.select.coverage) == (5, 3, 0.5)
+
+
+def test_toml_out_and_in_again_is_the_same(tmp_path):
+    settings = load(tmp_path, flags={"select.max_keys": 7, "output.quality": "best", "synthesis.seed": 3})
+    assert load(tmp_path, settings.to_toml()) == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[select]\nmax_kyes = 3", "stylize.toml: unknown option select.max_kyes; did you mean 'max_keys'"),
+        ("[selekt]\nmax_keys = 3", "unknown section 'selekt'; did you mean 'select'"),
+        ("[selekt]", "unknown section .*did you mean 'select'"),
+        ("max_keys = 3", "max_keys stands outside a section"),
+        ("[select]\nmax_keys = 'many'", "select.max_keys is 'many'"),
+        ("[select]\nmax_keys = 0", "stylize.toml: select: "),
+        ("[select]\ncoverage = 3.0", "stylize.toml: select: .*coverage"),
+        ("[select", "cannot be read as TOML"),
+        ("[output]\nquality = 'good'", "output.quality is 'good'; input should be"),
+    ],
+)
+def test_what_is_wrong_is_an_error_that_says_where(tmp_path, text, words):
+    with pytest.raises(UsageError, match=words) as raised:
+        load(tmp_path, text)
+    assert "\n" not in str(raised.value)
+
+
+def test_environment_of_others_is_left_alone_and_ours_is_checked(tmp_path):
+    assert load(tmp_path, environment={"STYLIZE_CI_VENV": "/x"}) == Settings()
+    with pytest.raises(UsageError, match="STYLIZE_SELECT_MAXKEYS; did you mean 'STYLIZE_SELECT_MAX_KEYS'"):
+        load(tmp_path, environment={"STYLIZE_SELECT_MAXKEYS": "3"})
+
+
+def test_auto_and_empty_mean_decide_for_me(tmp_path):
+    assert load(tmp_path, "[select]\nmax_keys = 'auto'").select.max_keys is None
+    assert load(tmp_path, environment={"STYLIZE_SELECT_MAX_KEYS": ""}).select.max_keys is None
+
+
+def test_every_flag_sets_an_option_that_exists_and_none_is_defined_twice():
+    known = describe()
+    targets = [setting for flag in FLAGS for setting in flag.setting.split()]
+    assert [target for target in targets if target not in known] == []
+    # a flag that stands for one value of an option is short for the flag that takes any
+    whole = [setting for flag in FLAGS if flag.stands_for is None for setting in flag.setting.split()]
+    assert len(whole) == len(set(whole))
+    assert set(whole) == set(targets)
+
+
+def test_options_are_frozen_and_equal_by_value():
+    assert Settings() == Settings()
+    for section in SECTIONS:
+        options = section_class(section)()
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(options, dataclasses.fields(options)[0].name, 1)
