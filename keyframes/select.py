@@ -5,7 +5,8 @@ exactly (dynamic programming over all pairs, see `keyframes._dynamic_programming
 returns, a set in which any key may explain any frame takes its place if that saves a key (greedy choice and
 exchange, at least 63 % of the best, see `keyframes._nonadjacent`).  Then the smallest number is taken that
 reaches the asked coverage, or after which one more key would not pay for being painted.  Last, if a frame
-would fare worse than with evenly spaced keys, a set is taken that spares it and leaves hardly more unexplained in total.
+would fare worse than with evenly spaced keys, a set is taken that spares it and leaves hardly more
+unexplained in total.
 """
 
 from __future__ import annotations

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stylize.media.clip import Clip, open_clip
+    from stylize.media.clip_probe import probe
     from stylize.media.deliverables import Deliverable, check_output
     from stylize.media.image_reader import image_size, read_image
     from stylize.media.image_writer import write_image
     from stylize.media.info import AudioStream, ClipInfo, ColourTags
-    from stylize.media.probe import probe
     from stylize.media.timecode import parse_time
     from stylize.media.writer import Writer, open_writer
 
@@ -52,7 +52,7 @@ _ROOM = {
     "open_clip": "clip",
     "open_writer": "writer",
     "parse_time": "timecode",
-    "probe": "probe",
+    "probe": "clip_probe",
     "read_image": "image_reader",
     "write_image": "image_writer",
 }

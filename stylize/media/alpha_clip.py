@@ -11,8 +11,8 @@ from stylize.errors import MediaError
 from stylize.media.bit_depth import unit_to_16_bits
 from stylize.media.cache import FrameCache
 from stylize.media.clip import Clip
+from stylize.media.clip_probe import index_video
 from stylize.media.packet_scan import open_container
-from stylize.media.probe import index_video
 from stylize.media.video_reader import VideoSource
 
 if TYPE_CHECKING:

@@ -151,7 +151,7 @@ def open_clip(
         info: ClipInfo = listing.info
         source: FrameSource = SequenceSource(listing, cache)
     else:
-        from stylize.media.probe import index_video
+        from stylize.media.clip_probe import index_video
         from stylize.media.video_reader import VideoSource
 
         index = index_video(place, assume_matrix=assume_matrix, allow_truncated=allow_truncated)

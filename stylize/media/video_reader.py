@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from propagate.arrays import Image
-    from stylize.media.probe import VideoIndex
+    from stylize.media.clip_probe import VideoIndex
 
 __all__ = ["VideoSource"]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILIES", "Answer", "Ask", "Command", "all_commands", "command"]
 
-MODULES: Final = ("run", "keys", "carry", "matte", "review", "comp", "project", "models", "maps")
+MODULES: Final = ("run", "keys", "propagate", "matte", "review", "comp", "project", "models", "maps")
 """Files of this room, in the order in which ``stylize --help`` lists their commands."""
 
 FAMILIES: Final = {
