@@ -17,7 +17,7 @@ _HOME = {
     "shots_from_scores": "keyframes.shots",
     "AnalysisOptions": "keyframes.options",
     "ShotAnalysis": "keyframes.coverage",
-    "analyse": "keyframes.coverage",
+    "analyze": "keyframes.coverage",
     "Key": "keyframes.model",
     "SelectOptions": "keyframes.options",
     "Selection": "keyframes.select",

@@ -1,6 +1,6 @@
 """The exact choice of keys when each frame is explained by the keys next to it.
 
-What a pair of neighbouring keys leaves unexplained between them depends on nothing else, so the best set of
+What a pair of neighboring keys leaves unexplained between them depends on nothing else, so the best set of
 k keys is a shortest path with k + 1 steps through the table of all pairs: dynamic programming finds it
 (Bellman 1957).
 """
@@ -35,9 +35,7 @@ def left_over(seen: NDArray[np.uint64], planes: NDArray[np.uint64], heft: F32) -
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def interval_costs(
-    reach: NDArray[np.uint64], planes: NDArray[np.uint64], heft: F32, whole: F64
-) -> tuple[F64, F64]:
+def interval_costs(reach: NDArray[np.uint64], planes: NDArray[np.uint64], heft: F32, whole: F64) -> tuple[F64, F64]:
     """Return (M + 1, M + 1): what is left over strictly between node a (row a + 1) and node b (column b).
 
     Row 0 stands for no key before, column M for no key after.  The second table holds the greatest share of a
@@ -67,7 +65,7 @@ def interval_costs(
 
 
 def along(table: F64, keys: list[int]) -> F64:
-    """Return the entries of an interval table between the neighbours of a set of nodes, ends included."""
+    """Return the entries of an interval table between the neighbors of a set of nodes, ends included."""
     steps = np.array([-1, *keys, len(table) - 1])
     return np.asarray(table[steps[:-1] + 1, steps[1:]])
 

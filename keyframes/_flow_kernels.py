@@ -1,4 +1,4 @@
-"""Kernels: the links between neighbouring nodes of a shot, and whether they can be trusted.
+"""Kernels: the links between neighboring nodes of a shot, and whether they can be trusted.
 
 Everything here trusts its input; the door is in `_nodes.py`.  Flow is stored at half size as int16 in steps
 of 1/64 pixel of the picture, certainty as uint8 (1 = forward and backward flow agree).
@@ -23,7 +23,7 @@ STEP = 64
 
 @njit(cache=True, nogil=True)
 def corners(x: np.float32, y: np.float32, width: int, height: int) -> Place:
-    """Return the neighbours left, right, above and below a place, clamped, and the fractions between them.
+    """Return the neighbors left, right, above and below a place, clamped, and the fractions between them.
 
     Unsigned, since Numba checks every signed index for being negative.
     """
@@ -67,7 +67,7 @@ def flow_at(
 def sure_at(sure: NDArray[np.uint8], x: np.float32, y: np.float32) -> bool:
     """Tell whether a link can be trusted at the pixel nearest to (x, y).
 
-    Blending the neighbours and multiplying over the links wears long chains out where nothing moves.
+    Blending the neighbors and multiplying over the links wears long chains out where nothing moves.
     """
     column = np.uintp(min(max(int(x + np.float32(0.5)), 0), sure.shape[1] - 1))
     row = np.uintp(min(max(int(y + np.float32(0.5)), 0), sure.shape[0] - 1))
@@ -99,7 +99,7 @@ def count_found(
     sure: NDArray[np.uint8],
     limit: float,
 ) -> int:
-    """Count the pixels of `image` that a trusted `back` leads to a pixel of like colour of `before`."""
+    """Count the pixels of `image` that a trusted `back` leads to a pixel of like color of `before`."""
     height, width = sure.shape
     found, most = 0, np.float32(limit)
     for row in range(height):

@@ -27,16 +27,16 @@ _EVEN = 1e-4  # novelty that a frame without any counts for, so that still frame
 
 
 class NodeChain:
-    """A chain of at most `limit` frames with both flows between neighbours.
+    """A chain of at most `limit` frames with both flows between neighbors.
 
     The flows of a few frames are computed side by side by `helper`.  Flow is kept at half size (DIS computes
     its finest level there anyway), frames as they come.  All lies in arrays that are made once:
     thousands of small ones would leave the process twice as large.
     """
 
-    def __init__(self, limit: int, gap: float, colour: float, helper: Executor) -> None:
+    def __init__(self, limit: int, gap: float, color: float, helper: Executor) -> None:
         self.length = 0
-        self._limit, self._gap, self._colour = limit, gap, colour
+        self._limit, self._gap, self._color = limit, gap, color
         self._helper = helper
         self._last: tuple[_U8, _U8] | None = None
         self._coming: deque[tuple[_U8, Future[_Linked]]] = deque()
@@ -52,18 +52,18 @@ class NodeChain:
 
         Its flow is left to the helper while the caller fetches the frames after it; `finish` waits for all.
         """
-        grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+        gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
         if self._last is None:
             self._store = _room_for(self._limit + 1, image.shape)
             none, never = np.zeros((*_half(image.shape), 2), np.int16), np.zeros(image.shape[:2], np.uint8)
             self._add(image, (none, never, none, never), 0.0)
         else:
-            limits = self._colour, self._gap
-            link = self._helper.submit(_link, self._last, (image, grey), limits)
+            limits = self._color, self._gap
+            link = self._helper.submit(_link, self._last, (image, gray), limits)
             self._coming.append((image, link))
             while len(self._coming) > _AHEAD:
                 self._take()
-        self._last = (image, grey)
+        self._last = (image, gray)
 
     def finish(self) -> None:
         """Wait until all frames are in the chain."""
@@ -88,7 +88,7 @@ class NodeChain:
             self._thin()
 
     def _thin(self) -> None:
-        """Merge the two neighbouring links that bring the least new; the ends stay."""
+        """Merge the two neighboring links that bring the least new; the ends stay."""
         new = np.array(self._new)
         i = 1 + int(np.argmin(new[1:-1] + new[2:]))
         _, back, back_sure, forth, forth_sure = self._held()
@@ -155,20 +155,20 @@ def _in_order(array: NDArray[Any], order: list[int]) -> NDArray[Any]:
 
 
 def _link(before: tuple[_U8, _U8], now: tuple[_U8, _U8], limits: tuple[float, float]) -> _Linked:
-    """Return the links between two neighbouring frames, each with its brightness, and what is new.
+    """Return the links between two neighboring frames, each with its brightness, and what is new.
 
-    `limits` are the greatest difference of colour, and of forward and backward flow in pixels.
+    `limits` are the greatest difference of color, and of forward and backward flow in pixels.
     """
-    (image_before, grey_before), (image, grey) = before, now
-    colour, gap = limits
+    (image_before, gray_before), (image, gray) = before, now
+    color, gap = limits
     if np.array_equal(image_before, image):  # held frames: nothing moves, and nothing has to be sought
-        none, all_sure = np.zeros((*_half(grey.shape), 2), np.int16), np.ones(grey.shape, np.uint8)
+        none, all_sure = np.zeros((*_half(gray.shape), 2), np.int16), np.ones(gray.shape, np.uint8)
         return (none, all_sure, none, all_sure), 0.0
-    back, forth = _estimate(grey, grey_before), _estimate(grey_before, grey)
-    back_sure, forth_sure = np.empty(grey.shape, np.uint8), np.empty(grey.shape, np.uint8)
+    back, forth = _estimate(gray, gray_before), _estimate(gray_before, gray)
+    back_sure, forth_sure = np.empty(gray.shape, np.uint8), np.empty(gray.shape, np.uint8)
     agree(back, forth, gap, back_sure)
     agree(forth, back, gap, forth_sure)
-    new = 1.0 - count_found(image, image_before, back, back_sure, colour) / grey.size
+    new = 1.0 - count_found(image, image_before, back, back_sure, color) / gray.size
     return (_pack(back), back_sure, _pack(forth), forth_sure), new
 
 

@@ -14,7 +14,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from keyframes._trajectories import count_bits
-from keyframes.importance import ALL, amount
+from keyframes.importance import ALL_BITS, amount
 
 if TYPE_CHECKING:
     from keyframes.importance import Measure
@@ -63,12 +63,12 @@ class AnyKey:
         sets = greedy_sets(self.reach, self.planes, self.heft, free, fixed, most)
         return {len(chosen): sorted(chosen) for chosen in sets}
 
-    def left(self, keys: list[int], neighbours: F64) -> tuple[F64, float]:
-        """Return what any key explains beyond the neighbouring ones.
+    def left(self, keys: list[int], neighbors: F64) -> tuple[F64, float]:
+        """Return what any key explains beyond the neighboring ones.
 
         Parameters
         ----------
-        neighbours
+        neighbors
             (M,) share of each node that the keys next to it explain.
 
         Returns
@@ -76,10 +76,10 @@ class AnyKey:
         extra
             (A,) share of each anchor that only farther keys explain.
         ratio
-            Of what the neighbours leave over, the part that is still unexplained, 0 to 1.
+            Of what the neighbors leave over, the part that is still unexplained, 0 to 1.
         """
         skip = np.isin(self.anchors, keys)
-        before = 1 - neighbours[self.anchors]
+        before = 1 - neighbors[self.anchors]
         now = np.minimum(_unexplained(self.reach, self.planes, self.heft, keys), before)
         now = np.where(skip, before, now)
         weight = self.heft.sum(axis=1) * ~skip
@@ -155,5 +155,5 @@ def _union(reach: U64, chosen: list[int]) -> U64:
 
 def _unexplained(reach: U64, planes: U64, heft: F32, chosen: list[int]) -> F64:
     """Return the share of each observed node that no key explains; 0 where all weighs 0."""
-    left, whole = amount(~_union(reach, chosen), planes, heft), amount(ALL, planes, heft)
+    left, whole = amount(~_union(reach, chosen), planes, heft), amount(ALL_BITS, planes, heft)
     return np.where(whole > 0, left / np.maximum(whole, 1e-12), 0.0)

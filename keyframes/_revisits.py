@@ -54,19 +54,19 @@ def find_again(
     images
         Of all nodes, uint8 (M, H, W, 3).
     limits
-        Greatest difference of colour, and of forward and backward flow in pixels.
+        Greatest difference of color, and of forward and backward flow in pixels.
     """
     again = np.zeros((len(anchors), len(anchors), points.shape[1] // 64), np.uint64)
     if len(anchors) == 0 or min(images.shape[1:3]) < _SMALLEST:
         return again
-    greys = [np.asarray(cv2.cvtColor(images[a], cv2.COLOR_RGB2GRAY), np.uint8) for a in anchors]
+    grays = [np.asarray(cv2.cvtColor(images[a], cv2.COLOR_RGB2GRAY), np.uint8) for a in anchors]
 
     def compare(pair: tuple[int, int]) -> None:
         i, j = pair
         a, b = anchors[i], anchors[j]
         flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # type: ignore[attr-defined]
-        there = np.asarray(flow.calc(greys[i], greys[j], None), np.float32)
-        back = np.asarray(flow.calc(greys[j], greys[i], None), np.float32)
+        there = np.asarray(flow.calc(grays[i], grays[j], None), np.float32)
+        back = np.asarray(flow.calc(grays[j], grays[i], None), np.float32)
         again[i, j] = _bits(images[a], images[b], (there, back), points[a], limits)
         again[j, i] = _bits(images[b], images[a], (back, there), points[b], limits)
 
@@ -83,14 +83,14 @@ def _bits(
     limits: tuple[float, float],
 ) -> NDArray[np.uint64]:
     there, back = flows
-    colour, gap = limits
+    color, gap = limits
     height, width = there.shape[:2]
     x, y = points[:, 0].astype(np.int64), points[:, 1].astype(np.int64)
     flow = there[y, x]
     to_x, to_y = (x + flow[:, 0]).astype(np.float32), (y + flow[:, 1]).astype(np.float32)
     inside = (to_x >= 0) & (to_x <= width - 1) & (to_y >= 0) & (to_y <= height - 1)
     seen = cv2.remap(other, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(-1, 3)
-    alike = np.abs(seen.astype(np.int16) - image[y, x]).max(axis=1) < colour
+    alike = np.abs(seen.astype(np.int16) - image[y, x]).max(axis=1) < color
     home = cv2.remap(back, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).reshape(-1, 2)
     returned = np.hypot(home[:, 0] + flow[:, 0], home[:, 1] + flow[:, 1]) < gap
     return np.packbits(alike & inside & returned, bitorder="little").view(np.uint64)

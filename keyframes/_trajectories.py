@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 
 from keyframes._flow_kernels import STEP, between, corners, flow_at
 
-Nodes: TypeAlias = tuple[
-    NDArray[np.uint8], NDArray[np.int16], NDArray[np.uint8], NDArray[np.int16], NDArray[np.uint8]
-]
+Nodes: TypeAlias = tuple[NDArray[np.uint8], NDArray[np.int16], NDArray[np.uint8], NDArray[np.int16], NDArray[np.uint8]]
 """Images (M, H, W, 3), back (M, H / 2, W / 2, 2), how sure (M, H, W), forth, how sure."""
 Points: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.uint32]]
-"""Points on their way: x, y, the colours (3, P) that they began with, and their numbers; the living first."""
+"""Points on their way: x, y, the colors (3, P) that they began with, and their numbers; the living first."""
 
 _ONE = np.uint64(1)
 _TOGETHER = 16  # nodes traced side by side: the maps of a node are then read from memory a 16th as often
@@ -28,16 +26,16 @@ _TOGETHER = 16  # nodes traced side by side: the maps of a node are then read fr
 @njit(cache=True, nogil=True)
 def _keep_sure(sure: NDArray[np.uint8], points: Points, left: int) -> int:
     """Move the points that a link can be trusted at to the front; return how many there are."""
-    x, y, colours, names = points
+    x, y, colors, names = points
     half, kept = np.float32(0.5), 0
     height, width = sure.shape
     for q in range(left):
-        # the nearest pixel: blending neighbours over many links would wear chains out where nothing moves
+        # the nearest pixel: blending neighbors over many links would wear chains out where nothing moves
         column = np.uintp(min(max(np.int32(x[q] + half), 0), width - 1))
         row = np.uintp(min(max(np.int32(y[q] + half), 0), height - 1))
         x[kept], y[kept], names[kept] = x[q], y[q], names[q]
         for k in range(3):
-            colours[k, kept] = colours[k, q]
+            colors[k, kept] = colors[k, q]
         kept += sure[row, column] > 0  # without a branch, which would be guessed wrong too often
     return kept
 
@@ -53,17 +51,15 @@ def _move(link: NDArray[np.int16], sure: NDArray[np.uint8], points: Points, left
 
 
 @njit(cache=True, nogil=True)
-def _compare(
-    image: NDArray[np.uint8], points: Points, left: int, limit: np.float32, out: NDArray[np.uint64]
-) -> None:
-    """Set the bits of the living points whose colour is found where they are, each channel within `limit`."""
-    x, y, colours, names = points
+def _compare(image: NDArray[np.uint8], points: Points, left: int, limit: np.float32, out: NDArray[np.uint64]) -> None:
+    """Set the bits of the living points whose color is found where they are, each channel within `limit`."""
+    x, y, colors, names = points
     height, width = image.shape[0], image.shape[1]
     for q in range(left):
         place = corners(x[q], y[q], width, height)
         worst = np.float32(0)
         for k in range(3):
-            worst = max(worst, abs(between(image, place, k) - colours[k, q]))
+            worst = max(worst, abs(between(image, place, k) - colors[k, q]))
         point = np.uint64(names[q])
         out[point >> np.uint64(6)] |= np.uint64(worst < limit) << (point & np.uint64(63))
 
@@ -78,13 +74,13 @@ def _trace_block(
     fewest: int,
     out: NDArray[np.uint64],
 ) -> None:
-    """Follow the points of a few neighbouring nodes one way, together, so that each map is read once."""
+    """Follow the points of a few neighboring nodes one way, together, so that each map is read once."""
     images, links, sure = nodes[0], nodes[1], nodes[2]
     if step > 0:
         links, sure = nodes[3], nodes[4]
     size, count = points.shape[0], points.shape[1]
     xs, ys = np.empty((size, count), np.float32), np.empty((size, count), np.float32)
-    colours = np.empty((size, 3, count), np.float32)
+    colors = np.empty((size, 3, count), np.float32)
     names = np.empty((size, count), np.uint32)
     left = np.full(size, count)
     for i in range(size):
@@ -92,7 +88,7 @@ def _trace_block(
             x, y = points[i, p, 0], points[i, p, 1]
             xs[i, p], ys[i, p], names[i, p] = x, y, p
             for k in range(3):
-                colours[i, k, p] = images[first + i, y, x, k]
+                colors[i, k, p] = images[first + i, y, x, k]
     s = first + size - 1 if step < 0 else first
     living = True
     while living and 0 <= s + step < images.shape[0]:
@@ -102,7 +98,7 @@ def _trace_block(
         for i in range(size):
             started = s < first + i if step < 0 else s > first + i
             if started and left[i] > fewest:
-                walking = (xs[i], ys[i], colours[i], names[i])
+                walking = (xs[i], ys[i], colors[i], names[i])
                 left[i] = _keep_sure(sure[link], walking, left[i])
                 _move(links[link], sure[link], walking, left[i])
                 _compare(images[s], walking, left[i], np.float32(limit), out[i, s])
@@ -110,9 +106,7 @@ def _trace_block(
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def trace(
-    nodes: Nodes, points: NDArray[np.uint16], limit: float, fewest: int, out: NDArray[np.uint64]
-) -> None:
+def trace(nodes: Nodes, points: NDArray[np.uint16], limit: float, fewest: int, out: NDArray[np.uint64]) -> None:
     """Fill `out[t, s]`, bits over the points of node t: which are found again in node s.
 
     `nodes` holds the images, the links to the node before with their certainty, and the links from it with

@@ -3,7 +3,7 @@
 A point of frame *t* is explained by frame *s* if following the optical flow from *t* to *s*, frame by
 frame, stays forward/backward consistent all the way (the check of Sundaram, Brox and Keutzer, "Dense point
 trajectories by GPU-accelerated large displacement optical flow", 2010, sec. 4, with a fixed threshold) and
-ends on a similar colour.  `analyse` answers this for all pairs of frames of a shot at once, on a grid of
+ends on a similar color.  `analyze` answers this for all pairs of frames of a shot at once, on a grid of
 points.
 
 Frames are read once and forgotten; kept are at most ``AnalysisOptions.nodes`` of them, small.  When a shot is
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from propagate.arrays import Image
-
-__all__ = ["ShotAnalysis", "analyse"]
 
 _VERSION = 2
 _STORED = {
@@ -122,13 +120,9 @@ class ShotAnalysis:
         """
         missing = _STORED - set(arrays)
         if missing:
-            raise ValueError(
-                f"the stored analysis lacks {', '.join(sorted(missing))}; analyse the shot again"
-            )
+            raise ValueError(f"the stored analysis lacks {', '.join(sorted(missing))}; analyze the shot again")
         if int(arrays["version"]) != _VERSION:
-            raise ValueError(
-                f"the stored analysis is version {arrays['version']}, not {_VERSION}; analyse again"
-            )
+            raise ValueError(f"the stored analysis is version {arrays['version']}, not {_VERSION}; analyze again")
         filled, rows = arrays["filled"].astype(bool), arrays["rows"]
         reach = np.zeros((*filled.shape, rows.shape[1]), np.uint64)
         reach[filled] = rows
@@ -146,7 +140,7 @@ class ShotAnalysis:
         )
 
 
-def analyse(frames: Iterable[Image], options: AnalysisOptions | None = None) -> ShotAnalysis:
+def analyze(frames: Iterable[Image], options: AnalysisOptions | None = None) -> ShotAnalysis:
     """Find out which frames of a shot explain which.
 
     Parameters
@@ -164,31 +158,29 @@ def analyse(frames: Iterable[Image], options: AnalysisOptions | None = None) -> 
     """
     options = options or AnalysisOptions()
     with ThreadPoolExecutor(max_workers=2) as helper:
-        return _analyse(frames, options, helper)
+        return _analyze(frames, options, helper)
 
 
-def _analyse(frames: Iterable[Image], options: AnalysisOptions, helper: Executor) -> ShotAnalysis:
+def _analyze(frames: Iterable[Image], options: AnalysisOptions, helper: Executor) -> ShotAnalysis:
     chain: NodeChain | None = None
     for index, frame in enumerate(frames):
         check_image(f"frame {index}", frame, (3,))
         small = _shrink(frame, options.side)
         if chain is None:
             shape = frame.shape
-            chain = NodeChain(options.nodes, options.gap, options.colour, helper)
+            chain = NodeChain(options.nodes, options.gap, options.color, helper)
         elif frame.shape != shape:
-            raise ValueError(
-                f"frame {index} is {frame.shape[:2]}, the first is {shape[:2]}; all must be of one size"
-            )
+            raise ValueError(f"frame {index} is {frame.shape[:2]}, the first is {shape[:2]}; all must be of one size")
         chain.append(small)
     if chain is None:
-        raise ValueError("there is no frame to analyse; hand in at least one")
+        raise ValueError("there is no frame to analyze; hand in at least one")
     chain.finish()
     nodes = chain.arrays()
     pairs = len(nodes[0]) ** 2
     affordable = min(max(_EFFORT * chain.length // pairs, _FEWEST), max(_ROOM // pairs, 64))
     points, heft = _sample(nodes, min(options.points, affordable), helper)
     reach = np.zeros((len(points), len(points), heft.shape[1]), np.uint64)
-    trace(nodes, points, options.colour, int(_STOP_SHARE * points.shape[1]), reach)
+    trace(nodes, points, options.color, int(_STOP_SHARE * points.shape[1]), reach)
     news, kept = chain.novelty(), chain.frames()
     anchors = choose_anchors(np.add.reduceat(news, kept))
     return ShotAnalysis(
@@ -199,7 +191,7 @@ def _analyse(frames: Iterable[Image], options: AnalysisOptions, helper: Executor
         heft=heft,
         reach=reach,
         anchors=anchors.astype(np.int32),
-        again=find_again(nodes[0], points, anchors, (options.colour, options.gap), helper),
+        again=find_again(nodes[0], points, anchors, (options.color, options.gap), helper),
         novelty=news,
     )
 

@@ -17,20 +17,6 @@ if TYPE_CHECKING:
     from keyframes.options import SelectOptions
     from keyframes.plan import ClipFacts, Plan
 
-__all__ = [
-    "add",
-    "ban",
-    "choose_take",
-    "lock",
-    "merge",
-    "move",
-    "new_plan",
-    "remove",
-    "set_options",
-    "unban",
-    "unlock",
-]
-
 
 def new_plan(
     clip: ClipFacts, shots: Sequence[Shot], keys: Iterable[Key] = (), options: SelectOptions | None = None
@@ -92,11 +78,7 @@ def add(plan: Plan, frame: int, *, kind: str = "user", note: str = "") -> Plan:
         raise ValueError(f"frame {frame} is a key already ({old.kind})")
     if old is not None and old.kind == "locked" and kind != "locked":
         raise ValueError(f"frame {frame} is locked; unlock it first")
-    key = (
-        replace(old, kind=kind, note=note or old.note)
-        if old
-        else Key(frame, "chosen by hand", 0.0, kind, note)
-    )
+    key = replace(old, kind=kind, note=note or old.note) if old else Key(frame, "chosen by hand", 0.0, kind, note)
     return _with_keys(plan, [*(k for k in plan.keys if k.frame != frame), key])
 
 

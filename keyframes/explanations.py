@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from keyframes.importance import ALL, amount
+from keyframes.importance import ALL_BITS, amount
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from keyframes.coverage import ShotAnalysis
     from keyframes.importance import Measure
     from propagate.arrays import Bool
-
-__all__ = ["alone", "explain", "returns", "share_of_nodes"]
 
 F64 = NDArray[np.float64]
 _RETURN = 0.15  # share of a frame that is worth calling a return
@@ -31,7 +29,7 @@ def alone(measure: Measure, node: int) -> float:
 
 def share_of_nodes(measure: Measure, keys: Sequence[int]) -> F64:
     """Return per node the share that the keys beside it explain; 1 at keys and where all weighs 0."""
-    part, whole = measure.amount(_seen(measure.analysis, keys)), measure.amount(ALL)
+    part, whole = measure.amount(_seen(measure.analysis, keys)), measure.amount(ALL_BITS)
     return np.where(whole > 0, part / np.maximum(whole, 1e-12), 1.0)
 
 
@@ -50,7 +48,7 @@ def explain(measure: Measure, keys: Sequence[int], node: int, kind: str, offset:
         return f"first key of the shot: explains {share} of it"
     before = order[place - 1]
     new = ~analysis.reach[node, before]
-    found, whole = (float(amount(bits, measure.planes[node], measure.heft[node])) for bits in (new, ALL))
+    found, whole = (float(amount(bits, measure.planes[node], measure.heft[node])) for bits in (new, ALL_BITS))
     if (part := _share(found, whole)) >= _WORTH_TELLING:
         since = int(analysis.nodes[before]) + offset
         where = _where(analysis, node, new)
@@ -69,7 +67,7 @@ def returns(anykey: AnyKey, keys: Sequence[int], node: int, offset: int) -> str:
     analysis, order = anykey.analysis, sorted(keys)
     seen = _seen(analysis, order)[anykey.anchors]
     more = amount(anykey.reach[:, node] & ~seen, anykey.planes, anykey.heft)
-    whole = amount(ALL, anykey.planes, anykey.heft)
+    whole = amount(ALL_BITS, anykey.planes, anykey.heft)
     found = (more >= _RETURN * whole) & (whole > 0)
     if not found.any():
         return ""

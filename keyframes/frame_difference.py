@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from propagate.arrays import Image
 
-__all__ = ["COLUMNS", "FAINTEST", "LAGS", "WINDOWS", "ChangeMeter"]
-
 LAGS = 6
 """A frame is compared with each of this many frames before it."""
 WINDOWS = (4, 8, 16, 32)
@@ -53,7 +51,7 @@ class ChangeMeter:
     def add(self, frame: Image) -> None:
         """Measure the next frame, uint8 or uint16 (H, W, 3)."""
         thumb = _thumbnail(frame)
-        grey = cv2.cvtColor(thumb, cv2.COLOR_RGB2GRAY)
+        gray = cv2.cvtColor(thumb, cv2.COLOR_RGB2GRAY)
         lags = [0.0] * LAGS
         for i, before in enumerate(reversed(self._thumbs)):
             if i and lags[0] < _QUIET:
@@ -67,7 +65,7 @@ class ChangeMeter:
                 self._rows[-width][LAGS + i] = _blend(
                     self._tiny[-1 - 2 * width], self._tiny[-1 - width], self._tiny[-1]
                 )
-        self._rows.append([*lags, *blends, float(grey.mean()) / 255, float(grey.std()) / 255])
+        self._rows.append([*lags, *blends, float(gray.mean()) / 255, float(gray.std()) / 255])
 
     def rows(self) -> F32:
         """Return float32 (frames, len(COLUMNS))."""
@@ -94,13 +92,13 @@ def _thumbnail(frame: Image) -> _U8:
 
 def _levelled(image: _U8) -> _U8:
     """Return the brightness, stretched to one mean and spread: flicker and fades do not disturb the flow."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    spread = max(float(grey.std()), 2.0)
-    return np.asarray(np.clip((grey - grey.mean()) * (48.0 / spread) + 128, 0, 255), np.uint8)
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    spread = max(float(gray.std()), 2.0)
+    return np.asarray(np.clip((gray - gray.mean()) * (48.0 / spread) + 128, 0, 255), np.uint8)
 
 
 def _mismatch(now: _U8, moved: _U8) -> float:
-    """Return the share of the picture whose surroundings do not correlate, in brightness and in colour."""
+    """Return the share of the picture whose surroundings do not correlate, in brightness and in color."""
     a, b = now.astype(np.float32), moved.astype(np.float32)
     box = (9, 9)
     mean_a, mean_b = cv2.blur(a, box), cv2.blur(b, box)
@@ -116,17 +114,17 @@ def _mismatch(now: _U8, moved: _U8) -> float:
 
 
 class _Tiny(NamedTuple):
-    """A frame of 48x30 pixels for finding blends, in colour and as windowed spectrum of its brightness."""
+    """A frame of 48x30 pixels for finding blends, in color and as windowed spectrum of its brightness."""
 
-    colour: F32
+    color: F32
     spectrum: NDArray[np.complex64]
 
     @classmethod
     def of(cls, thumb: _U8) -> _Tiny:
-        colour = cv2.resize(thumb, _TINY, interpolation=cv2.INTER_AREA).astype(np.float32)
-        grey = colour.mean(axis=2)
+        color = cv2.resize(thumb, _TINY, interpolation=cv2.INTER_AREA).astype(np.float32)
+        gray = color.mean(axis=2)
         window = np.outer(np.hanning(_TINY[1]), np.hanning(_TINY[0]))
-        return cls(colour, np.fft.rfft2((grey - grey.mean()) * window).astype(np.complex64))
+        return cls(color, np.fft.rfft2((gray - gray.mean()) * window).astype(np.complex64))
 
 
 def _moved(frame: _Tiny, to: _Tiny) -> tuple[F32, NDArray[np.bool_]]:
@@ -140,7 +138,7 @@ def _moved(frame: _Tiny, to: _Tiny) -> tuple[F32, NDArray[np.bool_]]:
     y, x = (int(v) - size * (int(v) > size // 2) for v, size in ((dy, _TINY[1]), (dx, _TINY[0])))
     filled = np.zeros(surface.shape, bool)
     filled[max(y, 0) : _TINY[1] + min(y, 0), max(x, 0) : _TINY[0] + min(x, 0)] = True
-    return np.roll(frame.colour, (y, x), (0, 1)), filled
+    return np.roll(frame.color, (y, x), (0, 1)), filled
 
 
 def _blend(a: _Tiny, middle: _Tiny, b: _Tiny) -> float:
@@ -149,7 +147,7 @@ def _blend(a: _Tiny, middle: _Tiny, b: _Tiny) -> float:
     both = there & here
     if both.mean() < _OVERLAP:
         return 0.0
-    return _mixture(*(picture[both].ravel() for picture in (before, middle.colour, after)))
+    return _mixture(*(picture[both].ravel() for picture in (before, middle.color, after)))
 
 
 def _mixture(a: F32, middle: F32, b: F32) -> float:

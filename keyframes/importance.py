@@ -16,12 +16,10 @@ if TYPE_CHECKING:
 
     from keyframes.coverage import ShotAnalysis
 
-__all__ = ["ALL", "Measure", "Weights", "amount", "region", "weigh"]
-
 Weights: TypeAlias = Callable[[int], F32 | None] | Sequence[F32 | None]
 """For a frame of the shot, a float (H, W) map of any size, 0 (ignored) to 1; None: all of it counts."""
 
-ALL = ~np.uint64(0)
+ALL_BITS = ~np.uint64(0)
 """Every point of a group."""
 _SHOWN = 256  # long side of a region's map: finer than points are apart
 _PLANES = 4
@@ -48,16 +46,14 @@ class Measure:
     @property
     def total(self) -> float:
         """Return the weight of everything, in frames."""
-        return float(self.amount(ALL).sum())
+        return float(self.amount(ALL_BITS).sum())
 
     def amount(self, seen: NDArray[np.uint64] | np.uint64) -> NDArray[np.float64]:
         """Return for each node the weight in frames of the points in `seen`, uint64 (M, P / 64)."""
         return amount(seen, self.planes, self.heft)
 
 
-def amount(
-    seen: NDArray[np.uint64] | np.uint64, planes: NDArray[np.uint64], heft: F32
-) -> NDArray[np.float64]:
+def amount(seen: NDArray[np.uint64] | np.uint64, planes: NDArray[np.uint64], heft: F32) -> NDArray[np.float64]:
     """Sum the weights of the points in `seen`, (…, groups), with planes (…, L, groups)."""
     bits = np.expand_dims(seen, -2) if isinstance(seen, np.ndarray) else seen
     ones = np.bitwise_count(planes & bits) * (2.0 ** np.arange(planes.shape[-2]))[:, None]
@@ -76,11 +72,9 @@ def weigh(analysis: ShotAnalysis, weights: Weights | None) -> Measure:
     ends = np.concatenate([[-0.5], (analysis.nodes[1:] + analysis.nodes[:-1]) / 2, [analysis.length - 0.5]])
     heft = (analysis.heft * np.diff(ends)[:, None]).astype(np.float32)
     if weights is None:
-        return Measure(analysis, np.full((nodes, 1, groups), ALL), heft)
+        return Measure(analysis, np.full((nodes, 1, groups), ALL_BITS), heft)
     if not callable(weights) and len(weights) != analysis.length:
-        raise ValueError(
-            f"there are {len(weights)} weight maps for {analysis.length} frames; give one for each"
-        )
+        raise ValueError(f"there are {len(weights)} weight maps for {analysis.length} frames; give one for each")
     levels = np.full((nodes, groups * 64), _LEVELS, np.uint8)
     for node, frame in enumerate(analysis.nodes):
         weight = weights(int(frame)) if callable(weights) else weights[int(frame)]
@@ -129,9 +123,7 @@ def region(roi: str, size: tuple[int, int]) -> F32:
 
 def _levels(weight: F32, points: NDArray[np.uint16], size: tuple[int, int], frame: int) -> NDArray[np.uint8]:
     if weight.ndim != 2 or 0 in weight.shape:
-        raise ValueError(
-            f"the weight map of frame {frame} has shape {weight.shape}; expected (height, width)"
-        )
+        raise ValueError(f"the weight map of frame {frame} has shape {weight.shape}; expected (height, width)")
     if not (np.isfinite(weight).all() and weight.min() >= 0 and weight.max() <= 1):
         raise ValueError(f"the weight map of frame {frame} leaves 0 to 1; scale it")
     rows = (points[:, 1] + 0.5) * (weight.shape[0] / size[0])

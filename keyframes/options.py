@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-__all__ = ["AnalysisOptions", "SelectOptions", "ShotOptions"]
-
 
 @dataclass(frozen=True)
 class ShotOptions:
@@ -54,7 +52,7 @@ class AnalysisOptions:
     nodes
         Most frames of a shot that can become keys.  Memory is about 0.4 MiB for each at 16:9, time grows with
         the square.  A longer shot keeps those frames that bring the most.
-    colour
+    color
         A point found again must agree within this in every channel, in steps of 8 bit.  Less asks for new
         keys when the light changes.
     gap
@@ -64,7 +62,7 @@ class AnalysisOptions:
     side: int = 320
     points: int = 8192
     nodes: int = 240
-    colour: float = 30.0
+    color: float = 30.0
     gap: float = 1.0
 
     def __post_init__(self) -> None:
@@ -72,7 +70,7 @@ class AnalysisOptions:
             "side": (64, 2048),
             "points": (64, 65536),
             "nodes": (8, 4096),
-            "colour": (1, 255),
+            "color": (1, 255),
             "gap": (0.1, 16),
         }
         for name, (low, high) in bounds.items():
@@ -93,7 +91,7 @@ class SelectOptions:
         Never more than this many; forced ones count, and are kept even where they alone are more.  None: no
         limit.
     min_gap, max_gap
-        Least and greatest distance of neighbouring keys in frames; `max_gap` also holds from the shot's ends.
+        Least and greatest distance of neighboring keys in frames; `max_gap` also holds from the shot's ends.
     liveliness
         0 (calm): one key where one will do, each further one must earn its place; such a shot is steady.
         1 (lively): a key wherever anything is new and every 12 frames; such a shot shimmers.
@@ -122,9 +120,7 @@ class SelectOptions:
         if self.min_gap < 1:
             raise ValueError(f"min_gap is {self.min_gap}; choose 1 or more")
         if self.max_gap is not None and self.max_gap < self.min_gap:
-            raise ValueError(
-                f"max_gap is {self.max_gap}, below min_gap {self.min_gap}; choose {self.min_gap} or more"
-            )
+            raise ValueError(f"max_gap is {self.max_gap}, below min_gap {self.min_gap}; choose {self.min_gap} or more")
         if not 0 <= self.liveliness <= 1:
             raise ValueError(f"liveliness is {self.liveliness}; choose a value from 0 (calm) to 1 (lively)")
         if self.min_gain is not None and self.min_gain < 0:

@@ -19,8 +19,6 @@ import tomlkit.exceptions
 from keyframes.model import KINDS, Key, Shot
 from keyframes.options import SelectOptions
 
-__all__ = ["ClipFacts", "Plan", "parse_plan"]
-
 FORMAT = 1
 
 _TOP = {"version": int, "revision": int, "banned": list, "chosen": list}
@@ -104,9 +102,7 @@ class Plan:
             )
 
 
-@lru_cache(
-    maxsize=8
-)  # one edit reads the same text several times, and TOML that keeps comments is slow to read
+@lru_cache(maxsize=8)  # one edit reads the same text several times, and TOML that keeps comments is slow to read
 def parse_plan(text: str) -> Plan:
     """Read a plan.
 
@@ -138,9 +134,7 @@ class _Reader:
     def plan(self, data: dict[str, Any]) -> Plan:
         version = data.get("version", FORMAT)
         if isinstance(version, int) and version > FORMAT:
-            raise self._fault(
-                "version", 0, "version", f"is {version}, newer than {FORMAT}; update this program"
-            )
+            raise self._fault("version", 0, "version", f"is {version}, newer than {FORMAT}; update this program")
         tables = {"clip": dict, "options": dict, "shot": list, "key": list}
         self._check(data, "", 0, {**_TOP, **tables}, ())
         clip = self._check(data.get("clip", {}), "clip", 0, _CLIP, tuple(_CLIP))
@@ -157,12 +151,8 @@ class _Reader:
         try:
             asked = SelectOptions(**options)
         except ValueError as error:
-            raise self._fault(
-                "options", 0, str(error).split(" ", 1)[0], str(error).split(" ", 1)[1]
-            ) from None
-        return Plan(
-            facts, shots, keys, tuple(sorted(set(banned) | removed)), asked, chosen, data.get("revision", 1)
-        )
+            raise self._fault("options", 0, str(error).split(" ", 1)[0], str(error).split(" ", 1)[1]) from None
+        return Plan(facts, shots, keys, tuple(sorted(set(banned) | removed)), asked, chosen, data.get("revision", 1))
 
     def _shots(self, rows: list[Any], count: int) -> tuple[Shot, ...]:
         shots: list[Shot] = []
@@ -171,9 +161,7 @@ class _Reader:
             shot = Shot(**{"begins": "cut" if shots else "start", **values})
             expected = shots[-1].stop if shots else 0
             if shot.start != expected:
-                raise self._fault(
-                    "shot", i, "start", f"is {shot.start}; shots leave no gaps, so it must be {expected}"
-                )
+                raise self._fault("shot", i, "start", f"is {shot.start}; shots leave no gaps, so it must be {expected}")
             if not shot.start < shot.stop <= count:
                 raise self._fault("shot", i, "stop", f"is {shot.stop}; choose {shot.start + 1} to {count}")
             for name, mixed in (("fade_in", shot.fade_in), ("fade_out", shot.fade_out)):
@@ -185,28 +173,20 @@ class _Reader:
             raise self._fault("shot", len(shots) - 1, "stop", f"is {last}; the last shot must end at {count}")
         return tuple(shots)
 
-    def _keys(
-        self, rows: list[Any], count: int, banned: tuple[int, ...], chosen: tuple[int, ...]
-    ) -> tuple[Key, ...]:
+    def _keys(self, rows: list[Any], count: int, banned: tuple[int, ...], chosen: tuple[int, ...]) -> tuple[Key, ...]:
         keys: dict[int, Key] = {}
         for i, row in enumerate(rows):
             values = self._check(row, "key", i, {**_KEY, **_KEY_MORE}, ("frame",))
             values["settings"] = self._own_settings(values.get("settings", {}), i)
             key = Key(**{"kind": "user", **values})
             if key.take < 0:
-                raise self._fault(
-                    "key", i, "take", f"is {key.take}; it is the number of a take, or 0 for none"
-                )
+                raise self._fault("key", i, "take", f"is {key.take}; it is the number of a take, or 0 for none")
             if not 0 <= key.frame < count:
                 raise self._fault("key", i, "frame", f"is {key.frame}; choose 0 to {count - 1}")
             if key.frame in keys:
-                raise self._fault(
-                    "key", i, "frame", f"is {key.frame}, which is a key already; take one of them out"
-                )
+                raise self._fault("key", i, "frame", f"is {key.frame}, which is a key already; take one of them out")
             if key.frame in banned:
-                raise self._fault(
-                    "key", i, "frame", f"is {key.frame}, which is banned; take it out of one of them"
-                )
+                raise self._fault("key", i, "frame", f"is {key.frame}, which is banned; take it out of one of them")
             if key.kind not in KINDS:
                 raise self._fault("key", i, "kind", f"is {key.kind!r}; choose {', '.join(KINDS)}")
             if not 0 <= key.coverage <= 1:
@@ -248,9 +228,7 @@ class _Reader:
     ) -> dict[str, Any]:
         """Return a table's values, numbers made float where wanted; raise for a field that is not right."""
         if not isinstance(table, dict):
-            raise self._fault(
-                "", 0, name, f"must be written as [{name}]" if index == 0 else "must hold tables"
-            )
+            raise self._fault("", 0, name, f"must be written as [{name}]" if index == 0 else "must hold tables")
         for key, value in table.items():
             if key not in wanted:
                 close = difflib.get_close_matches(key, wanted, 1)

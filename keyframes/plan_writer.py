@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from keyframes.model import Key, Shot
     from keyframes.plan import Plan
 
-__all__ = ["format_plan"]
-
 _INTRO = """\
 # Which frames are painted, and why. Change what you like: keys that you add or alter stay as you made
 # them, keys that you take out stay out, comments survive.
@@ -135,9 +133,7 @@ def _complete(body: str) -> bool:
     return True
 
 
-@lru_cache(
-    maxsize=4096
-)  # an edit changes one block of hundreds, and TOML that keeps comments is slow to read
+@lru_cache(maxsize=4096)  # an edit changes one block of hundreds, and TOML that keeps comments is slow to read
 def _parsed(body: str) -> dict[str, Any]:
     """Return the values in a block's lines, to look at only."""
     return tomlkit.parse(body).unwrap()
@@ -190,9 +186,7 @@ def _write_rows(blocks: list[_Block], name: str, mark: str, rows: Iterable[dict[
         if at and not blocks[at - 1].below.endswith("\n"):
             blocks[at - 1].below += "\n"
         blocks.insert(at, block)
-        kept.insert(
-            next((i for i, (_, other) in enumerate(kept) if other is later), len(kept)), (place, block)
-        )
+        kept.insert(next((i for i, (_, other) in enumerate(kept) if other is later), len(kept)), (place, block))
 
 
 def _update(block: _Block, values: dict[str, Any]) -> None:
@@ -203,9 +197,7 @@ def _update(block: _Block, values: dict[str, Any]) -> None:
     if block.name:
         table = document[block.name]
         table = table[0] if isinstance(table, AoT) else table
-    for field in [
-        field for field in table if field not in values and field not in ("clip", "options", "shot", "key")
-    ]:
+    for field in [field for field in table if field not in values and field not in ("clip", "options", "shot", "key")]:
         table.remove(field)
     for field, value in values.items():
         if field in table and (table[field] == value or _flat(table[field]) == value):

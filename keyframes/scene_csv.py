@@ -6,8 +6,6 @@ import csv
 
 from keyframes.model import Shot
 
-__all__ = ["parse_scene_csv"]
-
 _START, _STOP = "start frame", "end frame"
 _OFF = 1  # frames by which programs that read the same file may differ in its length
 

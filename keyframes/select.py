@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from keyframes._dynamic_programming import along, best_paths, interval_costs, spare_the_worst
 from keyframes._nonadjacent import AnyKey
 from keyframes.explanations import alone, explain, returns, share_of_nodes
-from keyframes.importance import ALL, weigh
+from keyframes.importance import ALL_BITS, weigh
 from keyframes.model import Key
 from keyframes.options import SelectOptions
 
@@ -30,12 +30,10 @@ if TYPE_CHECKING:
     from keyframes.coverage import ShotAnalysis
     from keyframes.importance import Measure, Weights
 
-__all__ = ["Selection", "select_keyframes"]
-
 F64 = NDArray[np.float64]
 _Path: TypeAlias = tuple[float, list[int]]  # what a set of nodes leaves over, in frames, and the nodes
 _SAVED = 0.75  # of what one more key would bring, to count as a key saved
-_WHOLE = 0.4  # of what neighbours leave over may still be missing: else it is likeness, no return
+_WHOLE = 0.4  # of what neighbors leave over may still be missing: else it is likeness, no return
 _UNSURE = 0.02  # returns are measured at a few frames: so much of what they explain is not counted
 _FAR = 24  # sets that rely on returns are sought up to this many keys
 _BROKEN = 1e6  # frames left over that breaking a gap counts for: only where forced keys leave no other way
@@ -77,7 +75,7 @@ def select_keyframes(
     Parameters
     ----------
     analysis
-        From `keyframes.coverage.analyse`.
+        From `keyframes.coverage.analyze`.
     forced
         Frames that are keys in any case, or a mapping from frame to kind ("user", "locked", …).
     banned
@@ -103,7 +101,7 @@ def select_keyframes(
     measure = weigh(analysis, weights)
     allowed, fixed = _allowed(analysis, given, shut)
     rules = _rules(analysis, options, allowed, fixed)
-    cost, worst = interval_costs(analysis.reach, measure.planes, measure.heft, measure.amount(ALL))
+    cost, worst = interval_costs(analysis.reach, measure.planes, measure.heft, measure.amount(ALL_BITS))
     cost += rules
     total = measure.total
     goal = (1 - options.coverage) * total
@@ -148,7 +146,7 @@ def _use_returns(
 ) -> list[_Path]:
     """Let any key explain any frame: lower the costs by what returns, and take sets that make use of it.
 
-    The set that is best between neighbours is given up for one that relies on returns only if that saves a
+    The set that is best between neighbors is given up for one that relies on returns only if that saves a
     key.
     """
 
@@ -176,9 +174,7 @@ def _use_returns(
 def _inside(frames: Iterable[int], length: int, offset: int, what: str) -> set[int]:
     for frame in (numbers := [int(f) for f in frames]):
         if not 0 <= frame - offset < length:
-            raise ValueError(
-                f"{what} frame {frame} is outside the shot; choose {offset} to {offset + length - 1}"
-            )
+            raise ValueError(f"{what} frame {frame} is outside the shot; choose {offset} to {offset + length - 1}")
     return {frame - offset for frame in numbers}
 
 
@@ -200,10 +196,8 @@ def _allowed(analysis: ShotAnalysis, given: set[int], shut: set[int]) -> tuple[N
     return allowed, fixed
 
 
-def _rules(
-    analysis: ShotAnalysis, options: SelectOptions, allowed: NDArray[np.bool_], fixed: list[int]
-) -> F64:
-    """Return what neighbours (a, b) cost on top, laid out as `interval_costs`: inf where impossible."""
+def _rules(analysis: ShotAnalysis, options: SelectOptions, allowed: NDArray[np.bool_], fixed: list[int]) -> F64:
+    """Return what neighbors (a, b) cost on top, laid out as `interval_costs`: inf where impossible."""
     count = len(allowed)
     place = np.arange(-1, count + 1)
     before, after = place[:-1, None], place[None, 1:]

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import Image
 
-__all__ = ["Shot", "ShotDetection", "detect_shots", "shots_from_scores"]
-
 F32 = NDArray[np.float32]
 _FADE = 16  # frames that a fade takes on either side of its empty middle
 _MIXED = 0.6  # of the middle's score: frames with less are no longer counted as mixed
@@ -106,9 +104,7 @@ def shots_from_scores(scores: F32, options: ShotOptions | None = None) -> tuple[
     """
     options = options or ShotOptions()
     if scores.ndim != 2 or scores.shape[1] != len(COLUMNS):
-        raise ValueError(
-            f"scores have shape {scores.shape}; expected (frames, {len(COLUMNS)}) of this version"
-        )
+        raise ValueError(f"scores have shape {scores.shape}; expected (frames, {len(COLUMNS)}) of this version")
     count = len(scores)
     if count == 0:
         raise ValueError("there is no frame; a clip needs at least one")
@@ -117,9 +113,7 @@ def shots_from_scores(scores: F32, options: ShotOptions | None = None) -> tuple[
     fades, edges = _fades(scores, options)
     kept: list[_Change] = []
     for change in sorted([*fades, *cuts, *_dissolves(scores, options)], key=lambda c: (-c.clarity, c.at)):
-        clear = all(
-            abs(change.at - other.at) > max(change.reach, other.reach, options.least - 1) for other in kept
-        )
+        clear = all(abs(change.at - other.at) > max(change.reach, other.reach, options.least - 1) for other in kept)
         inside = options.least <= change.at <= count - options.least
         if clear and (inside or _stray(scores, change)):
             kept.append(change)

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Suggestion", "suggest"]
-
 _LEAST = 0.01  # a stretch counts as weak where this much more than at its shot's usual frame is missing
 
 

@@ -13,25 +13,25 @@ if TYPE_CHECKING:
     from propagate.flow import chain as chain
     from propagate.flow import consistency as consistency
     from propagate.flow import estimate_flow as estimate_flow
+    from propagate.guides import Guide as Guide
+    from propagate.options import CarriedFrame as CarriedFrame
     from propagate.options import PropagateOptions as PropagateOptions
     from propagate.options import SynthesisOptions as SynthesisOptions
     from propagate.registration import Registration as Registration
-    from propagate.span import CarriedFrame as CarriedFrame
     from propagate.span import propagate_keyframes as propagate_keyframes
-    from propagate.synthesis import Guide as Guide
     from propagate.synthesis import Synthesis as Synthesis
     from propagate.synthesis import synthesize as synthesize
 
 _HOME = {
     "propagate_keyframes": "propagate.span",
     "PropagateOptions": "propagate.options",
-    "CarriedFrame": "propagate.span",
+    "CarriedFrame": "propagate.options",
     "Registration": "propagate.registration",
     "estimate_flow": "propagate.flow",
     "consistency": "propagate.flow",
     "chain": "propagate.flow",
     "synthesize": "propagate.synthesis",
-    "Guide": "propagate.synthesis",
+    "Guide": "propagate.guides",
     "SynthesisOptions": "propagate.options",
     "Synthesis": "propagate.synthesis",
 }

@@ -14,11 +14,9 @@ from numba import njit
 if TYPE_CHECKING:
     from propagate.arrays import F32
 
-__all__ = ["apart", "crispen", "mix", "normalise"]
-
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def normalise(first: int, last: int, shares: F32) -> None:
+def normalize(first: int, last: int, shares: F32) -> None:
     """Make the shares of every pixel add up to 1, in place."""
     count = shares.shape[0]
     for y in range(first, last):

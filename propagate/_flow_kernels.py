@@ -1,4 +1,4 @@
-"""Kernels of match fields: taking over neighbours' flow where it fits better, and the vote of a window.
+"""Kernels of match fields: taking over neighbors' flow where it fits better, and the vote of a window.
 
 They trust their input; `propagate.registration` and `propagate.resample` check and allocate. Each works
 on rows `first` to `last` and writes only there, so results do not depend on the number of threads.
@@ -17,30 +17,14 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, I16, I32, Bool
     from propagate.arrays import Image as Pixels
 
-__all__ = [
-    "BORDER",
-    "FRAME_ENDS",
-    "KEY_ENDS",
-    "UNLIKE",
-    "find_torn",
-    "four_channels",
-    "lay_out",
-    "likeness",
-    "take_over",
-    "try_neighbours",
-    "vote",
-    "whole_steps",
-    "window_cost",
-]
-
 BORDER = (5, 5, 5, 8)
 """Above, below, left and right of the planes: for windows wholly outside, and for the rest of eight."""
 
 FRAME_ENDS, KEY_ENDS = 4000, -4000
-"""Beyond a frame and beyond a key: unlike any colour and each other, and no sum of them leaves 16 bits."""
+"""Beyond a frame and beyond a key: unlike any color and each other, and no sum of them leaves 16 bits."""
 
 UNLIKE = 766
-"""The first difference, summed over channels, that no two colours have."""
+"""The first difference, summed over channels, that no two colors have."""
 
 _TRUNCATION = 100
 _FAR = 1 << 14
@@ -71,14 +55,14 @@ def whole_steps(first: int, last: int, flow: F32, out: I32) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def likeness(frame: I16, place: int, line: int, plane: int, table: I16, weights: I16) -> Any:
-    """Fill `weights`, (5 * 8), with how like its centre each colour of a window is; return their sum.
+    """Fill `weights`, (5 * 8), with how like its center each color of a window is; return their sum.
 
-    `place` is that of the window's first colour in `frame`, flat planes; `table` holds the weight, 0 to 255,
+    `place` is that of the window's first color in `frame`, flat planes; `table` holds the weight, 0 to 255,
     by the difference summed over channels, and 0 for `UNLIKE`. Past five of each eight, weights stay 0.
     """
-    centre, most = np.uint64(place + 2 * line + 2), np.int16(UNLIKE)
-    green, blue = centre + np.uint64(plane), centre + np.uint64(2 * plane)
-    r, g, b = full8(frame[centre]), full8(frame[green]), full8(frame[blue])
+    center, most = np.uint64(place + 2 * line + 2), np.int16(UNLIKE)
+    green, blue = center + np.uint64(plane), center + np.uint64(2 * plane)
+    r, g, b = full8(frame[center]), full8(frame[green]), full8(frame[blue])
     total = np.int32(0)
     for j in range(5):
         at = place + j * line
@@ -93,9 +77,9 @@ def likeness(frame: I16, place: int, line: int, plane: int, table: I16, weights:
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def window_cost(frame: I16, key: I16, place: int, there: int, line: int, plane: int, weights: I16) -> Any:
-    """Sum over windows of 5 x 5 of truncated colour differences of frame and key.
+    """Sum over windows of 5 x 5 of truncated color differences of frame and key.
 
-    `place` and `there` are those of the windows' first colours. To end early where a sum is past the best one
+    `place` and `there` are those of the windows' first colors. To end early where a sum is past the best one
     takes longer: nobody can foretell when.
     """
     most, total = np.int16(_TRUNCATION), np.int32(0)
@@ -109,7 +93,7 @@ def window_cost(frame: I16, key: I16, place: int, there: int, line: int, plane: 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def try_neighbours(
+def try_neighbors(
     first: int,
     last: int,
     frame: I16,
@@ -122,11 +106,11 @@ def try_neighbours(
     table: I16,
     out: F32,
 ) -> None:
-    """At the pixels of `where`, take over the flow of a pixel some `steps` away if the colours agree better.
+    """At the pixels of `where`, take over the flow of a pixel some `steps` away if the colors agree better.
 
     Propagation of PatchMatch (Barnes et al. 2009) over longer distances and over a sub-pixel field; the
-    window is weighted by colour likeness to its centre (Yoon and Kweon 2006) so that it does not reach across
-    an object's border. A candidate has to be better by `bias` (colour levels summed over channels).
+    window is weighted by color likeness to its center (Yoon and Kweon 2006) so that it does not reach across
+    an object's border. A candidate has to be better by `bias` (color levels summed over channels).
 
     `frame` and `key` are flat planes, see `lay_out`, `whole` is what `whole_steps` makes of `flow`.
     """
@@ -167,7 +151,7 @@ def try_neighbours(
 def _candidates(y: int, x: int, flow: F32, whole: I32, steps: I32, places: Any) -> int:
     """Fill `places` with the pixels some `steps` away whose flow is worth a trial, and return how many.
 
-    Neighbours mostly say the same, and the same costs the same. All are written and only some are kept: a
+    Neighbors mostly say the same, and the same costs the same. All are written and only some are kept: a
     branch that nobody can foretell takes longer.
     """
     h, w = whole.shape
@@ -190,7 +174,7 @@ def _candidates(y: int, x: int, flow: F32, whole: I32, steps: I32, places: Any) 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _first_of(step: int, y: int, x: int, h: int, w: int, line: int) -> int:
-    """Return the place in the key's planes of the first colour of the window a whole step from (y, x)."""
+    """Return the place in the key's planes of the first color of the window a whole step from (y, x)."""
     u = ((step + 32768) & 65535) - 32768
     v = (step - u) >> 16
     yy, xx = min(max(y + v, -3), h + 2), min(max(x + u, -3), w + 2)
@@ -234,7 +218,7 @@ def four_channels(first: int, last: int, picture: F32, out: F32) -> None:
 def vote(first: int, last: int, picture: F32, flow: F32, trust: F32, where: Any, out: F32) -> None:
     """At the pixels of `where`, average what the flows of a 5 x 5 window fetch from `picture`.
 
-    The vote of patch synthesis (Wexler et al. 2007) over a sub-pixel field: each neighbour says what stands
+    The vote of patch synthesis (Wexler et al. 2007) over a sub-pixel field: each neighbor says what stands
     here if its own flow held here too, weighted by `trust` in that flow.  `picture` is what `four_channels`
     makes; a pixel and the one beside it are eight numbers.
     """

@@ -16,10 +16,8 @@ from propagate._patch_distance import hash3
 
 if TYPE_CHECKING:
     from propagate.arrays import I32
-    from propagate.backend import Crew
+    from propagate.backend import ThreadTeam
     from propagate.pyramid import Level
-
-__all__ = ["GuideIndex", "draw_places", "find_leaves", "grow"]
 
 _DEPTH, _LEAVES, _LEAST = 16, 256, 32
 """How deep the tree may be, the share of a picture (1 / leaves) and the pixels that need no more halving."""
@@ -28,11 +26,11 @@ _DEPTH, _LEAVES, _LEAST = 16, 256, 32
 class GuideIndex:
     """The places of a level's source by their guides, and the leaf of each active target pixel."""
 
-    def __init__(self, level: Level, first: int, pad: int, tolerance: int, crew: Crew) -> None:
-        height, width = level.centres.shape
+    def __init__(self, level: Level, first: int, pad: int, tolerance: int, crew: ThreadTeam) -> None:
+        height, width = level.centers.shape
         source = level.source[pad : pad + height, pad : pad + width]
         self._crew = crew
-        self._places = np.argwhere(level.centres).astype(np.int32)
+        self._places = np.argwhere(level.centers).astype(np.int32)
         count = len(self._places)
         enough = max(_LEAST, count // _LEAVES)
         # so many nodes of one depth, at most, hold enough to be halved
@@ -47,9 +45,7 @@ class GuideIndex:
         """Return (x, y) per target pixel out of its leaf, another in each `turn`; -1 where not active."""
         field = np.empty((*self._leaf.shape, 2), np.int32)
         rows, pixels = self._leaf.shape[0], self._leaf.size // 4
-        self._crew.run(
-            draw_places, rows, self._leaf, self._nodes, self._places, turn, seed, field, pixels=pixels
-        )
+        self._crew.run(draw_places, rows, self._leaf, self._nodes, self._places, turn, seed, field, pixels=pixels)
         return field
 
 
@@ -121,9 +117,7 @@ def find_leaves(first: int, last: int, target: Any, pad: int, active: Any, nodes
 
 
 @njit(cache=True, nogil=True)
-def draw_places(
-    first: int, last: int, leaf: Any, nodes: Any, places: Any, turn: int, seed: int, field: Any
-) -> None:
+def draw_places(first: int, last: int, leaf: Any, nodes: Any, places: Any, turn: int, seed: int, field: Any) -> None:
     """Write rows of `field`: for each pixel one of the places of its leaf as (x, y), -1 without a leaf."""
     for y in range(first, last):
         for x in range(leaf.shape[1]):

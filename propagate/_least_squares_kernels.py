@@ -19,20 +19,6 @@ if TYPE_CHECKING:
     from propagate.arrays import F32
     from propagate.arrays import Image as Pixels
 
-__all__ = [
-    "LANES",
-    "divide",
-    "filter_columns",
-    "filter_rows",
-    "keep_better",
-    "mean_difference",
-    "motion_edges",
-    "normal_equations",
-    "solve",
-    "spread",
-    "weigh_flow",
-]
-
 LANES = 8
 """Width of the filtered sums: six are used, eight fill a vector."""
 
@@ -89,9 +75,7 @@ def _pool(sums: F32, count: int, out: F32) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def normal_equations(
-    first: int, last: int, frame: Pixels, warped: Pixels, shift: F32, robust: float, out: F32
-) -> None:
+def normal_equations(first: int, last: int, frame: Pixels, warped: Pixels, shift: F32, robust: float, out: F32) -> None:
     """Per block: the six sums of the linearised brightness constancy (Lucas and Kanade 1981), over channels.
 
     The gradients are Sobel's of the sum of both pictures: symmetric, hence exact to the second order. In
@@ -169,9 +153,9 @@ def divide(first: int, last: int, data: F32, flow: F32) -> None:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def motion_edges(first: int, last: int, flow: F32, table: F32, fine: float, across: F32, down: F32) -> None:
-    """Feedback of a recursive filter between neighbours: high where the flow is smooth, 0 across its edges.
+    """Feedback of a recursive filter between neighbors: high where the flow is smooth, 0 across its edges.
 
-    `flow` is planar, (2, H, W); `table` holds the feedback by the difference of two neighbours' flows,
+    `flow` is planar, (2, H, W); `table` holds the feedback by the difference of two neighbors' flows,
     summed over its components, in steps of 1 / `fine` pixel.
     """
     w, most = flow.shape[2], table.shape[0] - 1

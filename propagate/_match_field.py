@@ -12,12 +12,10 @@ from propagate.guides import replicate_border
 
 if TYPE_CHECKING:
     from propagate.arrays import I32, Bool
-    from propagate.backend import Crew
+    from propagate.backend import ThreadTeam
     from propagate.guides import Scale
+    from propagate.options import SynthesisOptions
     from propagate.pyramid import Level
-    from propagate.synthesis import SynthesisOptions
-
-__all__ = ["NOTHING", "WAVES", "Field"]
 
 WAVES = 8
 """Into how many turns a sweep is cut when places have a price: all that search at once see the same free
@@ -32,7 +30,14 @@ class Field:
     """A level's match field while it is being improved, with what the kernels keep beside it."""
 
     def __init__(
-        self, level: Level, matches: I32, scale: Scale, options: SynthesisOptions, crew: Crew, *, pad: int
+        self,
+        level: Level,
+        matches: I32,
+        scale: Scale,
+        options: SynthesisOptions,
+        crew: ThreadTeam,
+        *,
+        pad: int,
     ) -> None:
         self.level, self.scale, self.options, self.crew = level, scale, options, crew
         self.pad = pad
@@ -44,12 +49,12 @@ class Field:
         self.changed = np.zeros(matches.shape[:2], np.bool_)
         self.modulated = level.factors.size > 1
         # Far below zero marks places that may not be used, whoever comes and goes there.
-        self.crowd = np.where(level.centres, np.int32(0), np.int32(-(2**30)))
+        self.crowd = np.where(level.centers, np.int32(0), np.int32(-(2**30)))
         self._tiled: tuple[Bool, I32, I32, int] | None = None
         self.price = np.float32(0)
         if options.uniformity > 0:
-            ideal = max(np.count_nonzero(level.active) / np.count_nonzero(level.centres), 1.0)
-            # EbSynth prices the mean use of a patch, this the use of its centre, which varies more: half the
+            ideal = max(np.count_nonzero(level.active) / np.count_nonzero(level.centers), 1.0)
+            # EbSynth prices the mean use of a patch, this the use of its center, which varies more: half the
             # price gives the same evenness (on its examples: lower energy and more spread than the full one).
             self.price = np.float32(0.5 * options.uniformity * scale.unit**2 / (ideal * patch_size**2))
             whole = np.array([[0, 0, *matches.shape[:2]]], np.int32)
@@ -65,7 +70,7 @@ class Field:
         *,
         fresh: bool,
         tries: int,
-        neighbours: int = 2,
+        neighbors: int = 2,
         offer: I32 | None = None,
     ) -> None:
         """Improve the match of every `busy` pixel once; `fresh` measures the old one again first.
@@ -101,7 +106,7 @@ class Field:
             self.cost,
             fresh,
             turn % 2 == 0,
-            neighbours,
+            neighbors,
             offer is not None,
             NOTHING if offer is None else offer,
             tries,

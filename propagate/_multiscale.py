@@ -17,12 +17,10 @@ if TYPE_CHECKING:
 
     from propagate._match_field import Field
     from propagate.arrays import F32, I32, Bool
-    from propagate.backend import Crew
+    from propagate.backend import ThreadTeam
     from propagate.guides import Scale
+    from propagate.options import SynthesisOptions
     from propagate.pyramid import Level
-    from propagate.synthesis import SynthesisOptions
-
-__all__ = ["Effort", "effort_at", "solve"]
 
 _SMALL = 100_000
 """Pixels below which a picture is small."""
@@ -55,7 +53,7 @@ def solve(
     levels: list[Level],
     scale: Scale,
     options: SynthesisOptions,
-    crew: Crew,
+    crew: ThreadTeam,
     hint: I32 | None,
     make: type[Field],
     *,
@@ -89,9 +87,7 @@ def solve(
         index = None
         if hint is None and (i > 0 or lost):
             # Once a round: offered more often, guides are followed at the price of torn texture.
-            index = GuideIndex(
-                level, level.style.shape[2], options.patch_size // 2, 4 * int(scale.unit), crew
-            )
+            index = GuideIndex(level, level.style.shape[2], options.patch_size // 2, 4 * int(scale.unit), crew)
         busy, final = level.active, (i, own) == passes[-1]
         for done_rounds in range(1, effort.rounds + 1):
             for j in range(effort.sweeps):
@@ -109,7 +105,7 @@ def solve(
             # to a crisp picture, and would leave edges ragged in it.
             field.vote(level.active, blind=True)
         if i == 0:
-            field.sweep(level.active, turn, fresh=True, tries=0, neighbours=0)
+            field.sweep(level.active, turn, fresh=True, tries=0, neighbors=0)
         field.finish()
         done += 4.0**-i
         if on_progress is not None:
@@ -121,7 +117,7 @@ def _hints(levels: list[Level], hint: I32 | None) -> list[I32 | None]:
     """Return the given field at every level's size, -1 where it says nothing."""
     if hint is None:
         return [None] * len(levels)
-    height, width = levels[0].centres.shape
+    height, width = levels[0].centers.shape
     off = (hint < 0).any(axis=2) | (hint[..., 0] >= width) | (hint[..., 1] >= height)
     hint = np.where(off[..., None], np.int32(-1), hint).astype(np.int32)
     hints: list[I32 | None] = []
@@ -131,9 +127,9 @@ def _hints(levels: list[Level], hint: I32 | None) -> list[I32 | None]:
     return hints
 
 
-def _start(level: Level, coarse: I32 | None, hint: I32 | None, seed: int, half: int, crew: Crew) -> I32:
+def _start(level: Level, coarse: I32 | None, hint: I32 | None, seed: int, half: int, crew: ThreadTeam) -> I32:
     """Return a level's first field: from the coarser one, the hint or at random; -1 off the active pixels."""
-    height, width = level.centres.shape
+    height, width = level.centers.shape
     size = level.active.shape
     if coarse is not None:
         field = finer_matches(coarse, size, (height, width), crew)
@@ -148,12 +144,12 @@ def _start(level: Level, coarse: I32 | None, hint: I32 | None, seed: int, half: 
     missing = level.active & (field[..., 0] < 0)
     if missing.any():
         ys, xs = np.nonzero(missing)
-        places = np.flatnonzero(level.centres)
+        places = np.flatnonzero(level.centers)
         mix: Any = getattr(hash3, "py_func", hash3)  # whole arrays at once
         chosen = places[mix(xs, ys, 0, seed) % len(places)]
         field[ys, xs] = np.stack((chosen % width, chosen // width), axis=-1)
     _keep_inside(field, (height, width), half)
-    if not level.centres.all():
+    if not level.centers.all():
         _send_home(field, level)
     if not level.active.all():
         field[~level.active] = -1
@@ -172,9 +168,9 @@ def _keep_inside(field: I32, source_size: tuple[int, int], half: int) -> None:
 
 def _send_home(field: I32, level: Level) -> None:
     """Move matches to the nearest place that may be used."""
-    away = (~level.centres).view(np.uint8)
+    away = (~level.centers).view(np.uint8)
     _, label = cv2.distanceTransformWithLabels(away, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
-    places = np.flatnonzero(level.centres)
+    places = np.flatnonzero(level.centers)
     home = np.zeros(label.max() + 1, np.int64)
     home[label.ravel()[places]] = places
     ys, xs = np.nonzero(level.active)

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-__all__ = ["between", "hash3", "patch_cost", "patch_cost_modulated", "random_place", "reaches"]
-
 
 @njit(cache=True, nogil=True)
 def hash3(x: int, y: int, turn: int, seed: int) -> int:
@@ -68,9 +66,7 @@ def random_place(
 
 
 @njit(cache=True, nogil=True)
-def patch_cost(
-    a: Any, b: Any, at: int, bt: int, a_stride: int, b_stride: int, run: int, rows: int, limit: Any
-) -> Any:
+def patch_cost(a: Any, b: Any, at: int, bt: int, a_stride: int, b_stride: int, run: int, rows: int, limit: Any) -> Any:
     """Sum of squared differences of `rows` runs of `run` numbers; stops after a row once past `limit`."""
     # LLVM makes packed multiply-adds of this only if every step stays 32 bits wide (int32 + int32 is 64 bits
     # in Numba) and indices are unsigned (no wrap-around): 36 ns for 5 x 5 x 12 instead of 440.

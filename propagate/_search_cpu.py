@@ -14,8 +14,6 @@ from numba import njit
 from propagate._atomics import count, look
 from propagate._patch_distance import patch_cost, patch_cost_modulated, random_place, reaches
 
-__all__ = ["account", "publish", "search", "sweep"]
-
 
 @njit(cache=True, nogil=True)
 def search(
@@ -37,7 +35,7 @@ def search(
     cost: Any,
     fresh: bool,
     forward: bool,
-    neighbours: int,
+    neighbors: int,
     offered: bool,
     offer: Any,
     tries: int,
@@ -82,9 +80,7 @@ def search(
                             target, source, factors, at, place, t_stride, s_stride, run, size, 2147483647
                         )
                     else:
-                        distance = patch_cost(
-                            target, source, at, place, t_stride, s_stride, run, size, 2147483647
-                        )
+                        distance = patch_cost(target, source, at, place, t_stride, s_stride, run, size, 2147483647)
                     cost[y, x] = distance
                 best = np.float32(cost[y, x] + np.float32(crowd[best_y, best_x]) * price)
                 for trial in range(-1, 2 + tries):
@@ -94,9 +90,9 @@ def search(
                         to_x = int(offer[y, x, 0])
                         to_y = int(offer[y, x, 1])
                     elif trial < 2:
-                        if trial < 2 - neighbours:
+                        if trial < 2 - neighbors:
                             continue
-                        # The neighbour that this sweep has just been to: what it found, moved along by one.
+                        # The neighbor that this sweep has just been to: what it found, moved along by one.
                         nx = x - step if trial == 0 else x
                         ny = y if trial == 0 else y - step
                         if nx < 0 or ny < 0 or nx >= width or ny >= height:
@@ -118,8 +114,7 @@ def search(
                     if to_x == best_x and to_y == best_y:
                         continue
                     if not (
-                        reaches(x, width, to_x, source_width, half)
-                        and reaches(y, height, to_y, source_height, half)
+                        reaches(x, width, to_x, source_width, half) and reaches(y, height, to_y, source_height, half)
                     ):
                         continue
                     people = crowd[to_y, to_x]
@@ -225,7 +220,7 @@ def sweep(
     cost: Any,
     fresh: bool,
     forward: bool,
-    neighbours: int,
+    neighbors: int,
     offered: bool,
     offer: Any,
     tries: int,
@@ -261,7 +256,7 @@ def sweep(
                 if kind == 0:
                     search(
                         piece, piece + 1, part, target, source, factors, modulated, channels, pad, size, busy,
-                        crowd, price, before, matches, cost, fresh, forward, neighbours, offered, offer,
+                        crowd, price, before, matches, cost, fresh, forward, neighbors, offered, offer,
                         tries, octaves, turn, seed,
                     )  # fmt: skip
                     if price > 0:

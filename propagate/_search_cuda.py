@@ -1,6 +1,6 @@
 """The same search and vote on a CUDA device, from the scalar functions of `_patch`.
 
-A thread has one target pixel, reads its neighbours as they were before the launch and writes only its own
+A thread has one target pixel, reads its neighbors as they were before the launch and writes only its own
 match, so that the result does not depend on the device's timing.  What is compared and what it costs is as on
 the CPU; the order of candidates is not (jumps of 4, 2 and 1 pixels instead of scan order), so results agree
 in cost, not pixel by pixel.
@@ -20,12 +20,10 @@ from propagate._patch_distance import patch_cost, patch_cost_modulated, random_p
 
 if TYPE_CHECKING:
     from propagate.arrays import I32, Bool
-    from propagate.backend import Crew
+    from propagate.backend import ThreadTeam
     from propagate.guides import Scale
+    from propagate.options import SynthesisOptions
     from propagate.pyramid import Level
-    from propagate.synthesis import SynthesisOptions
-
-__all__ = ["CudaField"]
 
 _BLOCK = (16, 16)
 
@@ -78,9 +76,7 @@ def _search(
                 continue
             to_x, to_y = int(offer[y, x, 0]), int(offer[y, x, 1])
         elif trial > 4:
-            to_x, to_y = random_place(
-                x, y, best_x, best_y, source_width, source_height, octaves, trial - 3, turn, seed
-            )
+            to_x, to_y = random_place(x, y, best_x, best_y, source_width, source_height, octaves, trial - 3, turn, seed)
         elif trial >= 0:
             if jump == 0:
                 continue
@@ -104,9 +100,7 @@ def _search(
             limit = np.int32(min(np.float32(best - extra), np.float32(2147483520.0)))
         place = (to_y + margin) * s_stride + (to_x + margin) * channels
         if modulated:
-            distance = patch_cost_modulated(
-                target, source, factors, at, place, t_stride, s_stride, run, size, limit
-            )
+            distance = patch_cost_modulated(target, source, factors, at, place, t_stride, s_stride, run, size, limit)
         else:
             distance = patch_cost(target, source, at, place, t_stride, s_stride, run, size, limit)
         total = np.float32(np.float32(distance) + extra)
@@ -198,7 +192,14 @@ class CudaField(Field):
     """A field whose sweeps and votes run on the device; `finish` brings the results back."""
 
     def __init__(
-        self, level: Level, matches: I32, scale: Scale, options: SynthesisOptions, crew: Crew, *, pad: int
+        self,
+        level: Level,
+        matches: I32,
+        scale: Scale,
+        options: SynthesisOptions,
+        crew: ThreadTeam,
+        *,
+        pad: int,
     ) -> None:
         super().__init__(level, matches, scale, options, crew, pad=pad)
         height, width = matches.shape[:2]
@@ -228,7 +229,7 @@ class CudaField(Field):
         *,
         fresh: bool,
         tries: int,
-        neighbours: int = 2,
+        neighbors: int = 2,
         offer: I32 | None = None,
     ) -> None:
         """Improve the match of every `busy` pixel once."""
@@ -236,7 +237,7 @@ class CudaField(Field):
         waves = WAVES if self.price > 0 and tries > 0 else 1
         mask = cuda.to_device(np.ascontiguousarray(busy))
         places = cuda.to_device(NOTHING if offer is None else offer)
-        jumps = (4, 2, 1) if neighbours > 0 else (0,)
+        jumps = (4, 2, 1) if neighbors > 0 else (0,)
         for wave in range(waves):
             for jump in jumps:
                 last = jump == jumps[-1]

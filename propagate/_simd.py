@@ -1,6 +1,6 @@
 """Eight numbers at once in kernels: where a loop is so short that the compiler unrolls it and sees no vector.
 
-A kernel loads eight neighbours of a flat array and computes with them as with one number. A processor without
+A kernel loads eight neighbors of a flat array and computes with them as with one number. A processor without
 such vectors takes them apart; the result is the same, but for the rounding of `madd8`.
 """
 
@@ -12,21 +12,6 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, models, overload, register_model
-
-__all__ = [
-    "WIDTH",
-    "apart8",
-    "dot8",
-    "fold8",
-    "full8",
-    "halves8",
-    "lane8",
-    "least8",
-    "load8",
-    "madd8",
-    "real8",
-    "store8",
-]
 
 WIDTH = 8
 _I32 = ir.IntType(32)
@@ -121,9 +106,7 @@ def lane8(_context: Any, a: Any, place: Any) -> Any:
 
 
 def _spread(builder: Any, number: Any) -> Any:
-    one = builder.insert_element(
-        ir.Constant(ir.VectorType(number.type, WIDTH), ir.Undefined), number, _I32(0)
-    )
+    one = builder.insert_element(ir.Constant(ir.VectorType(number.type, WIDTH), ir.Undefined), number, _I32(0))
     return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(_I32, WIDTH), [0] * WIDTH))
 
 
@@ -164,9 +147,7 @@ def madd8(_context: Any, a: Any, b: Any, c: Any) -> Any:
     def build(_context: Any, builder: Any, _signature: Any, values: Any) -> Any:
         kind = ir.FunctionType(values[0].type, [value.type for value in values])
         name = "llvm.fmuladd.v8f32"
-        return builder.call(
-            builder.module.globals.get(name) or ir.Function(builder.module, kind, name), values
-        )
+        return builder.call(builder.module.globals.get(name) or ir.Function(builder.module, kind, name), values)
 
     return a(a, b, c), build
 

@@ -10,8 +10,6 @@ from numba import njit
 if TYPE_CHECKING:
     from propagate.arrays import F32
 
-__all__ = ["draw"]
-
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def draw(first: int, last: int, found: F32, expected: F32, pull: F32, reach: F32, out: F32) -> None:

@@ -11,13 +11,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-__all__ = ["double", "encode_channels", "halve", "vote", "weigh"]
-
 
 @njit(cache=True, nogil=True)
-def encode_channels(
-    first: int, last: int, image: Any, gain: Any, channel: int, features: Any, pad: int
-) -> None:
+def encode_channels(first: int, last: int, image: Any, gain: Any, channel: int, features: Any, pad: int) -> None:
     """Write rows of `image` times `gain`, rounded, into `features` from `channel` on."""
     for y in range(first, last):
         for x in range(image.shape[1]):

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from propagate.arrays import F32
     from propagate.arrays import Image as Pixels
 
-__all__ = ["AFTER", "BEFORE", "show"]
-
 BEFORE, AFTER = 2, 3
 """Border pixels, repeated, that `show` needs around its picture on the top left and on the bottom right."""
 

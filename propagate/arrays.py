@@ -10,14 +10,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["F32", "I16", "I32", "Bool", "Flow", "Image", "check_flow", "check_image", "check_map"]
-
 F32: TypeAlias = NDArray[np.float32]
 I16: TypeAlias = NDArray[np.int16]
 I32: TypeAlias = NDArray[np.int32]
 Bool: TypeAlias = NDArray[np.bool_]
 Image: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
-"""uint8 or uint16, (H, W, C), C of 1 to 4: grey, grey + alpha, RGB, RGBA."""
+"""uint8 or uint16, (H, W, C), C of 1 to 4: gray, gray + alpha, RGB, RGBA."""
 Flow: TypeAlias = NDArray[np.float32]
 """float32 (H, W, 2): ``flow_ab[y, x]`` is the (dx, dy) in pixels from a pixel of *a* to its place in *b*."""
 

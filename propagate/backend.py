@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from propagate._match_field import Field
 
-__all__ = ["Crew", "choose_field"]
-
 _SMALL = 4096
 _PAUSE = 1e-4
 
@@ -53,7 +51,7 @@ def _cuda_problem() -> str | None:
     return None if cuda.is_available() else "no CUDA device answers"
 
 
-class Crew:
+class ThreadTeam:
     """Threads that share out a list of items; a kernel releases the GIL and works on a slice of them.
 
     Own threads and not Numba's: kernels compile in a third of the time, several callers may work at once

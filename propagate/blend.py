@@ -9,15 +9,13 @@ import cv2
 import numpy as np
 
 from propagate import _blend_kernels as kernels
-from propagate.resample import crisp
+from propagate.resample import restore_detail
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from propagate.arrays import F32, Flow, Image
-    from propagate.backend import Crew
-
-__all__ = ["Joined", "Witness", "join", "premultiplied", "rounded", "straight", "unmoved"]
+    from propagate.backend import ThreadTeam
 
 _SOFTNESS = 4.0
 _BASE = 4.0
@@ -28,22 +26,22 @@ _EVEN, _LEAST, _WIDE = 0.3, 1e-4, 4.0
 
 
 @dataclass(frozen=True)
-class Witness:
+class Candidate:
     """One key's word on a frame.
 
     Attributes
     ----------
     key : int
     picture : float32 (H, W, C)
-        Its painted picture in the frame's geometry, 8-bit steps, colour premultiplied with alpha.
+        Its painted picture in the frame's geometry, 8-bit steps, color premultiplied with alpha.
     energy : float32 (H, W)
         How much fine detail its paint has, see `propagate.resample.detail_energy`.
     left : float32 (H, W)
-        What difference of colour is left between the frame and the key's own frame there, 8-bit steps.
+        What difference of color is left between the frame and the key's own frame there, 8-bit steps.
     nearness : float
         1 on the key's own frame, 0 on the next key's.
     still : float32 (H, W), optional
-        1 where the key shows the place unmoved, see `unmoved`.
+        1 where the key shows the place unmoved, see `static_mask`.
     """
 
     key: int
@@ -55,7 +53,7 @@ class Witness:
 
 
 @dataclass(frozen=True)
-class Joined:
+class BlendResult:
     """The joined picture, float32 (H, W, C), and each key's share of it, float32 (H, W)."""
 
     picture: F32
@@ -63,19 +61,19 @@ class Joined:
 
 
 def join(
-    witnesses: Sequence[Witness],
+    witnesses: Sequence[Candidate],
     *,
     choice: float,
-    colour_match: bool,
+    color_match: bool,
     before: Mapping[int, F32] | None,
     steadiness: float | F32,
-    crew: Crew,
-) -> Joined:
+    crew: ThreadTeam,
+) -> BlendResult:
     """Weigh witnesses pixel by pixel by what is left between frame and key, and by nearness.
 
     Where their pictures agree, a weighted mean is best: it cancels what each has lost in warping. Where they
     disagree (two paintings never have the same strokes), a mean would wash the strokes, so weights grow hard
-    and one is taken; slow colour still goes over softly, a two-band form of Burt and Adelson (1983), so that
+    and one is taken; slow color still goes over softly, a two-band form of Burt and Adelson (1983), so that
     no seam shows.
 
     Parameters
@@ -85,8 +83,8 @@ def join(
     choice
         8-bit steps of disagreement at which weights are squared. Smaller takes one key's strokes sooner,
         larger mixes them.
-    colour_match
-        Let every witness's slow colours drift towards the others' with nearness, so that tone does not jump
+    color_match
+        Let every witness's slow colors drift towards the others' with nearness, so that tone does not jump
         where the choice changes.
     before : mapping, optional
         The shares of the frame before by key, float32 (H, W), moved along the flow.
@@ -97,30 +95,30 @@ def join(
     """
     if len(witnesses) == 1:
         only = witnesses[0]
-        picture = crisp(only.picture.copy(), only.energy, crew)
-        return Joined(picture, {only.key: np.ones_like(only.left)})
+        picture = restore_detail(only.picture.copy(), only.energy, crew)
+        return BlendResult(picture, {only.key: np.ones_like(only.left)})
     h, w = witnesses[0].left.shape
     shares = _shares(witnesses, before, steadiness, crew)
-    pictures = _matched(witnesses) if colour_match else np.array([w.picture for w in witnesses])
+    pictures = _matched(witnesses) if color_match else np.array([w.picture for w in witnesses])
     energies = np.array([w.energy for w in witnesses])
     near = np.array([np.maximum(w.nearness, _LEAST) for w in witnesses], np.float32)[:, None, None]
     # keys that agree count nearly alike, however near: each cancels what another has lost
     even = shares * near ** np.float32(_EVEN - 1)
-    crew.run(kernels.normalise, h, even)
+    crew.run(kernels.normalize, h, even)
     apart = np.empty((h, w), np.float32)
     crew.run(kernels.apart, h, pictures, even, apart)
     power = np.clip(1 + np.square(cv2.GaussianBlur(2 * apart, (0, 0), 3.0) / choice), 1, _HARDEST)
     even *= np.power(near, (1 - _EVEN) * _unlike(2 * apart / choice))
-    crew.run(kernels.normalise, h, even)
+    crew.run(kernels.normalize, h, even)
     hard = np.power(even, power)
-    crew.run(kernels.normalise, h, hard)
+    crew.run(kernels.normalize, h, hard)
     slow = pictures[:0]
     if power.max() > 1.5:
-        # band by band: slow colour by the soft weights, strokes by the hard ones
+        # band by band: slow color by the soft weights, strokes by the hard ones
         slow = np.array([_slow(picture) for picture in pictures])
     joined, energy = np.empty_like(pictures[0]), np.empty((h, w), np.float32)
     crew.run(kernels.mix, h, pictures, slow, energies, even, hard, joined, energy)
-    return Joined(crisp(joined, energy, crew), {w.key: shares[i] for i, w in enumerate(witnesses)})
+    return BlendResult(restore_detail(joined, energy, crew), {w.key: shares[i] for i, w in enumerate(witnesses)})
 
 
 def _unlike(apart: F32) -> F32:
@@ -131,7 +129,10 @@ def _unlike(apart: F32) -> F32:
 
 
 def _shares(
-    witnesses: Sequence[Witness], before: Mapping[int, F32] | None, steadiness: float | F32, crew: Crew
+    witnesses: Sequence[Candidate],
+    before: Mapping[int, F32] | None,
+    steadiness: float | F32,
+    crew: ThreadTeam,
 ) -> F32:
     """Return each witness's share of every pixel, float32 (N, H, W)."""
     lefts = np.array([w.left for w in witnesses])
@@ -142,7 +143,7 @@ def _shares(
     if len(still) == len(witnesses):
         # what has not moved needs no other word: every warp takes something
         shares *= np.array(still) + _RESTLESS
-    crew.run(kernels.normalise, h, shares)
+    crew.run(kernels.normalize, h, shares)
     if before is not None:
         # never more than nearness allows: a key fades out before the next key's own frame
         none = np.zeros_like(least)
@@ -151,11 +152,11 @@ def _shares(
         kept = np.asarray(steadiness, np.float32)
         past = kept * np.minimum(past, 2 * near)
         shares = np.maximum(1 - kept, np.float32(1e-4)) * shares + past
-        crew.run(kernels.normalise, h, shares)
+        crew.run(kernels.normalize, h, shares)
     return shares
 
 
-def unmoved(flow: Flow, left: F32) -> F32:
+def static_mask(flow: Flow, left: F32) -> F32:
     """How surely a key shows a place unmoved, in a picture that all but holds, float32 (H, W), 0 to 1.
 
     Where most of the picture moves, if only a little, a place that does not gains more by a mean of all keys.
@@ -170,14 +171,14 @@ def unmoved(flow: Flow, left: F32) -> F32:
 
 
 def _slow(picture: F32) -> F32:
-    """Return the slow colours of a picture, which at half the size cost a third."""
+    """Return the slow colors of a picture, which at half the size cost a third."""
     h, w = picture.shape[:2]
     small: F32 = _soft(_smaller(picture, (max(1, w // 2), max(1, h // 2))), _BASE / 2)
     return np.asarray(cv2.resize(small, (w, h)), np.float32).reshape(picture.shape)
 
 
-def _matched(witnesses: Sequence[Witness]) -> F32:
-    """Return the pictures, float32 (N, H, W, C), their slow colours drawn to the mean of all by nearness.
+def _matched(witnesses: Sequence[Candidate]) -> F32:
+    """Return the pictures, float32 (N, H, W, C), their slow colors drawn to the mean of all by nearness.
 
     Only keys that explain a place have a say in its mean, and a key is only drawn where another explains the
     place as well: another view's tones are not these.
@@ -208,7 +209,7 @@ def _soft(picture: F32, sigma: float) -> F32:
 
 
 def premultiplied(picture: F32) -> F32:
-    """Colour times alpha for a picture that has alpha (two or four channels), 8-bit steps."""
+    """Color times alpha for a picture that has alpha (two or four channels), 8-bit steps."""
     if picture.shape[2] in (1, 3):
         return picture
     return np.concatenate([picture[..., :-1] * (picture[..., -1:] / 255), picture[..., -1:]], axis=2)

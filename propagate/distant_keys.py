@@ -1,4 +1,4 @@
-"""Keys beyond the two neighbours that show what a frame shows: a view or an expression that comes back."""
+"""Keys beyond the two neighbors that show what a frame shows: a view or an expression that comes back."""
 
 from __future__ import annotations
 
@@ -16,16 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from propagate.arrays import F32, Flow, Image
-    from propagate.backend import Crew
+    from propagate.backend import ThreadTeam
     from propagate.inputs import Frames
-
-__all__ = ["OtherKeys"]
 
 _NEAREST = 3
 _GAIN, _HOLD, _NOISE = 0.4, 0.2, 2
 
 
-class OtherKeys:
+class DistantKeys:
     """Finds, frame by frame, the other keys worth following; remembers which it followed on the frame before.
 
     The decision is made on pictures of at most 128 pixels; it costs the same for three keys or a hundred.
@@ -33,10 +31,10 @@ class OtherKeys:
     Attributes
     ----------
     asked : bool
-        The neighbours left enough unexplained on the last frame that any other key was thought of.
+        The neighbors left enough unexplained on the last frame that any other key was thought of.
     """
 
-    def __init__(self, frames: Frames, keys: Sequence[int], most: int, crew: Crew, quality: str) -> None:
+    def __init__(self, frames: Frames, keys: Sequence[int], most: int, crew: ThreadTeam, quality: str) -> None:
         self._frames, self._most, self._crew = frames, most, crew
         self._search, self._trackers = key_search(quality), dict[int, Tracker]()
         self._keys = tuple(keys) if most else ()
@@ -44,13 +42,13 @@ class OtherKeys:
         self.asked = False
 
     def find(self, frame: Image, left: F32, back: Flow | None) -> dict[int, Flow]:
-        """Return {key: flow from the frame to it} of keys that explain the frame where its neighbours do not.
+        """Return {key: flow from the frame to it} of keys that explain the frame where its neighbors do not.
 
         Parameters
         ----------
         frame : uint8 (H, W, 3)
         left : float32 (H, W)
-            What the neighbours leave unexplained, see `propagate.registration.residual`.
+            What the neighbors leave unexplained, see `propagate.registration.residual`.
         back : float32 (H, W, 2) or None
             The flow to the frame before.
         """

@@ -12,20 +12,18 @@ if TYPE_CHECKING:
 
     from propagate.arrays import Image
 
-__all__ = ["light_between", "relit"]
-
 _SAMPLES = 4096
 _SAME, _GAIN = 10.0, 3.0
 _BETTER, _ROUNDS = 0.05, 8
 
 
-def relit(warped: Image, frame: Image) -> Image:
-    """Give `warped` the light of `frame`, see `light_between`; the same picture if the light is the same."""
-    table = light_between(warped, frame)
+def match_exposure(warped: Image, frame: Image) -> Image:
+    """Give `warped` the light of `frame`, see `fit_exposure`; the same picture if the light is the same."""
+    table = fit_exposure(warped, frame)
     return warped if table is None else np.asarray(cv2.LUT(warped, table), np.uint8)
 
 
-def light_between(warped: Image, frame: Image) -> Image | None:
+def fit_exposure(warped: Image, frame: Image) -> Image | None:
     """Find what light has changed over the whole picture: exposure, a flash, a lamp that goes on.
 
     One gain and one offset per channel, fitted to most pixels (reweighted least squares, Geman and McClure),
@@ -58,9 +56,7 @@ def _explained(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return float((np.abs(a - b) < _SAME).all(-1).mean())
 
 
-def _fitted(
-    a: NDArray[np.float32], b: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _fitted(a: NDArray[np.float32], b: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return gain and offset per channel that take most of `a` to `b`."""
     gain = np.clip((b.std(0) + 1) / (a.std(0) + 1), 1 / _GAIN, _GAIN)
     offset = np.median(b - a * gain, axis=0)

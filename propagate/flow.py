@@ -14,8 +14,6 @@ from propagate.warp import warp
 if TYPE_CHECKING:
     from propagate.arrays import F32, Bool, Flow, Image
 
-__all__ = ["FlowSearch", "calm", "chain", "consistency", "eight_bit", "estimate_flow", "inside", "luminance"]
-
 SMALLEST = 32
 """DIS matches 8-pixel patches on a pyramid and fails on less; smaller frames are padded to this."""
 
@@ -131,7 +129,7 @@ def chain(flow_ab: Flow, flow_bc: Flow) -> Flow:
     return np.asarray(flow_ab + warp(flow_bc, flow_ab, interpolation="linear"), np.float32)
 
 
-def calm(flow: Flow, out: F32 | None = None) -> F32:
+def median_flow(flow: Flow, out: F32 | None = None) -> F32:
     """Return the median of `flow` in windows of 5 x 5: what single pixels say against all others is gone.
 
     The result is planar, float32 (2, H, W), and is put into `out` if that is given.

@@ -14,10 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
     from propagate.arrays import Flow, Image
-    from propagate.backend import Crew
-    from propagate.tracking import Fields
-
-__all__ = ["grain", "halved", "reach_of", "settled", "steadied", "whole"]
+    from propagate.backend import ThreadTeam
+    from propagate.tracking import FlowBuffer
 
 _EXPECTED, _TREMBLE = 0.35, 0.6
 _BESIDE = 0.33
@@ -29,8 +27,8 @@ _SMALLER_HALF = 0.3247
 """The mean of the smaller half of a normal distribution's absolute values, in standard deviations."""
 
 
-def settled(
-    found: Flow, *expected: Flow, crew: Crew, pull: float = _EXPECTED, reach: float = _TREMBLE
+def damp_towards(
+    found: Flow, *expected: Flow, crew: ThreadTeam, pull: float = _EXPECTED, reach: float = _TREMBLE
 ) -> Flow:
     """Draw what was found a little towards what was expected, where both say nearly the same.
 
@@ -57,8 +55,12 @@ def settled(
     return out
 
 
-def steadied(
-    order: Sequence[int], known: Mapping[int, Fields], steps: Mapping[int, Fields], crew: Crew, reach: float
+def smooth_flows(
+    order: Sequence[int],
+    known: Mapping[int, FlowBuffer],
+    steps: Mapping[int, FlowBuffer],
+    crew: ThreadTeam,
+    reach: float,
 ) -> Generator[tuple[int, dict[int, Flow], Flow], None, None]:
     """Settle flows to two keys by the frames on both sides, as a smoother does after a filter.
 
@@ -72,7 +74,7 @@ def steadied(
         The `halved` flows to the frame before, and to the one after, by the same keys.
     crew
     reach
-        See `settled` and `reach_of`.
+        See `damp_towards` and `noise_radius`.
 
     Yields
     ------
@@ -92,14 +94,14 @@ def steadied(
                 # beyond the outermost frame lies a key, which says nothing of the other one
                 if other is not None or key == end
             ]
-            out[key] = settled(beside[t][key], *said, crew=crew, pull=_BESIDE, reach=reach)
+            out[key] = damp_towards(beside[t][key], *said, crew=crew, pull=_BESIDE, reach=reach)
         if before is not None:
             del beside[before]
         yield t, out, back
 
 
-def reach_of(*frames: Image) -> float:
-    """How far grain moves what is found in such frames, as `settled` wants it.
+def noise_radius(*frames: Image) -> float:
+    """How far grain moves what is found in such frames, as `damp_towards` wants it.
 
     In clean pictures small differences are motion too, and settling them would take it away.
     """

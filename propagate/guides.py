@@ -16,18 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from propagate.arrays import F32, Image
-    from propagate.backend import Crew
-
-__all__ = [
-    "MAX_GUIDE_CHANNELS",
-    "MAX_WEIGHT",
-    "Guide",
-    "Scale",
-    "check_guides",
-    "encode",
-    "modulation",
-    "scale_of",
-]
+    from propagate.backend import ThreadTeam
 
 MAX_GUIDE_CHANNELS = 24
 MAX_WEIGHT = 1e6
@@ -100,16 +89,12 @@ def check_guides(style: Image, guides: Sequence[Guide], style_weight: float) -> 
                 raise ValueError(f"{name}.target_weight leaves the range 0 to 1")
     channels = sum(g.source.shape[2] for g in guides)
     if channels > MAX_GUIDE_CHANNELS:
-        raise ValueError(
-            f"guides have {channels} channels together; at most {MAX_GUIDE_CHANNELS} are supported"
-        )
+        raise ValueError(f"guides have {channels} channels together; at most {MAX_GUIDE_CHANNELS} are supported")
     if style_weight + sum(g.weight for g in guides) <= 0:
         raise ValueError("style_weight and every guide's weight are 0; at least one must be larger")
 
 
-def scale_of(
-    style: Image, guides: Sequence[Guide], style_weight: float, patch_size: int, modulated: bool
-) -> Scale:
+def scale_of(style: Image, guides: Sequence[Guide], style_weight: float, patch_size: int, modulated: bool) -> Scale:
     """Choose the finest fixed-point scale at which no difference leaves int16 and no patch leaves int32."""
     counts = [style.shape[2], *(g.source.shape[2] for g in guides)]
     weights = [style_weight, *(g.weight for g in guides)]
@@ -122,7 +107,7 @@ def scale_of(
     return Scale(gain, unit, -(-len(gain) // 4) * 4)
 
 
-def encode(images: Sequence[Image], scale: Scale, pad: int, crew: Crew) -> NDArray[np.int16]:
+def encode(images: Sequence[Image], scale: Scale, pad: int, crew: ThreadTeam) -> NDArray[np.int16]:
     """Stack images as features, int16 (H + 2 pad, W + 2 pad, channels)."""
     height, width = images[0].shape[:2]
     features = np.zeros((height + 2 * pad, width + 2 * pad, scale.channels), np.int16)

@@ -16,13 +16,11 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Flow, Image
     from propagate.inputs import Frames, Mattes
 
-__all__ = ["key_as", "made_as", "shown_again", "way_passed"]
-
 _SAMPLED = 16
 _SPARSE, _DRIFT = 4, 0.03
 
 
-def shown_again(
+def find_held_frames(
     frames: Frames,
     inner: range,
     ends: tuple[int | None, int | None],
@@ -69,7 +67,7 @@ def shown_again(
     return again
 
 
-def way_passed(behind: tuple[Flow, int], before: tuple[Flow, int]) -> float:
+def motion_progress(behind: tuple[Flow, int], before: tuple[Flow, int]) -> float:
     """Return how much of the way from key to key lies behind a frame, 0 to 1: of motion, and some time.
 
     Where a picture all but stands still, the change from key to key stands still too.
@@ -86,14 +84,14 @@ def way_passed(behind: tuple[Flow, int], before: tuple[Flow, int]) -> float:
     return far / (far + still_far)
 
 
-def key_as(painted: Image, key: int, t: int) -> CarriedFrame:
+def copy_key(painted: Image, key: int, t: int) -> CarriedFrame:
     """Return frame `t`, which shows what the frame of `key` shows: the very paint."""
     size = painted.shape[:2]
     sure, error = np.ones(size, np.float32), np.zeros(size, np.float32)
     return CarriedFrame(t, painted.copy(), sure, error, 1.0, np.full(size, key, np.int32))
 
 
-def made_as(made: CarriedFrame, t: int) -> CarriedFrame:
+def copy_frame(made: CarriedFrame, t: int) -> CarriedFrame:
     """Return what was made as frame `t`, in arrays that the receiver may change."""
     image, source = made.image.copy(), made.source.copy()
     sure, error = made.confidence.copy(), made.error.copy()

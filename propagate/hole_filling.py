@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from propagate.backend import Crew
+from propagate.backend import ThreadTeam
 from propagate.flow import inside
 from propagate.guides import Guide
-from propagate.resample import crisp, detail_energy, split
-from propagate.synthesis import SynthesisOptions, synthesize
+from propagate.options import SynthesisOptions
+from propagate.resample import detail_energy, restore_detail, split
+from propagate.synthesis import synthesize
 from propagate.warp import identity, warp
 
 if TYPE_CHECKING:
@@ -21,15 +22,13 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, I32, Bool, Flow, Image
     from propagate.synthesis import Synthesis
 
-__all__ = ["Past", "invent", "unseen"]
-
 _LEAST_SIDE, _PATCH, _ROOM = 3, 5, 64
-_COLOUR, _EDGE, _BEFORE = 6.0, 0.5, 2.0
+_COLOR, _EDGE, _BEFORE = 6.0, 0.5, 2.0
 _LASTING, _WHOLLY, _GAIN = 0.6, 0.98, 0.35
 
 
 @dataclass(frozen=True)
-class Past:
+class PreviousFrame:
     """The frame before, as it was made.
 
     Attributes
@@ -49,7 +48,7 @@ class Past:
     shown: F32
 
 
-def unseen(confidence: F32, below: float, matte: F32 | None) -> Bool:
+def unexplained_mask(confidence: F32, below: float, matte: F32 | None) -> Bool:
     """Where no key shows the frame: confidence under `below`, specks left out, borders included."""
     # the running sums of a blur may end a little under 0
     low = (np.maximum(cv2.blur(confidence, (3, 3)), 0) < below).astype(np.uint8)
@@ -59,14 +58,14 @@ def unseen(confidence: F32, below: float, matte: F32 | None) -> Bool:
     return cv2.dilate(core, np.ones((_LEAST_SIDE, _LEAST_SIDE), np.uint8)) > 0
 
 
-def invent(  # noqa: PLR0913  a frame, its keys, and where to start
+def synthesize_fill(  # noqa: PLR0913  a frame, its keys, and where to start
     frame: Image,
     canvas: Image,
     where: Bool,
     sources: Sequence[tuple[Image, Image]],
     flows: Sequence[Flow],
     *,
-    before: Past | None,
+    before: PreviousFrame | None,
     usable: Sequence[Bool] | None,
     seed: int,
     threads: int | None,
@@ -100,7 +99,7 @@ def invent(  # noqa: PLR0913  a frame, its keys, and where to start
     return whole
 
 
-def _gone_on(canvas: Image, where: Bool, before: Past, moved: Image) -> tuple[Image, Bool]:
+def _gone_on(canvas: Image, where: Bool, before: PreviousFrame, moved: Image) -> tuple[Image, Bool]:
     """Return the canvas with the new surface of the frame before moved in, and what is still to be made.
 
     Made anew for every frame, it would boil, and every making takes some of its strokes.
@@ -113,7 +112,7 @@ def _gone_on(canvas: Image, where: Bool, before: Past, moved: Image) -> tuple[Im
         return canvas, where
     worn = _steps(moved)
     had = warp(detail_energy(split(_steps(before.image))[1]), before.back, interpolation="linear")
-    return np.where(stays[..., None], _as(canvas, crisp(worn, had, Crew(1))), canvas), where & ~stays
+    return np.where(stays[..., None], _as(canvas, restore_detail(worn, had, ThreadTeam(1))), canvas), where & ~stays
 
 
 def _steps(picture: Image) -> F32:
@@ -144,7 +143,7 @@ def _apart(where: Bool) -> list[Bool]:
     return [where & (whole == i) for i in range(1, count)]
 
 
-def _painted(  # noqa: PLR0913  as `invent`, one place
+def _painted(  # noqa: PLR0913  as `synthesize_fill`, one place
     frame: Image,
     canvas: Image,
     where: Bool,
@@ -169,7 +168,7 @@ def _painted(  # noqa: PLR0913  as `invent`, one place
     frames_ = _stacked([s[0][there] for s in sources])
     style = _stacked([s[1][there] for s in sources])
     look, known = (_stacked([image[here]])[:-1] for image in (frame, canvas))
-    guides = [Guide(frames_, look, _COLOUR), Guide(_edges(frames_), _edges(look), _EDGE)]
+    guides = [Guide(frames_, look, _COLOR), Guide(_edges(frames_), _edges(look), _EDGE)]
     if before is not None:
         guides.append(Guide(style, _stacked([before[0][here]])[:-1], _BEFORE, before[1][here].copy()))
     options = SynthesisOptions(
@@ -207,7 +206,7 @@ def _less_washed(made: Synthesis, style: Image) -> Image:
     had[known] = detail_energy(split(_steps(style))[1])[y, x]
     share = _around_each(known.astype(np.float32))
     want = _around_each(had) / (share + np.float32(1e-3))
-    return _as(made.image, crisp(_steps(made.image), want, Crew(1), gain=_GAIN))
+    return _as(made.image, restore_detail(_steps(made.image), want, ThreadTeam(1), gain=_GAIN))
 
 
 def _around_each(picture: F32) -> F32:
@@ -253,6 +252,6 @@ def _stacked(pictures: Sequence[Image]) -> Image:
 
 def _edges(frame: Image) -> Image:
     """Return the frame's luminance less its surroundings, uint8 (H, W, 1), 128 where it is even."""
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    detail = np.clip(grey - cv2.GaussianBlur(grey, (0, 0), 3.0) + 128, 0, 255)
+    gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    detail = np.clip(gray - cv2.GaussianBlur(gray, (0, 0), 3.0) + 128, 0, 255)
     return np.asarray(detail, np.float32).astype(np.uint8)[..., None]

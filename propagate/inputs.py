@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Image
 
-__all__ = ["Frames", "Mattes", "keys_in_order", "thumbnail"]
-
 _SIDE = 128
 _TOLERANCE = 1e-3
 
@@ -87,9 +85,7 @@ class Mattes:
         return matte
 
 
-def keys_in_order(
-    frames: Sequence[Image], painted: Mapping[int, Image], mattes: Sequence[F32] | None
-) -> list[int]:
+def keys_in_order(frames: Sequence[Image], painted: Mapping[int, Image], mattes: Sequence[F32] | None) -> list[int]:
     """Return the painted frames' numbers in order; ValueError if keys, frames and mattes do not fit."""
     if not painted:
         raise ValueError("no painted key is given; at least one is needed")

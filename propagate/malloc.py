@@ -10,20 +10,18 @@ import ctypes
 import sys
 from typing import Any
 
-__all__ = ["give_back", "one_heap"]
-
 _ARENA_MAX = -8
 """glibc's name for the number of heaps, from malloc.h."""
 
 
-def one_heap() -> None:
+def use_single_arena() -> None:
     """Let all threads of this process share one heap; a program calls it at its start, a library does not."""
     set_option = _glibc("mallopt")
     if set_option is not None:
         set_option(_ARENA_MAX, 1)
 
 
-def give_back() -> None:
+def trim_heap() -> None:
     """Give freed memory back to the system."""
     trim = _glibc("malloc_trim")
     if trim is not None:

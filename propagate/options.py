@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, I32, Image
 
 _LARGE = 1e6
-__all__ = ["CarriedFrame", "PropagateOptions", "SynthesisOptions"]
 
 
 @dataclass(frozen=True)
@@ -25,14 +24,14 @@ class PropagateOptions:
     steadiness : float
         0 to 1.  Larger keeps the choice between keys steadier along the motion, at the price of following a
         change of view a little later.
-    colour_match : bool
-        Let the keys' slow colours drift into each other between them; off keeps each key's own tones.
+    color_match : bool
+        Let the keys' slow colors drift into each other between them; off keeps each key's own tones.
     other_keys : int
-        How many keys beyond the two neighbours may explain a frame: an expression or a view that comes back
-        finds its own key.  0 takes neighbours only, and a changed key then concerns only its two spans.
+        How many keys beyond the two neighbors may explain a frame: an expression or a view that comes back
+        finds its own key.  0 takes neighbors only, and a changed key then concerns only its two spans.
     new_surface : float
         0 to 1.  Confidence below which a place counts as shown by no key and is synthesized in the style; 0
-        never synthesizes and leaves the nearest key's colours there.
+        never synthesizes and leaves the nearest key's colors there.
     quality : {"medium", "fine"}
         "fine" matches at full size, "medium" at half: a seventh less work, thin things may swim.
     seed : int
@@ -43,7 +42,7 @@ class PropagateOptions:
 
     choice: float = 12.0
     steadiness: float = 0.5
-    colour_match: bool = True
+    color_match: bool = True
     other_keys: int = 1
     new_surface: float = 0.2
     quality: str = "fine"
@@ -149,14 +148,14 @@ class CarriedFrame:
     confidence : float32 (H, W)
         0 to 1, how surely some key shows each place.
     error : float32 (H, W)
-        Colour difference left between the frame and the key that explains it best, 8-bit steps.
+        Color difference left between the frame and the key that explains it best, 8-bit steps.
     quality : float
         Mean confidence.
     source : int32 (H, W)
         The key, by its number within the shot, whose paint each place shows most; -1 where the style was
         synthesized.
     others : tuple of int, or None
-        Keys beyond the two neighbours that were followed here; None where none was asked for, so that the
+        Keys beyond the two neighbors that were followed here; None where none was asked for, so that the
         frame would be the same whichever other keys there are. How keys are painted decides nothing of it.
     """
 

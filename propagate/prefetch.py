@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterator
     from concurrent.futures import Future
 
-__all__ = ["ahead", "heard"]
-
 T = TypeVar("T")
 
 
@@ -22,14 +20,14 @@ def ahead(steps: Generator[T, None, None], *, threads: int) -> Generator[T, None
     with ThreadPoolExecutor(1) as pool:
         try:
             coming = pool.submit(_next, steps)
-            while heard([coming]) and (found := coming.result()) is not None:
+            while wait_interruptible([coming]) and (found := coming.result()) is not None:
                 coming = pool.submit(_next, steps)
                 yield found[0]
         finally:
             pool.submit(steps.close)
 
 
-def heard(jobs: Collection[Future[Any]]) -> bool:
+def wait_interruptible(jobs: Collection[Future[Any]]) -> bool:
     """Wait for all `jobs`, by turns so short that an interrupt is heard on every platform; return True."""
     while wait(jobs, timeout=0.2).not_done:
         pass

@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from propagate.arrays import I32, Bool, Image
-    from propagate.backend import Crew
+    from propagate.backend import ThreadTeam
     from propagate.guides import Guide, Scale
-
-__all__ = ["Level", "build", "coarser_matches", "finer_matches", "level_count"]
 
 
 @dataclass(frozen=True)
@@ -35,8 +33,8 @@ class Level:
         Features of both and the multipliers of their differences (one pixel where there are none).
     usable : bool (Hs, Ws)
         Style pixels that may be painted with.
-    centres : bool (Hs, Ws)
-        Style pixels that may be the centre of a match.
+    centers : bool (Hs, Ws)
+        Style pixels that may be the center of a match.
     active : bool (Ht, Wt)
         Target pixels to be made.
     """
@@ -47,7 +45,7 @@ class Level:
     target: NDArray[np.int16]
     factors: NDArray[np.int16]
     usable: Bool
-    centres: Bool
+    centers: Bool
     active: Bool
 
 
@@ -64,7 +62,7 @@ def build(  # noqa: PLR0913  all that a synthesis is given
     style: Image,
     guides: Sequence[Guide],
     canvas: Image,
-    crew: Crew,
+    crew: ThreadTeam,
     *,
     style_weight: float,
     patch_size: int,
@@ -92,7 +90,7 @@ def build(  # noqa: PLR0913  all that a synthesis is given
         target=encode([canvas, *(guide.target for guide in guides)], scale, pad, crew),
         factors=factors,
         usable=usable,
-        centres=usable_centres(usable, patch_size),
+        centers=usable_centers(usable, patch_size),
         active=np.ascontiguousarray(active),
     )
     levels = [level]
@@ -101,7 +99,7 @@ def build(  # noqa: PLR0913  all that a synthesis is given
     return levels, scale
 
 
-def usable_centres(usable: Bool, patch_size: int) -> Bool:
+def usable_centers(usable: Bool, patch_size: int) -> Bool:
     """Return the pixels whose whole patch is usable; if there is no such patch, all usable ones."""
     if usable.all():
         return usable
@@ -110,7 +108,7 @@ def usable_centres(usable: Bool, patch_size: int) -> Bool:
     return whole if whole.any() else usable
 
 
-def coarser(level: Level, pad: int, patch_size: int, crew: Crew) -> Level:
+def coarser(level: Level, pad: int, patch_size: int, crew: ThreadTeam) -> Level:
     """Return the next level: pictures halved, style usable where all was, target active where any was."""
     usable = _pool(level.usable, every=True)
     if not usable.any():
@@ -122,12 +120,12 @@ def coarser(level: Level, pad: int, patch_size: int, crew: Crew) -> Level:
         target=_halved(level.target, pad, crew),
         factors=_halved(level.factors, pad, crew) if level.factors.size > 1 else level.factors,
         usable=usable,
-        centres=usable_centres(usable, patch_size),
+        centers=usable_centers(usable, patch_size),
         active=_pool(level.active, every=False),
     )
 
 
-def finer_matches(matches: I32, size: tuple[int, int], source_size: tuple[int, int], crew: Crew) -> I32:
+def finer_matches(matches: I32, size: tuple[int, int], source_size: tuple[int, int], crew: ThreadTeam) -> I32:
     """Return the field for the next finer level: each match twice as far, kept inside the source."""
     fine = np.empty((*size, 2), np.int32)
     crew.run(double, size[0], matches, *source_size, fine)
@@ -147,7 +145,7 @@ def _deep(image: Image) -> NDArray[np.uint16]:
     return np.array(image, np.uint16)
 
 
-def _halved(fine: Any, pad: int, crew: Crew) -> Any:
+def _halved(fine: Any, pad: int, crew: ThreadTeam) -> Any:
     height, width = ((n - 2 * pad + 1) // 2 for n in fine.shape[:2])
     coarse = np.empty((height + 2 * pad, width + 2 * pad, fine.shape[2]), fine.dtype)
     crew.run(halve, height, fine, coarse, pad)

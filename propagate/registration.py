@@ -12,16 +12,14 @@ from propagate import _flow_kernels as beside
 from propagate import _least_squares_kernels as kernels
 from propagate._warp_kernels import AFTER, BEFORE, show
 from propagate.arrays import check_flow, check_image
-from propagate.backend import Crew
-from propagate.exposure import light_between
+from propagate.backend import ThreadTeam
+from propagate.exposure import fit_exposure
 from propagate.flow import FlowSearch, eight_bit, estimate_flow, inside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from propagate.arrays import F32, Flow, Image
-
-__all__ = ["Registration", "Tracker", "confidence_of", "key_search", "register", "residual"]
 
 _STEP, _DAMPING, _ROBUST = 3.0, 2.0, 12.0
 _LIGHT, _BLUR = 6.0, 2.0
@@ -58,7 +56,7 @@ class Registration:
     flow : float32 (H, W, 2)
         Pixels (dx, dy), from the frame to the key.
     confidence : float32 (H, W)
-        1 where the colours agree, 0 where the key does not show that place.
+        1 where the colors agree, 0 where the key does not show that place.
     """
 
     flow: Flow
@@ -90,7 +88,7 @@ def register(frame: Image, key_frame: Image, *, initial: Flow | None = None) -> 
         check_flow("initial", initial, (frame.shape[0], frame.shape[1]))
     here, there = eight_bit(frame), eight_bit(key_frame)
     guess = estimate_flow(here, there) if initial is None else np.clip(initial, -_FAR, _FAR)
-    with Crew() as crew:
+    with ThreadTeam() as crew:
         flow, left = Tracker(there, crew, key_search("fine")).find(here, guess)
     return Registration(flow, confidence_of(left, flow))
 
@@ -113,7 +111,7 @@ class Tracker:
         That of `key_search`; several trackers may share one.
     """
 
-    def __init__(self, key: Image, crew: Crew, search: FlowSearch) -> None:
+    def __init__(self, key: Image, crew: ThreadTeam, search: FlowSearch) -> None:
         self._key, self._lined = np.require(key, requirements=["C", "W"]), _lined(key)
         self._crew, self._search = crew, search
         h, w = key.shape[:2]
@@ -134,7 +132,7 @@ class Tracker:
         """Refine `guess` straight against the key; every step is kept, pixel by pixel, only where it helps.
 
         Inverse search, then least squares over windows that end at motion edges, wide ones and then narrow
-        ones; then the flow of neighbours where doubt remains, and least squares over wide ones again, so that
+        ones; then the flow of neighbors where doubt remains, and least squares over wide ones again, so that
         grain does not move the paint.
 
         Parameters
@@ -147,7 +145,7 @@ class Tracker:
         flow : float32 (H, W, 2)
             From the frame to the key.
         left : float32 (H, W)
-            What difference of colour is left, see `residual`.
+            What difference of color is left, see `residual`.
         """
         # one kind of array, or the kernels compile anew for slices and for read-only frames
         self._frame = np.require(frame, requirements=["C", "W"])
@@ -156,7 +154,7 @@ class Tracker:
         self._warped, self._left = np.empty_like(self._frame), np.empty(frame.shape[:2], np.float32)
         self._lit, lined = self._key, self._lined
         self._show(lined, self._flow, self._warped, self._left)
-        table = light_between(self._warped, self._frame)
+        table = fit_exposure(self._warped, self._frame)
         if table is not None:
             # narrow windows would take another light for motion
             self._lit = np.asarray(cv2.LUT(self._key, table), np.uint8)
@@ -166,7 +164,7 @@ class Tracker:
         self._searched()
         self._least_squares(_WIDE, smooth=True)
         self._least_squares(_NARROW)
-        self._neighbours()
+        self._neighbors()
         self._least_squares(_WIDE)
         return self._flow, self._left
 
@@ -217,8 +215,8 @@ class Tracker:
         self._crew.run(kernels.filter_rows, self._across.shape[0], self._sums, self._across)
         self._crew.run(kernels.filter_columns, self._across.shape[1], self._sums, self._down)
 
-    def _neighbours(self) -> None:
-        """Take over the flow of neighbours where colours disagree, more readily where motion has an edge."""
+    def _neighbors(self) -> None:
+        """Take over the flow of neighbors where colors disagree, more readily where motion has an edge."""
         gradient = cv2.morphologyEx(self._flow, cv2.MORPH_GRADIENT, np.ones((7, 7), np.uint8))
         steep = np.maximum(*cv2.split(gradient))
         where = (self._left > _DOUBTFUL) | ((steep > _EDGE) & (self._left > _SURE))
@@ -233,23 +231,23 @@ class Tracker:
         pair = self._frame_planes.reshape(-1), self._key_planes.reshape(-1)
         for there, steps, out in ((seeds, _NEIGHBOURS, np.empty_like(flow)), (rest, _BESIDE, self._found)):
             run(beside.whole_steps, h, flow, self._whole)
-            run(beside.try_neighbours, h, *pair, flow, self._whole, there, steps, _BETTER, _LIKE, out)
+            run(beside.try_neighbors, h, *pair, flow, self._whole, there, steps, _BETTER, _LIKE, out)
             flow = out
         self._keep(flow)
 
 
 def residual(frame: Image, warped: Image, *, sigma: float = _BLUR) -> F32:
-    """Mean colour difference around every pixel, float32 (H, W) in 8-bit steps; `sigma` in pixels."""
-    grey = np.empty(frame.shape[:2], np.float32)
+    """Mean color difference around every pixel, float32 (H, W) in 8-bit steps; `sigma` in pixels."""
+    gray = np.empty(frame.shape[:2], np.float32)
     one, other = (_rows(np.require(i, requirements=["C", "W"])) for i in (frame, warped))
-    kernels.mean_difference(0, len(grey), one, other, grey)
-    return np.asarray(cv2.GaussianBlur(grey, (0, 0), sigma, dst=grey), np.float32)
+    kernels.mean_difference(0, len(gray), one, other, gray)
+    return np.asarray(cv2.GaussianBlur(gray, (0, 0), sigma, dst=gray), np.float32)
 
 
 def confidence_of(left: F32, flow: Flow) -> F32:
     """How surely the key shows a place, 0 to 1: by the difference `left`, and 0 where the flow goes out."""
     sure = np.exp(-np.square(left / _TOLERANCE))
-    # a pixel at the border covers half a pixel more; a hair beyond its centre it is still seen
+    # a pixel at the border covers half a pixel more; a hair beyond its center it is still seen
     sure[~inside(flow, 0.5)] = 0
     return np.asarray(sure, np.float32)
 

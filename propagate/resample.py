@@ -9,14 +9,12 @@ import numpy as np
 
 from propagate import _flow_kernels as kernels
 from propagate._blend_kernels import crispen
-from propagate.flow import calm
+from propagate.flow import median_flow
 from propagate.warp import warp
 
 if TYPE_CHECKING:
     from propagate.arrays import F32, Flow
-    from propagate.backend import Crew
-
-__all__ = ["channel_mean", "crisp", "detail_energy", "fetch", "split"]
+    from propagate.backend import ThreadTeam
 
 _TORN = 1.0
 _DETAIL, _AREA = 2.0, 4.0
@@ -25,10 +23,10 @@ _SEEN, _GAIN, _MOST_GAIN = 8.0, 0.54, 2.0
 was lost makes up for the finest detail, which goes first."""
 
 
-def fetch(picture: F32, flow: Flow, left: F32, crew: Crew) -> tuple[F32, F32]:
+def resample(picture: F32, flow: Flow, left: F32, crew: ThreadTeam) -> tuple[F32, F32]:
     """Bring `picture` into the frame's geometry.
 
-    A warp keeps brush texture where neighbouring flows agree; where they differ by more than a pixel it would
+    A warp keeps brush texture where neighboring flows agree; where they differ by more than a pixel it would
     tear it to grains, so there the patches around a pixel vote.
 
     Parameters
@@ -38,7 +36,7 @@ def fetch(picture: F32, flow: Flow, left: F32, crew: Crew) -> tuple[F32, F32]:
     flow : float32 (H, W, 2)
         From the frame to the key.
     left : float32 (H, W)
-        What difference of colour each flow leaves, 8-bit steps.
+        What difference of color each flow leaves, 8-bit steps.
     crew : Crew
 
     Returns
@@ -47,7 +45,7 @@ def fetch(picture: F32, flow: Flow, left: F32, crew: Crew) -> tuple[F32, F32]:
     energy : float32 (H, W)
         How much fine detail the paint has there, see `detail_energy`; a vote has less.
     """
-    even = calm(flow)
+    even = median_flow(flow)
     torn = np.empty(left.shape, np.uint8)
     crew.run(kernels.find_torn, len(flow), flow, even, _TORN, torn)
     cv2.dilate(torn, np.ones((3, 3), np.uint8), dst=torn)
@@ -65,7 +63,7 @@ def fetch(picture: F32, flow: Flow, left: F32, crew: Crew) -> tuple[F32, F32]:
 
 
 def split(picture: F32) -> tuple[F32, F32]:
-    """Return the slow colours of a picture and its fine detail, both float32 (H, W, C)."""
+    """Return the slow colors of a picture and its fine detail, both float32 (H, W, C)."""
     slow = np.asarray(cv2.GaussianBlur(picture, (0, 0), _DETAIL), np.float32).reshape(picture.shape)
     return slow, picture - slow
 
@@ -81,7 +79,7 @@ def detail_energy(detail: F32) -> F32:
     return np.asarray(cv2.GaussianBlur(channel_mean(np.square(detail)), (0, 0), _AREA), np.float32)
 
 
-def crisp(picture: F32, energy: F32, crew: Crew, *, gain: float = _GAIN) -> F32:
+def restore_detail(picture: F32, energy: F32, crew: ThreadTeam, *, gain: float = _GAIN) -> F32:
     """Give a picture as much fine detail as the paint had before means and votes took some, in place.
 
     Histogram-preserving blending of Heitz and Neyret (2018, sec. 3) with a local variance for the histogram.

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from propagate.arrays import F32, Flow, Image
-    from propagate.blend import Joined, Witness
-
-__all__ = ["Shade", "answer", "half_light"]
+    from propagate.blend import BlendResult, Candidate
 
 _HALF = 2
 _WINDOW, _STEADY = 8.0, 30.0
@@ -47,16 +45,16 @@ def answer(frame: Image, paint: F32) -> F32:
         The painted key, 8-bit steps.
     """
     light, paint = half_light(frame), _smaller(paint, _half(paint.shape[:2]))
-    mean, colours = _soft(light, _WINDOW), paint.shape[2] - (paint.shape[2] in (2, 4))
+    mean, colors = _soft(light, _WINDOW), paint.shape[2] - (paint.shape[2] in (2, 4))
     spread = _soft(light * light, _WINDOW) - mean * mean + _STEADY
     slopes = np.zeros(paint.shape, np.float32)
-    for c in range(colours):
+    for c in range(colors):
         together = _soft(paint[..., c] * light, _WINDOW) - _soft(paint[..., c], _WINDOW) * mean
         slopes[..., c] = np.clip(together / spread, 0, _MOST_ANSWER)
     return slopes
 
 
-class Shade:
+class ShadingTransfer:
     """Moves the joined paint by the difference of light that the warped keys leave.
 
     A painter may follow the light or not; two keys tell. Where both show a place, the difference of their
@@ -79,8 +77,8 @@ class Shade:
 
     def apply(
         self,
-        joined: Joined,
-        witnesses: Sequence[Witness],
+        joined: BlendResult,
+        witnesses: Sequence[Candidate],
         light: F32,
         lights: Mapping[int, F32],
         flows: Mapping[int, Flow],
@@ -121,9 +119,7 @@ class Shade:
         slope = self._alike / (self._all + 1e-9)
         return float(np.clip((slope - _FOLLOWS_NOT) / (_FOLLOWS - _FOLLOWS_NOT), 0, 1))
 
-    def _look(
-        self, apart: Mapping[int, F32], witnesses: Sequence[Witness], flows: Mapping[int, Flow]
-    ) -> None:
+    def _look(self, apart: Mapping[int, F32], witnesses: Sequence[Candidate], flows: Mapping[int, Flow]) -> None:
         """Add what the two keys that explain the frame best say."""
         one, other = sorted(witnesses, key=lambda own: (float(own.left.mean()), own.key))[:2]
         h, w = apart[one.key].shape

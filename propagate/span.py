@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from propagate.backend import Crew
-from propagate.blend import Joined, Witness, join, premultiplied, rounded, straight, unmoved
-from propagate.distant_keys import OtherKeys
-from propagate.exposure import relit
+from propagate.backend import ThreadTeam
+from propagate.blend import BlendResult, Candidate, join, premultiplied, rounded, static_mask, straight
+from propagate.distant_keys import DistantKeys
+from propagate.exposure import match_exposure
 from propagate.flow import FlowSearch, eight_bit, inside
-from propagate.held_frames import key_as, made_as, shown_again, way_passed
-from propagate.hole_filling import Past, invent, unseen
+from propagate.held_frames import copy_frame, copy_key, find_held_frames, motion_progress
+from propagate.hole_filling import PreviousFrame, synthesize_fill, unexplained_mask
 from propagate.inputs import Frames, Mattes, keys_in_order
-from propagate.malloc import give_back
+from propagate.malloc import trim_heap
 from propagate.options import CarriedFrame, PropagateOptions
 from propagate.prefetch import ahead
 from propagate.registration import confidence_of, residual
-from propagate.resample import fetch
-from propagate.shading import Shade, half_light
+from propagate.resample import resample
+from propagate.shading import ShadingTransfer, half_light
 from propagate.tracking import walk_both, walk_one
 from propagate.warp import warp
 
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from propagate.tracking import Flows
 
     _Before = tuple[Image, Mapping[int, F32], CarriedFrame]
-
-__all__ = ["CarriedFrame", "PropagateOptions", "propagate_keyframes"]
 
 _OUTSIDE = 20.0
 _WALKING = 0.7
@@ -85,14 +83,14 @@ def propagate_keyframes(
     shot = Frames(frames)
     checked = None if mattes is None else Mattes(mattes, shot.size)
     bounds: list[int | None] = [None, *keys, None]
-    with Crew(options.threads) as crew:
+    with ThreadTeam(options.threads) as crew:
         for a, b in pairwise(bounds):
             stop = len(frames) if b is None else b
             wanted = {t for t in range(0 if a is None else a, stop) if t not in done}
             span = Span(shot, painted, a, b, options, checked, crew)
             yield from span.carry(wanted, on_progress or (lambda _share: None))
             del span
-            give_back()
+            trim_heap()
     if on_progress is not None:
         on_progress(1.0)
 
@@ -108,7 +106,7 @@ class Span:
         b: int | None,
         options: PropagateOptions,
         mattes: Mattes | None,
-        crew: Crew,
+        crew: ThreadTeam,
     ) -> None:
         self.frames, self.painted, self.a, self.b = frames, painted, a, b
         self.options, self.mattes, self.crew = options, mattes, crew
@@ -117,19 +115,19 @@ class Span:
         self.moving: Sequence[int] = self.inner
         self.deep = next(iter(painted.values())).dtype == np.uint16
         self._paints: dict[int, F32] = {}
-        self._shade = Shade(frames, self._paint)
-        self._others = OtherKeys(
+        self._shade = ShadingTransfer(frames, self._paint)
+        self._others = DistantKeys(
             frames, [k for k in painted if k not in (a, b)], options.other_keys, crew, options.quality
         )
 
     def carry(self, wanted: Collection[int], on_progress: Callable[[float], None]) -> Iterator[CarriedFrame]:
         """Yield the span's wanted frames in order."""
         if self.a is not None and self.a in wanted:
-            yield key_as(self.painted[self.a], self.a, self.a)
+            yield copy_key(self.painted[self.a], self.a, self.a)
             on_progress((self.a + 1) / len(self.frames))
         if not any(t in wanted for t in self.inner):
             return
-        self.again = shown_again(self.frames, self.inner, (self.a, self.b), self.painted, self.mattes)
+        self.again = find_held_frames(self.frames, self.inner, (self.a, self.b), self.painted, self.mattes)
         self.moving = [t for t in self.inner if t not in self.again]
         made: CarriedFrame | None = None
         # closed, or what the last frame was made of would stay in memory
@@ -140,9 +138,9 @@ class Span:
                     made = next(fresh)
                 if t in wanted:
                     if made is not None and first == made.index:
-                        yield made_as(made, t)
+                        yield copy_frame(made, t)
                     else:
-                        yield key_as(self.painted[first], first, t)
+                        yield copy_key(self.painted[first], first, t)
                 on_progress(self._share(t))
 
     def _moving(self, on_progress: Callable[[float], None]) -> Generator[CarriedFrame, None, None]:
@@ -167,12 +165,12 @@ class Span:
             told |= {k: self._compared(frame, k, flow) for k, flow in extra.items()}
             both, lefts = flows | extra, {k: left for k, (left, _) in told.items()}
             witnesses = [
-                Witness(
+                Candidate(
                     k,
-                    *fetch(self._paint(k), flow, lefts[k], self.crew),
+                    *resample(self._paint(k), flow, lefts[k], self.crew),
                     lefts[k],
                     self._nearness(t, k, flows),
-                    unmoved(flow, lefts[k]),
+                    static_mask(flow, lefts[k]),
                 )
                 for k, flow in both.items()
             ]
@@ -188,7 +186,7 @@ class Span:
         return (begun + whole * (walked + (1 - walked) * (t + 1 - begun) / whole)) / len(self.frames)
 
     def _flows(self, on_progress: Callable[[float], None]) -> Flows:
-        """Yield (frame number, {neighbouring key: flow to it}, flow to the frame before) in order."""
+        """Yield (frame number, {neighboring key: flow to it}, flow to the frame before) in order."""
         if self.a is not None and self.b is None:
             return walk_one(self.frames, self.a, self.moving, self.crew, self.options.quality)
         first, share = self.inner[0] / len(self.frames), len(self.inner) / len(self.frames)
@@ -202,12 +200,12 @@ class Span:
         )
 
     def _nearness(self, t: int, key: int, flows: Mapping[int, Flow]) -> float:
-        """1 on the key's own frame, falling to 0 on the other neighbour's; others count far from both."""
+        """1 on the key's own frame, falling to 0 on the other neighbor's; others count far from both."""
         passed = 0.5
         if self.a is not None and self.b is not None:
             steps = self.moving.index(t) + 1
             ways = (flows[self.a], steps), (flows[self.b], len(self.moving) + 1 - steps)
-            passed = way_passed(*ways)
+            passed = motion_progress(*ways)
         if key == self.a:
             return 1.0 if self.b is None else 1 - passed
         if key == self.b:
@@ -215,7 +213,7 @@ class Span:
         ends = [abs(t - k) for k in (self.a, self.b) if k is not None]
         return min(passed, 1 - passed, 0.1 * min(ends))
 
-    def _frame(self, seen: _Seen, before: _Before | None) -> tuple[CarriedFrame, Joined]:
+    def _frame(self, seen: _Seen, before: _Before | None) -> tuple[CarriedFrame, BlendResult]:
         moved, steadiness, shown = None, np.zeros((), np.float32), None
         if before is not None and seen.back is not None:
             shown = self._shown_before(seen.frame, before[0], seen.back)
@@ -225,7 +223,7 @@ class Span:
         joined = join(
             seen.witnesses,
             choice=self.options.choice,
-            colour_match=self.options.colour_match,
+            color_match=self.options.color_match,
             before=moved,
             steadiness=steadiness,
             crew=self.crew,
@@ -235,11 +233,11 @@ class Span:
         shaded = self._shade.apply(joined, seen.witnesses, half_light(seen.frame), seen.lights, seen.flows)
         image = rounded(straight(shaded), deep=self.deep)
         matte = None if self.mattes is None else self.mattes[seen.t]
-        where = unseen(confidence, self.options.new_surface, matte)
+        where = unexplained_mask(confidence, self.options.new_surface, matte)
         if where.any():
             past = None
             if before is not None and seen.back is not None and shown is not None:
-                past = Past(before[2].image, before[2].source < 0, seen.back, shown)
+                past = PreviousFrame(before[2].image, before[2].source < 0, seen.back, shown)
             image = self._invented(seen, image, where, past)
         error = np.minimum.reduce([w.left for w in seen.witnesses])
         keys = np.array(list(joined.shares), np.int32)
@@ -247,11 +245,11 @@ class Span:
         quality = float(confidence.mean())
         return CarriedFrame(seen.t, image, confidence, error, quality, source, seen.others), joined
 
-    def _invented(self, seen: _Seen, image: Image, where: Bool, past: Past | None) -> Image:
+    def _invented(self, seen: _Seen, image: Image, where: Bool, past: PreviousFrame | None) -> Image:
         by_fit = sorted(seen.witnesses, key=lambda w: (float(w.left[where].mean()), w.key))
         keys = [w.key for w in by_fit]
         usable = None if self.mattes is None else [self.mattes[k] > 0.5 for k in keys]
-        return invent(
+        return synthesize_fill(
             seen.frame,
             image,
             where,
@@ -268,18 +266,18 @@ class Span:
         return np.asarray(np.exp(-residual(frame, warp(before, back)) / 4), np.float32)
 
     def _compared(self, frame: Image, key: int, flow: Flow) -> tuple[F32, F32]:
-        """Return what difference of colour a key leaves, and the light of its frame, both in `frame`.
+        """Return what difference of color a key leaves, and the light of its frame, both in `frame`.
 
         A change of light over the whole picture is nobody's: a flash does not show in the paint.
         """
-        shown = relit(warp(self.frames[key], flow), frame)
+        shown = match_exposure(warp(self.frames[key], flow), frame)
         left = residual(frame, shown, sigma=3.0)
         # what a key does not reach it does not show, whatever its border looks like
         left[~inside(flow, 0.5)] += _OUTSIDE
         return left, half_light(shown)
 
     def _paint(self, key: int) -> F32:
-        """Return the key's picture as float32 in 8-bit steps, colour times alpha."""
+        """Return the key's picture as float32 in 8-bit steps, color times alpha."""
         if key not in self._paints:
             scale = np.float32(1 / 257 if self.deep else 1)
             self._paints[key] = premultiplied(self.painted[key].astype(np.float32) * scale)
@@ -293,7 +291,7 @@ class _Seen:
     t: int
     frame: Image
     flows: dict[int, Flow]
-    witnesses: list[Witness]
+    witnesses: list[Candidate]
     lights: dict[int, F32]
     back: Flow | None
     others: tuple[int, ...] | None

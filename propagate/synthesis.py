@@ -14,7 +14,7 @@ import numpy as np
 
 from propagate._multiscale import solve
 from propagate.arrays import check_image
-from propagate.backend import Crew, choose_field
+from propagate.backend import ThreadTeam, choose_field
 from propagate.guides import Guide, check_guides
 from propagate.options import SynthesisOptions
 from propagate.pyramid import build, level_count
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, I32, Bool, Image
 
 _USUAL = SynthesisOptions()
-__all__ = ["Guide", "Synthesis", "SynthesisOptions", "synthesize"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Synthesis:
     image : Image, (Ht, Wt, C)
         In the style's type and channels.
     matches : int32 (Ht, Wt, 2)
-        (x, y) of the style patch's centre for each pixel; (-1, -1) where nothing was made.
+        (x, y) of the style patch's center for each pixel; (-1, -1) where nothing was made.
     error : float32 (Ht, Wt)
         Weighted squared difference per pixel of the patch, in 8-bit steps squared; 0 where nothing was made.
     """
@@ -106,7 +105,7 @@ def synthesize(  # noqa: PLR0913  EbSynth's inputs, and where to start
         return Synthesis(canvas, matches, error)
     wanted = level_count(style.shape[:2], size, options.patch_size, options.pyramid_levels)
     part = _surroundings(active, options.patch_size << wanted)
-    with Crew(options.threads) as crew:
+    with ThreadTeam(options.threads) as crew:
         levels, scale = build(
             style,
             [_cropped(guide, part) for guide in guides],
@@ -177,12 +176,9 @@ def _check_inputs(
         check_image("initial", initial)
         if initial.dtype != style.dtype or initial.shape != (*size, style.shape[2]):
             raise ValueError(
-                f"initial is {initial.dtype} {initial.shape}; "
-                f"expected {style.dtype} {(*size, style.shape[2])}"
+                f"initial is {initial.dtype} {initial.shape}; expected {style.dtype} {(*size, style.shape[2])}"
             )
-    if initial_matches is not None and (
-        initial_matches.dtype.kind != "i" or initial_matches.shape != (*size, 2)
-    ):
+    if initial_matches is not None and (initial_matches.dtype.kind != "i" or initial_matches.shape != (*size, 2)):
         raise ValueError(
             f"initial_matches is {initial_matches.dtype} {initial_matches.shape}; expected int32 {(*size, 2)}"
         )

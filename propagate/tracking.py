@@ -1,4 +1,4 @@
-"""Follow one key through neighbouring frames, and keep what was found."""
+"""Follow one key through neighboring frames, and keep what was found."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from propagate.flow import FlowSearch, chain, eight_bit
-from propagate.flow_smoothing import halved, reach_of, settled, steadied
-from propagate.malloc import give_back
+from propagate.flow_smoothing import damp_towards, halved, noise_radius, smooth_flows
+from propagate.malloc import trim_heap
 from propagate.prefetch import ahead
 from propagate.registration import Tracker, key_search
 
@@ -21,11 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
     from propagate.arrays import Flow, Image
-    from propagate.backend import Crew
+    from propagate.backend import ThreadTeam
 
     Flows = Generator[tuple[int, dict[int, Flow], Flow | None], None, None]
-
-__all__ = ["Fields", "walk", "walk_both", "walk_one"]
 
 _IN_MEMORY = 64 << 20
 _UNITS = 32.0
@@ -35,7 +33,7 @@ def walk(
     frames: Sequence[Image],
     key: int,
     order: Sequence[int],
-    crew: Crew,
+    crew: ThreadTeam,
     *,
     quality: str,
     threads: int = 1,
@@ -50,10 +48,10 @@ def walk(
     there = eight_bit(frames[key])
     beside, straight = searches or searches_of(quality)
     flow, tracker = np.zeros((*there.shape[:2], 2), np.float32), Tracker(there, crew, straight)
-    for t, here, step in ahead(_neighbours(frames, there, order, beside), threads=threads):
+    for t, here, step in ahead(_neighbors(frames, there, order, beside), threads=threads):
         expected = chain(step, flow)
         found, _ = tracker.find(here, expected)
-        flow = settled(found, expected, crew=crew)
+        flow = damp_towards(found, expected, crew=crew)
         yield t, flow, step
 
 
@@ -62,7 +60,7 @@ def searches_of(quality: str) -> tuple[FlowSearch, FlowSearch]:
     return FlowSearch("medium", quick=True), key_search(quality)
 
 
-def _neighbours(
+def _neighbors(
     frames: Sequence[Image], before: Image, order: Sequence[int], search: FlowSearch
 ) -> Generator[tuple[int, Image, Flow], None, None]:
     """Yield (frame number, frame, flow to the frame before it in `order`, which begins with `before`)."""
@@ -72,7 +70,7 @@ def _neighbours(
         before = here
 
 
-def walk_one(frames: Sequence[Image], key: int, inner: Sequence[int], crew: Crew, quality: str) -> Flows:
+def walk_one(frames: Sequence[Image], key: int, inner: Sequence[int], crew: ThreadTeam, quality: str) -> Flows:
     """Yield (frame number, {key: flow to it}, flow to the frame before), the key being behind them all."""
     for t, flow, back in walk(frames, key, inner, crew, quality=quality, threads=crew.threads):
         yield t, {key: flow}, back
@@ -82,7 +80,7 @@ def walk_both(
     frames: Sequence[Image],
     keys: tuple[int | None, int | None],
     inner: Sequence[int],
-    crew: Crew,
+    crew: ThreadTeam,
     quality: str,
     on_progress: Callable[[float], None],
 ) -> Flows:
@@ -93,8 +91,8 @@ def walk_both(
     """
     h, w = frames[inner[0]].shape[:2]
     room = inner[-1] - inner[0] + 1  # frames left out in between take none
-    known = {key: Fields(inner[0], room, (h, w)) for key in keys if key is not None}
-    beside = {key: Fields(inner[0], room, (-(-h // 2), -(-w // 2))) for key in known}
+    known = {key: FlowBuffer(inner[0], room, (h, w)) for key in keys if key is not None}
+    beside = {key: FlowBuffer(inner[0], room, (-(-h // 2), -(-w // 2))) for key in known}
     searches, halt = searches_of(quality), threading.Event()
     with ThreadPoolExecutor(min(2, crew.threads)) as pool:
         runs = []
@@ -115,17 +113,17 @@ def walk_both(
             run.result()
     # what the searches were set up with is the largest part of all memory, and joining needs it too
     del searches, runs
-    give_back()
+    trim_heap()
     if len(known) == len(keys):
-        reach = reach_of(*(eight_bit(frames[key]) for key in known))
-        yield from steadied(inner, known, beside, crew, reach)
+        reach = noise_radius(*(eight_bit(frames[key]) for key in known))
+        yield from smooth_flows(inner, known, beside, crew, reach)
         return
     for t in inner:
         yield t, {key: fields[t] for key, fields in known.items()}, None
 
 
 def _noted(
-    walked: Iterator[tuple[int, Flow, Flow]], beside: Fields, crew: Crew
+    walked: Iterator[tuple[int, Flow, Flow]], beside: FlowBuffer, crew: ThreadTeam
 ) -> Iterator[tuple[int, Flow]]:
     """Yield (frame number, flow to the key) of a walk; keep the flows to the frames beside."""
     with crew.taken():
@@ -134,7 +132,7 @@ def _noted(
             yield t, flow
 
 
-class Fields:
+class FlowBuffer:
     """Flows by frame number, in 1/32 pixel; beyond 64 MiB they lie in a nameless temporary file.
 
     Displacements are held within 1023 pixels.

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Flow
 
-__all__ = ["identity", "warp"]
-
 LARGEST = 32766
 """OpenCV counts the pixels of a side in 16 bits when it warps."""
 

@@ -22,11 +22,9 @@ def noise(size: tuple[int, int], cell: float, rng: np.random.Generator) -> F32:
 
 
 def mix(stops: list[tuple[float, tuple[int, int, int]]], at: F32) -> F32:
-    """Colour ramp through `stops` (position, RGB) at each value of `at`."""
+    """Color ramp through `stops` (position, RGB) at each value of `at`."""
     places = [place for place, _ in stops]
-    return np.dstack([np.interp(at, places, [color[c] for _, color in stops]) for c in range(3)]).astype(
-        np.float32
-    )
+    return np.dstack([np.interp(at, places, [color[c] for _, color in stops]) for c in range(3)]).astype(np.float32)
 
 
 def evening(size: tuple[int, int], rng: np.random.Generator) -> tuple[F32, F32]:
@@ -50,9 +48,7 @@ def evening(size: tuple[int, int], rng: np.random.Generator) -> tuple[F32, F32]:
         ],
         away + swirl,
     )
-    clouds = np.clip(noise(size, 90, rng) + 0.6 * noise(size, 36, rng) - 0.25 - 2.2 * (y - 0.18), 0, 1)[
-        ..., None
-    ]
+    clouds = np.clip(noise(size, 90, rng) + 0.6 * noise(size, 36, rng) - 0.25 - 2.2 * (y - 0.18), 0, 1)[..., None]
     lit = mix([(0, (255, 236, 214)), (0.5, (248, 190, 160)), (1.1, (150, 140, 190))], away)
     picture = sky * (1 - 0.75 * clouds) + lit * 0.75 * clouds
     angle = np.arctan2(y - sun[1], x - sun[0]) + np.pi / 2 + 0.5 * noise(size, 80, rng)
@@ -102,9 +98,7 @@ def evening(size: tuple[int, int], rng: np.random.Generator) -> tuple[F32, F32]:
     for center, crown in ((0.17, 0.20), (0.34, 0.14)):
         trunk = np.abs(x - center - 0.02 * np.sin(14 * y)) < 0.010 + 0.012 * (y - 0.3)
         stem = trunk & (y > 0.30) & (y < 0.80 - 0.1 * center)
-        picture = np.where(
-            stem[..., None], mix([(-1, (40, 22, 20)), (1, (108, 62, 44))], noise(size, 8, rng)), picture
-        )
+        picture = np.where(stem[..., None], mix([(-1, (40, 22, 20)), (1, (108, 62, 44))], noise(size, 8, rng)), picture)
         angle = np.where(stem, np.pi / 2, angle)
         round_ = np.hypot((x - center) / crown, (y - 0.27 - 0.3 * center) / (crown * 1.05)) + 0.22 * noise(
             size, 24, rng
@@ -179,7 +173,7 @@ def bristle_stroke(
     color: F32,
     rng: np.random.Generator,
 ) -> None:
-    """Drag one brush along `path`: each bristle leaves its own thread of colour and height."""
+    """Drag one brush along `path`: each bristle leaves its own thread of color and height."""
     along = np.gradient(path, axis=0)
     across = np.stack([-along[:, 1], along[:, 0]], 1) / (np.linalg.norm(along, axis=1, keepdims=True) + 1e-9)
     count = max(int(brush / 1.5), 3)

@@ -17,7 +17,7 @@ import scene
 
 
 def main(folder: Path) -> None:
-    """Write 16-bit grey PNGs, named as the clip's frames."""
+    """Write 16-bit gray PNGs, named as the clip's frames."""
     for index, frame in enumerate(scene.mattes()):
         for name, matte in frame.items():
             place = folder / name

@@ -1,6 +1,6 @@
 """Make the sample files: ``python samples/make_samples.py`` writes clip.mp4 and style.png beside this script.
 
-Needs no network: the photographs come inside scikit-image's wheel (see README.md for their licences).
+Needs no network: the photographs come inside scikit-image's wheel (see README.md for their licenses).
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ CAT_FRAMES = 26
 
 @dataclass(frozen=True)
 class Camera:
-    """What the camera sees: centre and width of its view, in pixels of the photograph."""
+    """What the camera sees: center and width of its view, in pixels of the photograph."""
 
     x: float
     y: float
@@ -48,7 +48,7 @@ def ease(t: float) -> float:
 
 
 def bump(x: F32, y: F32, center: tuple[float, float], radius: tuple[float, float]) -> F32:
-    """Relief of a head: 1 at the centre, 0 beyond the radius, smooth everywhere."""
+    """Relief of a head: 1 at the center, 0 beyond the radius, smooth everywhere."""
     apart = ((x - center[0]) / radius[0]) ** 2 + ((y - center[1]) / radius[1]) ** 2
     return np.clip(1 - apart, 0, 1) ** 1.25
 
@@ -104,9 +104,7 @@ def backdrop(photo: U8, matte: F32) -> U8:
     filled = cv2.inpaint(
         half, cv2.resize(hole, half.shape[1::-1], interpolation=cv2.INTER_NEAREST), 5, cv2.INPAINT_TELEA
     )
-    filled = cv2.resize(
-        cv2.GaussianBlur(filled, (0, 0), 4), photo.shape[1::-1], interpolation=cv2.INTER_CUBIC
-    )
+    filled = cv2.resize(cv2.GaussianBlur(filled, (0, 0), 4), photo.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     return np.where(hole[..., None] > 0, filled, photo)
 
 
@@ -211,15 +209,11 @@ def sound(rate: int = 48000) -> NDArray[np.int16]:
     length = int(rate * (PORTRAIT_FRAMES + CAT_FRAMES) / RATE)
     out = np.zeros((length, 2))
     cut = PORTRAIT_FRAMES / RATE
-    notes = [
-        (0.02 + 0.16 * i, f) for i, f in enumerate((196.0, 246.9, 293.7, 370.0, 440.0, 587.3, 440.0, 370.0))
-    ]
+    notes = [(0.02 + 0.16 * i, f) for i, f in enumerate((196.0, 246.9, 293.7, 370.0, 440.0, 587.3, 440.0, 370.0))]
     notes += [(cut + 0.14 * i, f) for i, f in enumerate((164.8, 220.0, 261.6, 329.6, 392.0, 523.3))]
     for start, pitch in notes:
         t = np.arange(length - int(start * rate)) / rate
-        tone = sum(
-            np.sin(2 * np.pi * pitch * k * t) * np.exp(-t * (2.2 + 1.6 * k)) / k**1.4 for k in range(1, 7)
-        )
+        tone = sum(np.sin(2 * np.pi * pitch * k * t) * np.exp(-t * (2.2 + 1.6 * k)) / k**1.4 for k in range(1, 7))
         side = 0.5 + 0.35 * np.sin(pitch)
         out[int(start * rate) :, 0] += 0.16 * (1 - side) * tone
         out[int(start * rate) :, 1] += 0.16 * side * tone

@@ -6,10 +6,7 @@ from typing import Any
 
 import tiny_parts as parts
 
-CHAT = (
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-    "<|im_start|>assistant\n"
-)
+CHAT = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
 MARKS = (
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>",
     "<|video_pad|>",
@@ -111,7 +108,7 @@ def make_qwen() -> Any:
             weight.mul_(parts.SELECTIVE)
         elif any(part in name for part in ("norm_q", "norm_k", "norm_added")):
             weight.mul_(3.0)
-    vae.decoder.conv_out.weight.mul_(4.0)  # else all pictures are one grey
+    vae.decoder.conv_out.weight.mul_(4.0)  # else all pictures are one gray
     return QwenImageEditPlusPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True), vae=vae, text_encoder=reader,
         tokenizer=tokenizer, processor=processor, transformer=net,

@@ -202,9 +202,7 @@ def main() -> None:
     """Write what the command line asks for."""
     reader = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     reader.add_argument("folder", type=Path, help="where to put the models")
-    reader.add_argument(
-        "--only", nargs="+", choices=MODEL_SETS, default=MODEL_SETS, help="which; all by default"
-    )
+    reader.add_argument("--only", nargs="+", choices=MODEL_SETS, default=MODEL_SETS, help="which; all by default")
     asked = reader.parse_args()
     parts.one_thread()
     write_models(asked.folder, asked.only)

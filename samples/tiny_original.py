@@ -53,10 +53,7 @@ def original_weights(pipe: Any) -> dict[str, torch.Tensor]:
 
 def original_controlnet(net: Any) -> dict[str, torch.Tensor]:
     """Return all weights of an SD1.5 ControlNet under the names of its first code."""
-    return {
-        f"control_model.{controlnet_name(name)}": weight.contiguous()
-        for name, weight in net.state_dict().items()
-    }
+    return {f"control_model.{controlnet_name(name)}": weight.contiguous() for name, weight in net.state_dict().items()}
 
 
 def controlnet_name(name: str) -> str:
@@ -79,9 +76,7 @@ def unet_name(name: str) -> str:
     stem, _, kind = name.rpartition(".")
     if stem in UNET:
         return f"{UNET[stem]}.{kind}"
-    side, block, part, layer, rest = re.fullmatch(
-        r"(down|up|mid)_blocks?\.?(\d*)\.(\w+)\.(\d+)\.(.*)", name
-    ).groups()  # type: ignore[union-attr]
+    side, block, part, layer, rest = re.fullmatch(r"(down|up|mid)_blocks?\.?(\d*)\.(\w+)\.(\d+)\.(.*)", name).groups()  # type: ignore[union-attr]
     index = int(layer)
     if part == "resnets":
         inner, _, last = rest.rpartition(".")

@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stylize.api.propagate import carry_keys as carry_keys
+    from stylize.api.propagate import propagate_clip as propagate_clip
     from stylize.api.synth import synth_image as synth_image
     from stylize.errors import StylizeError as StylizeError
     from stylize.pipeline.run import stylize_clip as stylize_clip

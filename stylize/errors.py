@@ -12,8 +12,6 @@ Messages are one line: what is wrong, where (path, frame, option), and the way o
 
 from __future__ import annotations
 
-__all__ = ["DeviceError", "MediaError", "ModelError", "PartialError", "StylizeError", "UsageError"]
-
 
 class StylizeError(Exception):
     """Root of everything this package raises on purpose."""

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Notes", "OnProgress", "Overwrite", "Step", "Watch", "allowed", "ignore", "portion"]
-
 OnProgress: TypeAlias = Callable[[str, float], None]
 """Called with the stage's name and its finished share, 0 to 1."""
 Overwrite: TypeAlias = "bool | Callable[[Path], bool]"
@@ -48,13 +46,13 @@ class Step:
     detail: str
 
 
-def portion(share: Callable[[float], None], before: int, size: int, total: int) -> Callable[[float], None]:
+def subprogress(share: Callable[[float], None], before: int, size: int, total: int) -> Callable[[float], None]:
     """Return a progress function for `size` of `total` things, `before` of which are done."""
     return lambda part: share((before + part * size) / max(total, 1))
 
 
 @dataclass
-class Watch:
+class StageTimer:
     """Seconds by stage, measured from outside, and progress to whoever listens."""
 
     on_progress: OnProgress = ignore

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import FrameType
 
-__all__ = ["CARRYING", "Sampler"]
-
 CARRYING: dict[str, str | None] = {
     "stylize.media": "io",
     "propagate.prefetch": None,

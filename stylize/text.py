@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["counted", "quoted"]
-
 
 def quoted(path: Path) -> str:
     """Spell a path as a command takes it: within quotes where it has spaces or signs."""

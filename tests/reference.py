@@ -76,17 +76,17 @@ def vote(matches, weight, style, usable, size) -> np.ndarray:
     picture = np.full((height, width, style.shape[2]), np.nan)
     for y in range(height):
         for x in range(width):
-            colours, masses = [], []
+            colors, masses = [], []
             for v in range(max(y - half, 0), min(y + half + 1, height)):
                 for u in range(max(x - half, 0), min(x + half + 1, width)):
                     if matches[v, u, 0] < 0:
                         continue
                     sx, sy = matches[v, u, 0] + x - u, matches[v, u, 1] + y - v
                     if 0 <= sx < style.shape[1] and 0 <= sy < style.shape[0] and usable[sy, sx]:
-                        colours.append(style[sy, sx].astype(np.float64))
+                        colors.append(style[sy, sx].astype(np.float64))
                         masses.append(float(weight[v, u]))
             if masses:
-                picture[y, x] = np.average(colours, axis=0, weights=masses)
+                picture[y, x] = np.average(colors, axis=0, weights=masses)
     return picture
 
 
@@ -136,7 +136,7 @@ def motion_edges(flow, reach, step) -> tuple[np.ndarray, np.ndarray]:
 
 
 def filter_rows(data, across) -> np.ndarray:
-    """Mix every value with its left neighbour's result, then with its right neighbour's."""
+    """Mix every value with its left neighbor's result, then with its right neighbor's."""
     out = data.astype(np.float64)
     for x in range(1, out.shape[1]):
         a = across[:, x, None]
@@ -157,7 +157,7 @@ def solve(sums, damping, limit) -> np.ndarray:
 
 
 def likeness(frame, y, x) -> np.ndarray:
-    """Weights, 0 to 255, of a 5 x 5 window by colour likeness to its centre; none beyond the frame."""
+    """Weights, 0 to 255, of a 5 x 5 window by color likeness to its center; none beyond the frame."""
     weights = np.zeros((5, 5))
     for j, i in np.ndindex(5, 5):
         yy, xx = y + j - 2, x + i - 2
@@ -168,7 +168,7 @@ def likeness(frame, y, x) -> np.ndarray:
 
 
 def window_cost(frame, key, y, x, u, v, weights) -> float:
-    """Truncated colour difference of two 5 x 5 windows, (u, v) apart; outside the key it is the most."""
+    """Truncated color difference of two 5 x 5 windows, (u, v) apart; outside the key it is the most."""
     h, w = frame.shape[:2]
     total = 0.0
     for j, i in np.ndindex(5, 5):
@@ -180,7 +180,7 @@ def window_cost(frame, key, y, x, u, v, weights) -> float:
     return total
 
 
-def try_neighbours(frame, key, flow, where, steps, bias) -> np.ndarray:
+def try_neighbors(frame, key, flow, where, steps, bias) -> np.ndarray:
     """At the pixels of `where`, the best of the own flow and that of the pixels `steps` away."""
     h, w = flow.shape[:2]
     out = flow.copy()
@@ -201,11 +201,11 @@ def try_neighbours(frame, key, flow, where, steps, bias) -> np.ndarray:
 
 
 def flow_vote(picture, flow, left, where) -> np.ndarray:
-    """Mean over a 5 x 5 window of what each neighbour's flow fetches, weighted by how well it fits."""
+    """Mean over a 5 x 5 window of what each neighbor's flow fetches, weighted by how well it fits."""
     h, w = where.shape
     out = np.zeros(picture.shape)
     for y, x in np.argwhere(where):
-        colours, weights = [], []
+        colors, weights = [], []
         for v in range(max(y - 2, 0), min(y + 3, h)):
             for u in range(max(x - 2, 0), min(x + 3, w)):
                 fx, fy = np.clip(np.add((x, y), flow[v, u], dtype=np.float64), 0, (w - 1, h - 1))
@@ -213,7 +213,7 @@ def flow_vote(picture, flow, left, where) -> np.ndarray:
                 jx, jy = min(ix + 1, w - 1), min(iy + 1, h - 1)
                 top = (1 - ax) * picture[iy, ix] + ax * picture[iy, jx]
                 low = (1 - ax) * picture[jy, ix] + ax * picture[jy, jx]
-                colours.append((1 - ay) * top + ay * low)
+                colors.append((1 - ay) * top + ay * low)
                 weights.append(np.exp(-left[v, u] / 4))
-        out[y, x] = np.average(colours, axis=0, weights=weights)
+        out[y, x] = np.average(colors, axis=0, weights=weights)
     return out

@@ -26,10 +26,10 @@ def texture(seed: int, size: tuple[int, int] = SIZE, *, detail: int = 6) -> Fram
         layer = rng.normal(0, 46 / octave, cells).astype(np.float32)
         out += cv2.resize(layer, (width, height), interpolation=cv2.INTER_CUBIC)
     for _ in range(24):
-        centre = (int(rng.integers(width)), int(rng.integers(height)))
+        center = (int(rng.integers(width)), int(rng.integers(height)))
         axes = (int(rng.integers(4, max(width // 8, 6))), int(rng.integers(4, max(height // 6, 6))))
-        colour = [float(c) for c in rng.uniform(20, 235, 3)]
-        cv2.ellipse(out, centre, axes, float(rng.uniform(0, 180)), 0, 360, colour, -1, cv2.LINE_AA)
+        color = [float(c) for c in rng.uniform(20, 235, 3)]
+        cv2.ellipse(out, center, axes, float(rng.uniform(0, 180)), 0, 360, color, -1, cv2.LINE_AA)
     return np.clip(cv2.GaussianBlur(out, (0, 0), 0.8), 0, 255).astype(np.uint8)
 
 
@@ -54,7 +54,7 @@ def pan(
 
 
 def zoom(count: int, rate: float = 1.01, *, seed: int = 2, size: tuple[int, int] = SIZE) -> list[Frame]:
-    """The picture grows by `rate` a frame about its centre; below 1 new surface comes in from the borders."""
+    """The picture grows by `rate` a frame about its center; below 1 new surface comes in from the borders."""
     height, width = size
     big = texture(seed, (height * 2, width * 2))
     yy, xx = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -67,9 +67,7 @@ def still(count: int, *, seed: int = 3, size: tuple[int, int] = SIZE) -> list[Fr
     return [texture(seed, size)] * count
 
 
-def burst(
-    hold: int, moving: int, after: int, step: tuple[float, float] = (6.0, 0.0), *, seed: int = 4
-) -> list[Frame]:
+def burst(hold: int, moving: int, after: int, step: tuple[float, float] = (6.0, 0.0), *, seed: int = 4) -> list[Frame]:
     """Stillness, a fast pan of `moving` frames, stillness."""
     moved = pan(moving + 1, step, seed=seed)
     return [moved[0]] * hold + moved[1:] + [moved[-1]] * after

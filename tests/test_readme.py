@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from stylize.cli import app
-from stylize.cli.ebsynth_args import by_place
+from stylize.cli.ebsynth_args import normalize_arguments
 from stylize.compositing.spec import read_layers
 from stylize.render import protocol
 from stylize.settings.schema import describe, load_settings
@@ -68,14 +68,12 @@ def test_every_command_is_understood(words):
     known = options_of(command)
     assert [word for word in rest if word.startswith("-") and word not in known] == []
     if "-o" in rest:  # said in full, so it must parse; the files need not exist
-        command.make_context("stylize", by_place(rest), resilient_parsing=False)
+        command.make_context("stylize", normalize_arguments(rest), resilient_parsing=False)
 
 
 def test_every_option_named_exists():
     known = options_of(typer.main.get_command(app.make_app()))
-    spoken = [
-        word for code in re.findall(r"`([^`\n]*)`", README) for word in re.findall(r"--[a-z][\w-]*", code)
-    ]
+    spoken = [word for code in re.findall(r"`([^`\n]*)`", README) for word in re.findall(r"--[a-z][\w-]*", code)]
     assert len(spoken) > 20
     assert [word for word in spoken if word not in known] == []
 

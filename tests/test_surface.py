@@ -40,7 +40,7 @@ NAMES = {
         "Selection",
         "Shot",
         "ShotOptions",
-        "analyse",
+        "analyze",
         "detect_shots",
         "format_plan",
         "parse_plan",
@@ -62,9 +62,7 @@ NAMES = {
 
 
 def run(program: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()[-1]
 
 
@@ -76,9 +74,7 @@ def test_public_names_stay(package):
         assert getattr(module, name) is not None
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["models"], ["run"], ["keys"], ["synth"], ["propagate"], ["doctor"]]
-)
+@pytest.mark.parametrize("arguments", [[], ["models"], ["run"], ["keys"], ["synth"], ["propagate"], ["doctor"]])
 def test_help_loads_nothing_heavy(arguments):
     heavy = ("numba", "torch", "cv2", "av", "numpy", "skimage", "scipy")
     program = f"""

@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from stylize.compositing.stack import stack_mark, write_stack
 from stylize.pipeline.finished_run import open_finished
-from stylize.pipeline.output import check_place, is_ours, remember_output
+from stylize.pipeline.output import check_output_path, remember_output, written_by_project
 from stylize.pipeline.stages import make_recipe
-from stylize.progress import OnProgress, Overwrite, Watch, ignore
+from stylize.progress import OnProgress, Overwrite, StageTimer, ignore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from stylize.pipeline.context import Job
+    from stylize.pipeline.context import RunRequest
     from stylize.settings.schema import Settings
-
-__all__ = ["CompResult", "comp_project"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class CompResult:
 
 
 def comp_project(
-    job: Job,
+    request: RunRequest,
     settings: Settings | Mapping[str, Any] | None = None,
     overwrite: Overwrite = False,
     on_progress: OnProgress = ignore,
@@ -45,14 +43,14 @@ def comp_project(
     UsageError
         If something is not finished, or the output cannot be written.
     """
-    watch = Watch(on_progress)
-    with open_finished(job, settings) as (work, layers), work.project.lock() as project:
-        check_place(work.place, work.clip, overwrite, project)
-        recipe = json.dumps(make_recipe(work, layers), ensure_ascii=False, default=str)
-        mark = stack_mark([(layer.work, layer.frames) for layer in layers], work.settings)
+    watch = StageTimer(on_progress)
+    with open_finished(request, settings) as (context, layers), context.project.lock() as project:
+        check_output_path(context.place, context.clip, overwrite, project)
+        recipe = json.dumps(make_recipe(context, layers), ensure_ascii=False, default=str)
+        mark = stack_mark([(layer.context, layer.frames) for layer in layers], context.settings)
         with watch.stage("write") as share:
-            if not is_ours(project, work.place, mark):
-                write_stack(work.place, work.clip, layers, work.settings, recipe, share)
-                remember_output(project, work.place, mark)
+            if not written_by_project(project, context.place, mark):
+                write_stack(context.place, context.clip, layers, context.settings, recipe, share)
+                remember_output(project, context.place, mark)
     names = tuple(layer.name for layer in layers)
-    return CompResult(work.place, len(work.clip), names, watch.finished()["total"])
+    return CompResult(context.place, len(context.clip), names, watch.finished()["total"])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from stylize.api.keys import needed_plan
 from stylize.errors import UsageError
 from stylize.media import read_image, write_image
-from stylize.pipeline.context import Job, look, open_work
+from stylize.pipeline.context import RunRequest, measure_matte, open_run
 from stylize.pipeline.keyframing import choose_keys
-from stylize.progress import OnProgress, Overwrite, Watch, allowed, ignore
+from stylize.progress import OnProgress, Overwrite, StageTimer, allowed, ignore
 from stylize.report.contact_sheet import contact_sheet
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
     from keyframes import Plan
     from propagate.arrays import Image
-    from stylize.pipeline.context import Work
-
-__all__ = ["write_sheet"]
+    from stylize.pipeline.context import RunContext
 
 THUMB = 480
 """Long side in pixels of the frames that are shown."""
@@ -48,35 +46,35 @@ def write_sheet(
     UsageError
         If there is no plan, or the file exists.
     """
-    with open_work(Job(clip, project=project)) as work:
-        target = place or work.project.report_path.with_name("keys.png")
+    with open_run(RunRequest(clip, project=project)) as context:
+        target = place or context.project.report_path.with_name("keys.png")
         if place is not None and target.exists() and not allowed(overwrite, target):
             raise UsageError(f"{target}: exists; pass -y to replace it")
-        plan = needed_plan(work)
-        settings = replace(work.settings, select=plan.options)
-        watch = Watch(on_progress)
-        with work.project.lock():
-            choice = choose_keys(look(replace(work, settings=settings), watch), watch)
+        plan = needed_plan(context)
+        settings = replace(context.settings, select=plan.options)
+        watch = StageTimer(on_progress)
+        with context.project.lock():
+            choice = choose_keys(measure_matte(replace(context, settings=settings), watch), watch)
         coverage = choice.coverage
         picture = contact_sheet(
-            lambda frame: work.whole.small(frame, THUMB),
+            lambda frame: context.whole.small(frame, THUMB),
             choice.plan.keys,
             coverage,
             choice.plan.shots,
-            title=work.whole.info.path.name,
-            names=work.whole.info.names,
-            painted=_painted(work, choice.plan),
+            title=context.whole.info.path.name,
+            names=context.whole.info.names,
+            painted=_painted(context, choice.plan),
         )
         write_image(target, picture)
     return target
 
 
-def _painted(work: Work, plan: Plan) -> dict[int, Image]:
+def _painted(context: RunContext, plan: Plan) -> dict[int, Image]:
     """Return the painted keys that are there."""
     found = {}
     for key in plan.keys:
-        name = work.whole.info.names[key.frame]
-        path = work.project.hand_painted(name) or work.project.key_path(name)
+        name = context.whole.info.names[key.frame]
+        path = context.project.manual_key(name) or context.project.key_path(name)
         if path.exists():
             found[key.frame] = read_image(path)
     return found

@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Check", "examine", "opencv_clash", "spell"]
-
 NAME = "keystylize"
 OPENCV = (
     "opencv-python",
@@ -112,9 +110,7 @@ def _guarded(check: Callable[[], Check]) -> Check:
         return check()
     except Exception as error:  # noqa: BLE001  a doctor must survive every patient
         name = getattr(check, "__name__", "disk").strip("_").replace("<lambda>", "disk")
-        return Check(
-            name, "bad", f"{type(error).__name__}: {error}", f"{_pip()} install --force-reinstall {_source()}"
-        )
+        return Check(name, "bad", f"{type(error).__name__}: {error}", f"{_pip()} install --force-reinstall {_source()}")
 
 
 def _pip() -> str:
@@ -146,9 +142,7 @@ def _packages() -> Check:
         except PackageNotFoundError:
             missing.append(name)
     if missing:
-        return Check(
-            "packages", "bad", f"missing: {', '.join(missing)}", f"{_pip()} install {' '.join(missing)}"
-        )
+        return Check("packages", "bad", f"missing: {', '.join(missing)}", f"{_pip()} install {' '.join(missing)}")
     return Check("packages", "ok", ", ".join(found))
 
 
@@ -227,9 +221,7 @@ def _kernel_cache() -> Check:
 
 def _gpu() -> Check:
     if find_spec("numba_cuda") is None:
-        return Check(
-            "gpu", "absent", "not needed; numba-cuda is not installed", f"{_pip()} install '{NAME}[cuda]'"
-        )
+        return Check("gpu", "absent", "not needed; numba-cuda is not installed", f"{_pip()} install '{NAME}[cuda]'")
     cuda = importlib.import_module("numba.cuda")
     if not cuda.is_available():
         return Check("gpu", "absent", "not needed; no CUDA device or driver", "install the device's driver")
@@ -266,9 +258,7 @@ def _device() -> Check:
         return Check("device", "ok", f"{torch.cuda.get_device_name()}, {free:.1f} of {total:.1f} GiB free")
     if torch.backends.mps.is_available():
         return Check("device", "ok", "Apple GPU (mps)")
-    return Check(
-        "device", "absent", "no GPU: renderer sd takes minutes for a key here, --renderer auto takes patch"
-    )
+    return Check("device", "absent", "no GPU: renderer sd takes minutes for a key here, --renderer auto takes patch")
 
 
 def _weights() -> Check:
@@ -287,9 +277,7 @@ def _disk(place: Path) -> Check:
     free = shutil.disk_usage(folder).free
     found = f"{free / 1024**3:.1f} GiB free at {folder}"
     if not os.access(folder, os.W_OK):
-        return Check(
-            "disk", "bad", f"{folder} cannot be written", "work elsewhere, or name a folder with --project"
-        )
+        return Check("disk", "bad", f"{folder} cannot be written", "work elsewhere, or name a folder with --project")
     if free < NEEDED_BYTES:
         return Check("disk", "bad", found, "free some space: frames of a 720p clip take about 1.5 MB each")
     return Check("disk", "ok", found)

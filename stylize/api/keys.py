@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from stylize.errors import UsageError
 from stylize.media.frame_images import check_keys, files_for, find_keys
-from stylize.pipeline.context import Job, look, open_work
+from stylize.pipeline.context import RunRequest, measure_matte, open_run
 from stylize.pipeline.keyframing import choose_keys, facts_of, read_plan, save_plan
-from stylize.progress import OnProgress, Overwrite, Watch, allowed, ignore
+from stylize.progress import OnProgress, Overwrite, StageTimer, allowed, ignore
 from stylize.storage.atomic import disk_errors
 
 if TYPE_CHECKING:
@@ -18,25 +18,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from keyframes import Plan
-    from stylize.pipeline.context import Work
-
-__all__ = ["auto_keys", "change_plan", "import_keys", "list_keys", "needed_plan"]
+    from stylize.pipeline.context import RunContext
 
 
 def auto_keys(
-    job: Job, settings: Mapping[str, Any] | None = None, on_progress: OnProgress = ignore
+    request: RunRequest, settings: Mapping[str, Any] | None = None, on_progress: OnProgress = ignore
 ) -> dict[str, Any]:
     """Choose the keys of a clip, keep the plan, and return it as `list_keys` does."""
-    with open_work(job, settings) as work, work.project.lock():
-        watch = Watch(on_progress)
-        choose_keys(look(work, watch), watch, anew=True)
-        return _listing(work)
+    with open_run(request, settings) as context, context.project.lock():
+        watch = StageTimer(on_progress)
+        choose_keys(measure_matte(context, watch), watch, anew=True)
+        return _listing(context)
 
 
 def list_keys(clip: Path, project: Path | None = None) -> dict[str, Any]:
     """Return the plan, JSON-ready: keys with frame, reason, coverage and kind, shots, coverage in all."""
-    with open_work(Job(clip, project=project)) as work:
-        return _listing(work)
+    with open_run(RunRequest(clip, project=project)) as context:
+        return _listing(context)
 
 
 def change_plan(clip: Path, project: Path | None, change: Callable[[Plan], Plan]) -> dict[str, Any]:
@@ -47,14 +45,14 @@ def change_plan(clip: Path, project: Path | None, change: Callable[[Plan], Plan]
     UsageError
         If there is no plan yet, another run holds the project, or the change is not possible.
     """
-    with open_work(Job(clip, project=project)) as work:
-        needed_plan(work)
-        with work.project.lock():
+    with open_run(RunRequest(clip, project=project)) as context:
+        needed_plan(context)
+        with context.project.lock():
             try:
-                save_plan(work.project, change(needed_plan(work)))
+                save_plan(context.project, change(needed_plan(context)))
             except ValueError as error:
-                raise UsageError(f"{work.project.plan_path}: {error}") from error
-            return _listing(work)
+                raise UsageError(f"{context.project.plan_path}: {error}") from error
+            return _listing(context)
 
 
 def import_keys(
@@ -67,11 +65,11 @@ def import_keys(
     """
     from keyframes import Key, merge, new_plan
 
-    with open_work(Job(clip, project=project)) as work, work.project.lock():
-        info = work.whole.info
-        found = find_keys(folder, info, work.project.root / "cache" / "layers")
+    with open_run(RunRequest(clip, project=project)) as context, context.project.lock():
+        info = context.whole.info
+        found = find_keys(folder, info, context.project.root / "cache" / "layers")
         check_keys(found, info)
-        place = work.project.root / "overrides"
+        place = context.project.root / "overrides"
         for index, path in found.items():
             target = place / f"{info.names[index]}{path.suffix.lower()}"
             if target.exists() and not allowed(overwrite, target):
@@ -81,28 +79,28 @@ def import_keys(
                 for old in files_for(place, info.names[index]):
                     old.unlink()
                 shutil.copyfile(path, target)
-        plan = read_plan(work.project, info) or new_plan(facts_of(info), ())
+        plan = read_plan(context.project, info) or new_plan(facts_of(info), ())
         keys = [Key(index, f"painted by hand: {path.name}", 0.0, "override") for index, path in found.items()]
         left = [key for key in plan.keys if key.frame not in found]
-        save_plan(work.project, merge(plan, [*left, *keys]))
-        return _listing(work)
+        save_plan(context.project, merge(plan, [*left, *keys]))
+        return _listing(context)
 
 
-def needed_plan(work: Work) -> Plan:
+def needed_plan(context: RunContext) -> Plan:
     """Return the project's plan; raise UsageError when there is none."""
-    plan = read_plan(work.project, work.whole.info)
+    plan = read_plan(context.project, context.whole.info)
     if plan is None:
-        raise UsageError(f"{work.project.root}: no plan yet; make one with: stylize keys auto {work.named}")
+        raise UsageError(f"{context.project.root}: no plan yet; make one with: stylize keys auto {context.named}")
     return plan
 
 
-def _listing(work: Work) -> dict[str, Any]:
-    plan = needed_plan(work)
+def _listing(context: RunContext) -> dict[str, Any]:
+    plan = needed_plan(context)
     fields = ("frame", "reason", "coverage", "kind")
     return {
         "keys": [{name: asdict(key)[name] for name in fields} for key in plan.keys],
         "shots": [[shot.start, shot.stop] for shot in plan.shots],
         "banned": list(plan.banned),
-        "coverage": work.project.about().get("coverage"),
-        "plan": str(work.project.plan_path),
+        "coverage": context.project.about().get("coverage"),
+        "plan": str(context.project.plan_path),
     }

@@ -12,9 +12,9 @@ from stylize.errors import UsageError
 from stylize.export.ebsynth import ROWS, EbsRow, ebs_project, rows_between
 from stylize.media import write_image
 from stylize.media.frame_images import read_key
-from stylize.pipeline.context import Job, look, open_work
+from stylize.pipeline.context import RunRequest, measure_matte, open_run
 from stylize.pipeline.keyframing import known_shots
-from stylize.progress import OnProgress, Overwrite, Watch, allowed, ignore
+from stylize.progress import OnProgress, Overwrite, StageTimer, allowed, ignore
 from stylize.storage.atomic import write_bytes
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
     from keyframes import Key
     from propagate.arrays import Image
-    from stylize.pipeline.context import Work
-
-__all__ = ["export_keys"]
+    from stylize.pipeline.context import RunContext
 
 
 def export_keys(
@@ -53,20 +51,20 @@ def export_keys(
     UsageError
         If there is no plan, a file exists, or the frames' names are none that the application can count.
     """
-    with open_work(Job(clip, project=project)) as work:
-        plan = needed_plan(work)
+    with open_run(RunRequest(clip, project=project)) as context:
+        plan = needed_plan(context)
         if place.suffix.lower() == ".ebs":
-            return _export_ebs(work, list(plan.keys), place, overwrite, Watch(on_progress))
-        targets = {key.frame: place / f"{work.whole.info.names[key.frame]}.png" for key in plan.keys}
+            return _export_ebs(context, list(plan.keys), place, overwrite, StageTimer(on_progress))
+        targets = {key.frame: place / f"{context.whole.info.names[key.frame]}.png" for key in plan.keys}
         _ask(list(targets.values()), overwrite)
         for frame, target in targets.items():
-            write_image(target, _painted(work, frame))
+            write_image(target, _painted(context, frame))
     return list(targets.values())
 
 
-def _painted(work: Work, frame: int) -> Image:
-    name, picture = work.whole.info.names[frame], work.whole[frame]
-    painted = work.project.hand_painted(name) or work.project.key_path(name)
+def _painted(context: RunContext, frame: int) -> Image:
+    name, picture = context.whole.info.names[frame], context.whole[frame]
+    painted = context.project.manual_key(name) or context.project.key_path(name)
     return read_key(painted, picture) if painted.exists() else picture
 
 
@@ -76,11 +74,13 @@ def _ask(targets: list[Path], overwrite: Overwrite) -> None:
             raise UsageError(f"{target}: exists; pass -y to replace it")
 
 
-def _export_ebs(work: Work, keys: list[Key], place: Path, overwrite: Overwrite, watch: Watch) -> list[Path]:
+def _export_ebs(
+    context: RunContext, keys: list[Key], place: Path, overwrite: Overwrite, watch: StageTimer
+) -> list[Path]:
     """Write frames, keys, mattes and project files: these last, when all that they name is there."""
-    info = work.whole.info
+    info = context.whole.info
     names, numbers, pattern = _numbered(info.names, str(info.path))
-    shots = [(shot.start, shot.stop) for shot in known_shots(work, watch)]
+    shots = [(shot.start, shot.stop) for shot in known_shots(context, watch)]
     rows = [
         EbsRow(numbers[key], numbers[first], numbers[last], f"out_{names[key]}/{pattern}.png")
         for key, first, last in rows_between([key.frame for key in keys], shots)
@@ -90,17 +90,17 @@ def _export_ebs(work: Work, keys: list[Key], place: Path, overwrite: Overwrite, 
     targets = [place.with_name("keys") / f"{names[key.frame]}.png" for key in keys]
     _ask([*files, *targets], overwrite)
     for key, target in zip(keys, targets, strict=True):
-        write_image(target, _eight_bits(_painted(work, key.frame)))
-    seen = look(work, watch, keep=False).seen
+        write_image(target, _eight_bits(_painted(context, key.frame)))
+    seen = measure_matte(context, watch, keep=False).seen
     with watch.stage("video") as share:
         for index, name in enumerate(names):
-            frame = _eight_bits(work.whole[index])
+            frame = _eight_bits(context.whole[index])
             write_image(place.with_name("video") / f"{name}.png", frame, compression=1, durable=False)
             if seen is not None:
                 inside = 0 <= index - seen.first < len(seen.mattes)
                 matte = seen.mattes[index - seen.first] if inside else np.zeros(frame.shape[:2], np.float32)
-                grey = np.rint(matte * 255).astype(np.uint8)[..., None]
-                write_image(place.with_name("mask") / f"{name}.png", grey, compression=1, durable=False)
+                gray = np.rint(matte * 255).astype(np.uint8)[..., None]
+                write_image(place.with_name("mask") / f"{name}.png", gray, compression=1, durable=False)
             share((index + 1) / len(names))
     paths = {part: f"{part}/{pattern}.png" for part in ("video", "keys", "mask")}
     mask = paths["mask"] if seen is not None else None

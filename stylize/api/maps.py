@@ -11,10 +11,10 @@ import numpy as np
 
 from stylize.maps.registry import check_map_name, check_options, fit, make_map, option_names
 from stylize.media import open_clip
-from stylize.media.info import ColourTags
-from stylize.pipeline.output import check_place, make_writer
+from stylize.media.info import ColorTags
+from stylize.pipeline.output import check_output_path, make_writer
 from stylize.pipeline.shots import find_shots
-from stylize.progress import OnProgress, Overwrite, Watch, ignore
+from stylize.progress import OnProgress, Overwrite, StageTimer, ignore
 from stylize.settings.schema import Settings
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from propagate.arrays import Image
     from stylize.media import Clip
 
-__all__ = ["MapClip", "write_map"]
-
-GREY = ColourTags()
+GREY = ColorTags()
 """How a map is tagged, whatever the clip is: its values are no light, and stay what they are."""
 
 
@@ -104,12 +102,12 @@ def write_map(  # noqa: PLR0913  the front door takes all its choices by name
     """
     check_map_name(name)
     check_options(name, options)
-    settings, place, watch = settings or Settings(), Path(output), Watch(on_progress)
+    settings, place, watch = settings or Settings(), Path(output), StageTimer(on_progress)
     with ExitStack() as stack:
         source = stack.enter_context(open_clip(clip, start=start, end=end, **asdict(settings.clip)))
-        check_place(place, source, overwrite)
+        check_output_path(place, source, overwrite)
         deep = name == "depth"
-        info = replace(source.info, bit_depth=16 if deep else 8, colour=GREY, audio=())
+        info = replace(source.info, bit_depth=16 if deep else 8, color=GREY, audio=())
         draw = _depths(scenes) if deep else _plain(name)
         drawn = draw(source, settings, options, watch)
         first = next(drawn)  # what is missing is said before the output is begun
@@ -123,8 +121,8 @@ def write_map(  # noqa: PLR0913  the front door takes all its choices by name
     return MapClip(place, name, source.info.count, info.bit_depth, watch.finished())
 
 
-def _plain(name: str) -> Callable[[Clip, Settings, dict[str, Any], Watch], Iterator[Image]]:
-    def draw(clip: Clip, settings: Settings, options: dict[str, Any], _watch: Watch) -> Iterator[Image]:
+def _plain(name: str) -> Callable[[Clip, Settings, dict[str, Any], StageTimer], Iterator[Image]]:
+    def draw(clip: Clip, settings: Settings, options: dict[str, Any], _watch: StageTimer) -> Iterator[Image]:
         if "models" in option_names(name):
             options = {"models": settings.models, **options}
         size = clip.info.height, clip.info.width
@@ -133,8 +131,10 @@ def _plain(name: str) -> Callable[[Clip, Settings, dict[str, Any], Watch], Itera
     return draw
 
 
-def _depths(scenes: str | Path | None) -> Callable[[Clip, Settings, dict[str, Any], Watch], Iterator[Image]]:
-    def draw(clip: Clip, settings: Settings, options: dict[str, Any], watch: Watch) -> Iterator[Image]:
+def _depths(
+    scenes: str | Path | None,
+) -> Callable[[Clip, Settings, dict[str, Any], StageTimer], Iterator[Image]]:
+    def draw(clip: Clip, settings: Settings, options: dict[str, Any], watch: StageTimer) -> Iterator[Image]:
         """Draw depth in 16 bits, with one range for every shot."""
         from stylize.maps.depth import find_limits, open_depth, shade
 
@@ -148,8 +148,8 @@ def _depths(scenes: str | Path | None) -> Callable[[Clip, Settings, dict[str, An
             limits = fixed or find_limits(_fitted(frames, size), len(frames), model)
             for frame in frames:
                 near = shade(model.nearness(fit(frame, size)), limits)
-                grey = np.rint(near * 65535).astype(np.uint16)
-                yield grey[..., None].repeat(3, axis=2)
+                gray = np.rint(near * 65535).astype(np.uint16)
+                yield gray[..., None].repeat(3, axis=2)
 
     return draw
 

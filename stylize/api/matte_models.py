@@ -12,18 +12,16 @@ if TYPE_CHECKING:
     from stylize.mattes.segment.sam2 import Segmenter
     from stylize.settings.schema import Settings
 
-__all__ = ["AskedModels"]
-
 
 @dataclass(frozen=True)
-class AskedModels:
+class MattingModels:
     """Where they are, by kind: ``segmenter``, ``matter``."""
 
     paths: dict[str, Path]
     settings: Settings
 
     @classmethod
-    def find(cls, settings: Settings, *, sam2: bool = False) -> AskedModels:
+    def find(cls, settings: Settings, *, sam2: bool = False) -> MattingModels:
         """Find them; ModelError if one is not here. Nothing is loaded."""
         wanted = [("segmenter", sam2), ("matter", settings.making.edges == "vitmatte")]
         paths = {}

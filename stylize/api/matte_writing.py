@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from stylize.mattes.buffer import FolderShelf, OneByOne
+from stylize.mattes.buffer import MatteCheckpoint, MatteSequence
 from stylize.mattes.refine.foreground import foreground
 from stylize.mattes.refine.trimap import band_for, refine_edge
 from stylize.pipeline.output import make_writer
@@ -17,24 +17,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from propagate.arrays import F32, Image
-    from stylize.mattes.buffer import Shelf
+    from stylize.mattes.buffer import MatteBuffer
     from stylize.mattes.refine.vitmatte import Matter
     from stylize.media import Clip
-    from stylize.progress import Watch
+    from stylize.progress import StageTimer
     from stylize.settings.schema import Settings
 
-__all__ = ["AsPainted", "Maker", "key_frames", "refine_all", "work_shelf", "write_mattes"]
-
-Maker: TypeAlias = "Callable[[Shelf, Callable[[float], None]], None]"
+Maker: TypeAlias = "Callable[[MatteBuffer, Callable[[float], None]], None]"
 """Puts the matte of every frame on a shelf, and tells how far it is."""
 
 
-def work_shelf(place: Path, mark: str) -> FolderShelf:
+def work_shelf(place: Path, mark: str) -> MatteCheckpoint:
     """Open the shelf beside an output where an interrupted run finds what it had done."""
-    return FolderShelf(place.absolute().with_name(f".{place.name}.making"), mark)
+    return MatteCheckpoint(place.absolute().with_name(f".{place.name}.making"), mark)
 
 
-class AsPainted(OneByOne):
+class AsPainted(MatteSequence):
     """Mattes, but where a frame's was painted by hand that one."""
 
     def __init__(self, mattes: Sequence[F32], painted: Mapping[int, F32]) -> None:
@@ -48,12 +46,12 @@ class AsPainted(OneByOne):
 def refine_all(
     clip: Clip,
     rough: Sequence[F32],
-    shelf: Shelf,
+    shelf: MatteBuffer,
     matter: Matter | None,
     on_progress: Callable[[float], None],
     band: float | None = None,
 ) -> None:
-    """Find the edge of every matte anew: by `matter` if there is one, else by colour; all go on the shelf."""
+    """Find the edge of every matte anew: by `matter` if there is one, else by color; all go on the shelf."""
     wide = band or band_for((clip.info.height, clip.info.width))
     refine = refine_edge if matter is None else matter.refine
     for at in range(len(clip)):
@@ -63,13 +61,13 @@ def refine_all(
         on_progress((at + 1) / len(clip))
 
 
-def key_frames(clip: Clip, colour: str) -> tuple[Maker, Callable[[Image, F32], Image]]:
-    """Return what keys every frame by a screen's colour, and what takes the screen's light off a frame."""
-    from stylize.mattes.segment.chroma_key import chroma_matte, despill, parse_colour
+def key_frames(clip: Clip, color: str) -> tuple[Maker, Callable[[Image, F32], Image]]:
+    """Return what keys every frame by a screen's color, and what takes the screen's light off a frame."""
+    from stylize.mattes.segment.chroma_key import chroma_matte, despill, parse_color
 
-    screen = parse_colour(colour, clip[0])
+    screen = parse_color(color, clip[0])
 
-    def make(shelf: Shelf, on_progress: Callable[[float], None]) -> None:
+    def make(shelf: MatteBuffer, on_progress: Callable[[float], None]) -> None:
         for at in range(len(clip)):
             if at not in shelf:
                 shelf.put(at, chroma_matte(clip[at], screen))
@@ -82,22 +80,22 @@ def write_mattes(
     clip: Clip,
     mattes: Sequence[F32],
     place: Path,
-    colours: str | Path | None,
+    colors: str | Path | None,
     clean: Callable[[Image, F32], Image],
     settings: Settings,
-    watch: Watch,
+    watch: StageTimer,
 ) -> float:
-    """Write mattes, and the subject's colours where asked; returns the mean area."""
+    """Write mattes, and the subject's colors where asked; returns the mean area."""
     with ExitStack() as stack, watch.stage("write") as share:
         writer = stack.enter_context(make_writer(place, clip.info, settings.output))
         second = None
-        if colours is not None:
-            second = stack.enter_context(make_writer(Path(colours), clip.info, settings.output))
+        if colors is not None:
+            second = stack.enter_context(make_writer(Path(colors), clip.info, settings.output))
         area = 0.0
         for at in range(len(clip)):
             matte = mattes[at]
-            grey = np.rint(matte * 65535).astype(np.uint16)[..., None]
-            writer.write(np.repeat(grey, 3, axis=2))
+            gray = np.rint(matte * 65535).astype(np.uint16)[..., None]
+            writer.write(np.repeat(gray, 3, axis=2))
             if second is not None:
                 second.write(clean(clip[at], matte))
             area += float(matte.mean()) / len(clip)

@@ -9,19 +9,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stylize.api.matte_models import AskedModels
+from stylize.api.matte_models import MattingModels
 from stylize.api.matte_writing import AsPainted, key_frames, refine_all, work_shelf, write_mattes
 from stylize.errors import UsageError
-from stylize.mattes.background import meanwhile
+from stylize.mattes.background import produce_in_background
 from stylize.mattes.clip import open_matte
 from stylize.mattes.metrics import check_mattes
 from stylize.mattes.refine.foreground import foreground
-from stylize.mattes.segment.from_hints import Hints, fill_shelf, painted_mattes, read_hints
+from stylize.mattes.segment.from_hints import Hints, generate_mattes, painted_mattes, read_hints
 from stylize.mattes.temporal.stabilize import steady
 from stylize.media import open_clip
-from stylize.pipeline.output import check_place
+from stylize.pipeline.output import check_output_path
 from stylize.pipeline.shots import find_shots
-from stylize.progress import OnProgress, Overwrite, Watch, ignore
+from stylize.progress import OnProgress, Overwrite, StageTimer, ignore
 from stylize.settings.schema import Settings
 from stylize.storage.fingerprint import fingerprint
 
@@ -32,12 +32,10 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Image
     from stylize.api.matte_writing import Maker
     from stylize.mattes.background import Heed
-    from stylize.mattes.buffer import Shelf
-    from stylize.mattes.metrics import FrameFacts
+    from stylize.mattes.buffer import MatteBuffer
+    from stylize.mattes.metrics import MatteMetrics
     from stylize.mattes.segment.sam2 import Segmenter
     from stylize.media import Clip
-
-__all__ = ["Made", "check_matte", "make_matte", "refine_matte"]
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +46,7 @@ _NEXT_TO_NOTHING = 0.001
 
 
 @dataclass(frozen=True)
-class Made:
+class MatteResult:
     """What was written: where, how many frames, frames of the clip with a hint, mean area as a share, time.
 
     Mattes are made, steadied and written at the same time, so that the seconds of stages overlap.
@@ -69,13 +67,13 @@ def make_matte(  # noqa: PLR0913  the front door takes all its choices by name
     points: Sequence[str] = (),
     mattes: str | Path | None = None,
     chroma: str | None = None,
-    colours: str | Path | None = None,
+    colors: str | Path | None = None,
     start: str | int | None = None,
     end: str | int | None = None,
     settings: Settings | None = None,
     overwrite: Overwrite = False,
     on_progress: OnProgress = ignore,
-) -> Made:
+) -> MatteResult:
     """Make the matte of a clip from what a person says on a few of its frames.
 
     Parameters
@@ -89,12 +87,12 @@ def make_matte(  # noqa: PLR0913  the front door takes all its choices by name
     points
         ``FRAME:X,Y`` each, on the subject, or ``FRAME:X,Y,out`` beside it; for SAM 2.
     mattes
-        A folder of painted mattes named by frame: white the subject, black the background; grey is unknown.
-        One without much grey comes out as it was painted.
+        A folder of painted mattes named by frame: white the subject, black the background; gray is unknown.
+        One without much gray comes out as it was painted.
     chroma
-        The colour of a screen behind the subject: ``auto``, ``green``, ``blue``, ``#RRGGBB``.
-    colours
-        Also write the frames with the subject's own colours, free of the background or of the screen's light.
+        The color of a screen behind the subject: ``auto``, ``green``, ``blue``, ``#RRGGBB``.
+    colors
+        Also write the frames with the subject's own colors, free of the background or of the screen's light.
     start, end
         Work on a range only.
     settings
@@ -111,18 +109,18 @@ def make_matte(  # noqa: PLR0913  the front door takes all its choices by name
     ModelError
         If a model that is asked for is not here.
     """
-    settings, place, watch = settings or Settings(), Path(output), Watch(on_progress)
+    settings, place, watch = settings or Settings(), Path(output), StageTimer(on_progress)
     if chroma and (boxes or mattes or points):
         raise UsageError("--chroma finds the subject by itself; leave out --box, --point and --mattes")
     sam2 = settings.making.maker == "sam2" and not chroma
     if points and not sam2:
         raise UsageError("--point needs --maker sam2; without it give --box FRAME:X,Y,W,H, or paint")
-    models = AskedModels.find(settings, sam2=sam2)
+    models = MattingModels.find(settings, sam2=sam2)
     with ExitStack() as stack:
         opened = stack.enter_context(open_clip(clip, start=start, end=end, **asdict(settings.clip)))
-        check_place(place, opened, overwrite)
-        if colours is not None:
-            check_place(Path(colours), opened, overwrite)
+        check_output_path(place, opened, overwrite)
+        if colors is not None:
+            check_output_path(Path(colors), opened, overwrite)
         whole = stack.enter_context(open_clip(clip, **asdict(settings.clip))).info
         painted_in = Path(mattes) if mattes else None
         hints = Hints() if chroma else read_hints(boxes, painted_in, opened.info, points, whole)
@@ -139,30 +137,30 @@ def make_matte(  # noqa: PLR0913  the front door takes all its choices by name
             with watch.stage("shots") as share:
                 shots = find_shots(opened, settings.shots, share)
             maker = partial(_fill, opened, hints, shots, models.segmenter())
-        edges = "matter" in models.paths or (sam2 and settings.making.edges == "colour")
+        edges = "matter" in models.paths or (sam2 and settings.making.edges == "color")
         mattes_of = shelf.part("edges") if edges else shelf
 
-        def make(heed: Heed) -> None:
+        def make(cancellable: Heed) -> None:
             with watch.stage("matte") as share:
-                maker(shelf, heed(share))
+                maker(shelf, cancellable(share))
             if edges:
                 with watch.stage("edges") as share:
-                    refine_all(opened, shelf, mattes_of, models.matter(), heed(share))
+                    refine_all(opened, shelf, mattes_of, models.matter(), cancellable(share))
 
-        with meanwhile(make, mattes_of, len(opened)) as coming:
+        with produce_in_background(make, mattes_of, len(opened)) as coming:
             calm = steady(opened, coming, radius=settings.matte.radius, strength=settings.matte.stabilize)
-            area = write_mattes(opened, AsPainted(calm, painted), place, colours, clean, settings, watch)
+            area = write_mattes(opened, AsPainted(calm, painted), place, colors, clean, settings, watch)
         shelf.clear()
     if area < _NEXT_TO_NOTHING or (chroma and area > 1 - _NEXT_TO_NOTHING):
         log.warning("%s: %s", place, _missed(area, chroma=bool(chroma), boxes=bool(boxes)))
     hinted = tuple(frame + opened.info.start for frame in hints.frames)
-    return Made(place, len(opened), hinted, area, watch.finished())
+    return MatteResult(place, len(opened), hinted, area, watch.finished())
 
 
 def _missed(area: float, *, chroma: bool, boxes: bool) -> str:
     """Return a notice on a matte that is all of one kind, with a way out."""
     if chroma:
-        found = "little of the screen's colour" if area > 0.5 else "little but the screen's colour"
+        found = "little of the screen's color" if area > 0.5 else "little but the screen's color"
         return f"{found} is found ({area:.1%} is subject); name it as it is in the clip: --chroma #RRGGBB"
     way = "draw the box around all of the subject, or paint it: --mattes DIR" if boxes else "paint it anew"
     return f"next to no subject is found ({area:.2%} of the picture); {way}"
@@ -173,10 +171,10 @@ def _fill(
     hints: Hints,
     shots: Sequence[Shot],
     segmenter: Segmenter | None,
-    shelf: Shelf,
+    shelf: MatteBuffer,
     share: Callable[[float], None],
 ) -> None:
-    empty = fill_shelf(clip, hints, shots, shelf, share, segmenter)
+    empty = generate_mattes(clip, hints, shots, shelf, share, segmenter)
     if empty:
         log.warning(
             "frames %s have no hint in their shot; their mattes are empty",
@@ -195,7 +193,7 @@ def refine_matte(  # noqa: PLR0913  the front door takes all its choices by name
     settings: Settings | None = None,
     overwrite: Overwrite = False,
     on_progress: OnProgress = ignore,
-) -> Made:
+) -> MatteResult:
     """Find the edge of a rough matte anew in the picture, and steady it.
 
     Parameters
@@ -216,28 +214,26 @@ def refine_matte(  # noqa: PLR0913  the front door takes all its choices by name
     MediaError
         If the clip or the matte is missing or bad, or they do not fit.
     """
-    settings, place, watch = settings or Settings(), Path(output), Watch(on_progress)
+    settings, place, watch = settings or Settings(), Path(output), StageTimer(on_progress)
     if band is not None and not 0 < band <= 200:
         raise UsageError(f"--band {band} is out of bounds; give more than 0 to 200 pixels")
-    models = AskedModels.find(settings)
+    models = MattingModels.find(settings)
     with ExitStack() as stack:
         opened = stack.enter_context(open_clip(clip, start=start, end=end, **asdict(settings.clip)))
-        check_place(place, opened, overwrite)
-        rough = stack.enter_context(
-            open_matte(matte, opened.info, replace(settings.matte, stabilize=0.0), opened)
-        )
+        check_output_path(place, opened, overwrite)
+        rough = stack.enter_context(open_matte(matte, opened.info, replace(settings.matte, stabilize=0.0), opened))
         made_from = _MAKING_VERSION, opened, rough, band, settings.making, models.hashes
         shelf = stack.enter_context(work_shelf(place, fingerprint(made_from)))
 
-        def make(heed: Heed) -> None:
+        def make(cancellable: Heed) -> None:
             with watch.stage("edges") as share:
-                refine_all(opened, rough, shelf, models.matter(), heed(share), band)
+                refine_all(opened, rough, shelf, models.matter(), cancellable(share), band)
 
-        with meanwhile(make, shelf, len(opened)) as coming:
+        with produce_in_background(make, shelf, len(opened)) as coming:
             calm = steady(opened, coming, radius=settings.matte.radius, strength=settings.matte.stabilize)
             area = write_mattes(opened, calm, place, None, foreground, settings, watch)
         shelf.clear()
-    return Made(place, len(opened), (), area, watch.finished())
+    return MatteResult(place, len(opened), (), area, watch.finished())
 
 
 def check_matte(
@@ -249,12 +245,12 @@ def check_matte(
     settings: Settings | None = None,
     report: str | Path | None = None,
     on_progress: OnProgress = ignore,
-) -> list[FrameFacts]:
+) -> list[MatteMetrics]:
     """Look for chatter, holes, specks and jumps; with `clip` along its motion. See `check_mattes`.
 
     `report` is where a page of curves and worst frames goes; `start` and `end` are a range of `clip`.
     """
-    settings, watch = settings or Settings(), Watch(on_progress)
+    settings, watch = settings or Settings(), StageTimer(on_progress)
     raw = replace(settings.matte, stabilize=0.0)
     with ExitStack() as stack:
         if clip is None and (start is not None or end is not None):

@@ -18,9 +18,9 @@ from stylize.media.deliverables import deliverable_of
 from stylize.media.frame_images import check_keys, find_keys, read_keys, with_alpha
 from stylize.media.image_reader import image_depth, image_has_alpha
 from stylize.pipeline.context import check_size
-from stylize.pipeline.output import check_apart, check_map_folder, check_place, make_writer
+from stylize.pipeline.output import check_distinct_paths, check_map_folder, check_output_path, make_writer
 from stylize.pipeline.shots import by_shot, find_shots
-from stylize.progress import OnProgress, Overwrite, Watch, ignore
+from stylize.progress import OnProgress, Overwrite, StageTimer, ignore
 from stylize.sampling import CARRYING, Sampler
 from stylize.settings.schema import Settings
 
@@ -30,12 +30,10 @@ if TYPE_CHECKING:
     from propagate import CarriedFrame, PropagateOptions
     from propagate.arrays import F32, Image
 
-__all__ = ["CarryResult", "carry_keys", "carry_shot"]
-
 
 @dataclass(frozen=True)
-class CarryResult:
-    """What `carry_keys` made.
+class PropagateResult:
+    """What `propagate_clip` made.
 
     Attributes
     ----------
@@ -55,7 +53,7 @@ class CarryResult:
     seconds: dict[str, float]
 
 
-def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
+def propagate_clip(  # noqa: PLR0913  the front door takes all its choices by name
     frames: str | Path,
     keys: str | Path,
     output: str | Path,
@@ -69,7 +67,7 @@ def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
     settings: Settings | None = None,
     overwrite: Overwrite = False,
     on_progress: OnProgress = ignore,
-) -> CarryResult:
+) -> PropagateResult:
     """Carry painted keys over all frames of a clip; nothing crosses a cut.
 
     Parameters
@@ -87,8 +85,8 @@ def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
     start, end
         Work on a range only.
     confidence, error
-        Folders for grey pictures per frame: how sure each pixel is, white for sure (8 bits), and by how many
-        8-bit steps of colour the key that explains it differs, times 256 (16 bits).
+        Folders for gray pictures per frame: how sure each pixel is, white for sure (8 bits), and by how many
+        8-bit steps of color the key that explains it differs, times 256 (16 bits).
     scenes
         A scene list (.csv) of PySceneDetect for the whole clip, in place of looking for cuts.
 
@@ -99,14 +97,14 @@ def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
     UsageError
         If the output or the folders of maps cannot be written, or are one another or an input.
     """
-    settings, place, watch = settings or Settings(), Path(output), Watch(on_progress)
+    settings, place, watch = settings or Settings(), Path(output), StageTimer(on_progress)
     maps = {"folder of confidence": confidence, "folder of error": error}
     with ExitStack() as stack:
         clip = stack.enter_context(open_clip(frames, start=start, end=end, **asdict(settings.clip)))
         check_size(clip.info)
         inputs = {"clip": frames, "folder of keys": keys, "matte": matte}
-        check_apart({"output": place, **maps}, inputs)
-        check_place(place, clip, overwrite)
+        check_distinct_paths({"output": place, **maps}, inputs)
+        check_output_path(place, clip, overwrite)
         for folder in maps.values():
             if folder is not None:
                 check_map_folder(Path(folder))
@@ -120,15 +118,13 @@ def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
         as_images = deliverable_of(place) is None
         deep = as_images and any(image_depth(file) == 16 for file in files.values())
         clear = as_images and mattes is None and any(image_has_alpha(file) for file in files.values())
-        writer = stack.enter_context(
-            make_writer(place, clip.info, settings.output, channels=4 if clear else 3)
-        )
+        writer = stack.enter_context(make_writer(place, clip.info, settings.output, channels=4 if clear else 3))
         with watch.stage("propagate") as share, Sampler(CARRYING, "propagate.span") as parts:
             for shot, group in zip(shots, groups, strict=True):
                 source = clip[shot.start : shot.stop]
                 veil = mattes[shot.start : shot.stop] if mattes else None
                 painted = read_keys(group, source[0], deep=deep)
-                for made in carry_shot(source, painted, settings.propagate, veil):
+                for made in propagate_shot(source, painted, settings.propagate, veil):
                     if clear:
                         writer.write(with_alpha(made.image))
                     else:
@@ -140,10 +136,10 @@ def carry_keys(  # noqa: PLR0913  the front door takes all its choices by name
                     share(len(quality) / len(clip))
             writer.close()
     seconds = {name: round(value, 3) for name, value in parts.seconds.items()}
-    return CarryResult(place, len(quality), tuple(quality), {**seconds, "total": watch.finished()["total"]})
+    return PropagateResult(place, len(quality), tuple(quality), {**seconds, "total": watch.finished()["total"]})
 
 
-def carry_shot(
+def propagate_shot(
     frames: Sequence[Image],
     painted: Mapping[int, Image],
     options: PropagateOptions,
@@ -159,9 +155,7 @@ def carry_shot(
         raise UsageError(f"the keys cannot be carried: {error}") from error
 
 
-def _write_maps(
-    made: CarriedFrame, name: str, confidence: str | Path | None, error: str | Path | None
-) -> None:
+def _write_maps(made: CarriedFrame, name: str, confidence: str | Path | None, error: str | Path | None) -> None:
     if confidence is not None:
         sure = np.rint(np.clip(made.confidence, 0, 1) * 255).astype(np.uint8)[..., None]
         write_image(Path(confidence) / f"{name}.png", sure, durable=False)

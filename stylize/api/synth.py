@@ -11,15 +11,13 @@ import numpy as np
 from stylize.errors import DeviceError, UsageError
 from stylize.media import read_image, write_image
 from stylize.media.image_writer import WRITABLE_SUFFIXES
-from stylize.progress import OnProgress, Overwrite, Watch, allowed, ignore
+from stylize.progress import OnProgress, Overwrite, StageTimer, allowed, ignore
 from stylize.settings.schema import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from propagate.arrays import F32, Image
-
-__all__ = ["SynthResult", "alike", "error_image", "synth_image", "with_channels"]
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def synth_image(  # noqa: PLR0913  the front door takes all its choices by name
     weights
         How strongly each guide binds, in the guides' order; all together 1 when not given.
     style_weight
-        Higher keeps the style's own neighbourhoods together, lower follows the guides.
+        Higher keeps the style's own neighborhoods together, lower follows the guides.
     error
         Where to write the error map, if anywhere; see `error_image`.
     settings
@@ -86,7 +84,7 @@ def synth_image(  # noqa: PLR0913  the front door takes all its choices by name
 
     place, pairs = Path(output), [(Path(a), Path(b)) for a, b in guides]
     options = (settings or Settings()).synthesis
-    watch = Watch(on_progress)
+    watch = StageTimer(on_progress)
     shares = _shares(pairs, weights)
     if error is not None and Path(error).absolute() == place.absolute():
         raise UsageError(f"{place}: the image and its error map would be one file; name another for --error")
@@ -114,7 +112,7 @@ def synth_image(  # noqa: PLR0913  the front door takes all its choices by name
 
 
 def error_image(error: F32) -> Image:
-    """Spell an error map as a grey picture, 16 bits: its square root times 256, so that maps compare.
+    """Spell an error map as a gray picture, 16 bits: its square root times 256, so that maps compare.
 
     Black is a perfect match; the root keeps small errors visible beside large ones.
     """
@@ -124,18 +122,18 @@ def error_image(error: F32) -> Image:
 def alike(*images: Image) -> list[Image]:
     """Return images with the channels that tell something in any of them, so that they compare.
 
-    Colour is left out where all are grey, alpha where all are opaque, as EbSynth does: a guide's weight is
+    Color is left out where all are gray, alpha where all are opaque, as EbSynth does: a guide's weight is
     spread over its channels, and those that say nothing would take their share of it.
     """
-    colour = any(i.shape[2] > 2 and bool((i[..., 1:3] != i[..., :1]).any()) for i in images)
+    color = any(i.shape[2] > 2 and bool((i[..., 1:3] != i[..., :1]).any()) for i in images)
     alpha = any(i.shape[2] in (2, 4) and bool((i[..., -1] != np.iinfo(i.dtype).max).any()) for i in images)
-    return [with_channels(image, (3 if colour else 1) + alpha) for image in images]
+    return [with_channels(image, (3 if color else 1) + alpha) for image in images]
 
 
 def with_channels(image: Image, count: int) -> Image:
-    """Return the image as grey, grey and alpha, RGB or RGBA (1 to 4 channels); alpha that it lacks is opaque.
+    """Return the image as gray, gray and alpha, RGB or RGBA (1 to 4 channels); alpha that it lacks is opaque.
 
-    Of colours that become grey the first channel is taken: they are equal, or should not become grey.
+    Of colors that become gray the first channel is taken: they are equal, or should not become gray.
     """
     if image.shape[2] == count:
         return image
@@ -154,9 +152,7 @@ def _by_file(problem: str, style: Path, pairs: Sequence[tuple[Path, Path]]) -> s
         name = f"guides[{index}]"
         for part, place in (("source", source), ("target", target)):
             said = said.replace(f"{name}.{part} ", f"{place} ")
-        said = said.replace(f"{name}.weight", f"the weight of guide {source}").replace(
-            name, f"guide {source}"
-        )
+        said = said.replace(f"{name}.weight", f"the weight of guide {source}").replace(name, f"guide {source}")
     return f"{style}: {problem}" if said == problem else said
 
 
@@ -166,9 +162,7 @@ def _shares(pairs: Sequence[tuple[Path, Path]], weights: Sequence[float]) -> lis
     if not weights:
         return [1.0 / len(pairs)] * len(pairs)
     if len(weights) != len(pairs):
-        raise UsageError(
-            f"{len(weights)} weights for {len(pairs)} guides; give each guide its --weight, or none"
-        )
+        raise UsageError(f"{len(weights)} weights for {len(pairs)} guides; give each guide its --weight, or none")
     return list(weights)
 
 

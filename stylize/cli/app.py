@@ -211,9 +211,7 @@ def may_overwrite(yes: bool) -> Callable[[Path], bool]:
     import typer
 
     def answer(path: Path) -> bool:
-        return yes or (
-            sys.stdin.isatty() and sys.stderr.isatty() and typer.confirm(f"Overwrite {path}?", err=True)
-        )
+        return yes or (sys.stdin.isatty() and sys.stderr.isatty() and typer.confirm(f"Overwrite {path}?", err=True))
 
     return answer
 
@@ -239,17 +237,17 @@ def answer(arguments: Sequence[str]) -> None:
 
     import typer
 
-    from propagate.malloc import one_heap
-    from stylize.cli.ebsynth_args import by_place
+    from propagate.malloc import use_single_arena
+    from stylize.cli.ebsynth_args import normalize_arguments
     from stylize.errors import StylizeError
     from stylize.progress import Notes
 
-    one_heap()
+    use_single_arena()
     atexit.register(gc.freeze)  # else the last collection looks at all of every library once more: 0.3 s
     logging.basicConfig(level=logging.WARNING, handlers=[Notes()], force=True)
     usage_error: Any = typer.BadParameter.__base__  # typer shows no name for all that it finds wrong
     try:
-        code = make_app()(by_place(arguments), prog_name="stylize", standalone_mode=False)
+        code = make_app()(normalize_arguments(arguments), prog_name="stylize", standalone_mode=False)
     except usage_error as error:
         where = error.ctx.command_path if error.ctx else "stylize"
         what = " ".join(error.format_message().split()).rstrip(".")

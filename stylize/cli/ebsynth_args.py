@@ -9,13 +9,11 @@ from stylize.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["by_place"]
-
 _STYLE, _GUIDE, _WEIGHT = ("--style", "-style"), ("--guide", "-guide"), ("--weight", "-weight")
 _STYLE_WEIGHT = ("--style-weight", "-styleweight")
 
 
-def by_place(arguments: Sequence[str]) -> list[str]:
+def normalize_arguments(arguments: Sequence[str]) -> list[str]:
     """Spell what is said by its place so that no place matters, as flags that repeat need it.
 
     ``--guide A B`` becomes ``--guide A --guide B``. A weight belongs to the guide or the style before it, and

@@ -11,8 +11,6 @@ from stylize.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FLAGS", "HEADINGS", "Flag", "flags_of", "help_of", "settings_of"]
-
 HEADINGS = {
     "reading": "Reading the clip",
     "shots": "Cuts",
@@ -125,9 +123,7 @@ JOB = (
     Flag("style", "--style", list[Path], "A picture to paint like; may repeat.", metavar="REF"),
     Flag("output", "--output -o", Path, "A video's name, or a folder's for images.", metavar="OUT"),
     Flag("project", "--project", Path, "Where the work is kept; beside the clip by default.", metavar="DIR"),
-    Flag(
-        "renderer", "--renderer", str, "Who paints the keys: auto, patch, sd, edit or files.", metavar="NAME"
-    ),
+    Flag("renderer", "--renderer", str, "Who paints the keys: auto, patch, sd, edit or files.", metavar="NAME"),
     Flag("handmade", "--keys", Path, "Keys painted by you, named by frame.", metavar="DIR"),
     Flag("matte", "--matte", str, "Where to style: white or alpha of a video or images.", metavar="M"),
     Flag("range", "--start", str, "First frame: 10, seconds 2.5s or timecode.", metavar="T"),
@@ -142,16 +138,12 @@ EBSYNTH = (
     Flag("ebsynth", "--guide -guide", list[Path], "What the style shows, and the target.", metavar="A B"),
     Flag("ebsynth", "--weight -weight", list[float], "Of the guide or style before it.", metavar="W"),
     Flag("ebsynth", "--style-weight -styleweight", float, "Of the style itself."),
-    Flag(
-        "ebsynth", "--output -output -o", Path, "The image to write; output.png if not said.", metavar="OUT"
-    ),
+    Flag("ebsynth", "--output -output -o", Path, "The image to write; output.png if not said.", metavar="OUT"),
     Flag("ebsynth", "--error", Path, "Also write how badly each pixel fits.", metavar="MAP"),
 )
 SETTINGS = (
     Flag("reading", "--missing", str, "For holes in a sequence: error, hold or black.", "clip.missing"),
-    Flag(
-        "reading", "--rate", str, "Frames per second of a sequence: 25, 23.976; 24 if not said.", "clip.rate"
-    ),
+    Flag("reading", "--rate", str, "Frames per second of a sequence: 25, 23.976; 24 if not said.", "clip.rate"),
     Flag("reading", "--allow-truncated", bool, "Use what a broken video has.", "clip.allow_truncated"),
     Flag("reading", "--assume-matrix", str, "Of untagged video: bt601, bt709, bt2020.", "clip.assume_matrix"),
     Flag("shots", "--scenes", Path, "PySceneDetect's list of scenes, in place of cuts.", metavar="CSV"),
@@ -165,9 +157,9 @@ SETTINGS = (
     Flag("keys", "--lively", bool, "Many keys: --liveliness 1.", "select.liveliness", stands_for=1.0),
     Flag("keys", "--roi", str, "Only this must be explained; px or %.", "select.roi", metavar="X,Y,W,H"),
     Flag("paint", "--style-strength", float, "More: bolder strokes, less detail.", "patch.style_strength"),
-    Flag("paint", "--keep-colors", float, "0 the style's colours, 1 the clip's.", "patch.keep_colors"),
+    Flag("paint", "--keep-colors", float, "0 the style's colors, 1 the clip's.", "patch.keep_colors"),
     Flag("paint", "--stroke-scale", float, "2 strokes twice as large, 0.5 finer.", "patch.stroke_scale"),
-    Flag("paint", "--palette-reach", float, "More: more of the style's colours.", "patch.palette_reach"),
+    Flag("paint", "--palette-reach", float, "More: more of the style's colors.", "patch.palette_reach"),
     Flag("diffusion", "--model", str, "What paints: preset, folder or file.", "diffusion.model edit.model"),
     Flag("diffusion", "--prompt", str, "What is to be seen.", "diffusion.prompt edit.prompt"),
     Flag("diffusion", "--negative-prompt", str, "What is not to be seen.", "diffusion.negative_prompt"),
@@ -189,9 +181,7 @@ SETTINGS = (
         "diffusion.controls",
         metavar="MAP",
     ),
-    Flag(
-        "diffusion", "--control-scale", str, "Times the weight of every control.", "diffusion.control_scale"
-    ),
+    Flag("diffusion", "--control-scale", str, "Times the weight of every control.", "diffusion.control_scale"),
     Flag(
         "diffusion",
         "--style-adapter",
@@ -222,9 +212,7 @@ SETTINGS = (
         "Size to paint at; 0 the model's own.",
         "diffusion.megapixels edit.megapixels",
     ),
-    Flag(
-        "diffusion", "--device", str, "auto, cuda, mps or cpu.", "diffusion.device edit.device making.device"
-    ),
+    Flag("diffusion", "--device", str, "auto, cuda, mps or cpu.", "diffusion.device edit.device making.device"),
     Flag("diffusion", "--dtype", str, "auto, float16, bfloat16 or float32.", "diffusion.dtype making.dtype"),
     Flag(
         "diffusion",

@@ -15,18 +15,16 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Image
 
-__all__ = ["Sheet", "compose", "share_edges"]
 
+class LayerSample(NamedTuple):
+    """What a layer brings to a frame: straight color (H, W, 3), how much of it shows, and its blend."""
 
-class Sheet(NamedTuple):
-    """What a layer brings to a frame: straight colour (H, W, 3), how much of it shows, and its blend."""
-
-    colour: Image
+    color: Image
     alpha: F32
     blend: str = "over"
 
 
-def compose(plate: Image, sheets: Sequence[Sheet], *, linear: bool = False) -> Image:
+def compose(plate: Image, sheets: Sequence[LayerSample], *, linear: bool = False) -> Image:
     """Lay sheets over a plate, bottom first.
 
     Parameters
@@ -41,23 +39,23 @@ def compose(plate: Image, sheets: Sequence[Sheet], *, linear: bool = False) -> I
     Returns
     -------
     Image
-        Where no sheet shows anything, the plate bit for bit; where one covers all, its colour bit for bit.
+        Where no sheet shows anything, the plate bit for bit; where one covers all, its color bit for bit.
     """
     top = np.float32(np.iinfo(plate.dtype).max)
     exact = plate.copy()
     light: NDArray[np.float32] | None = None
     mixed = np.zeros(plate.shape[:2], bool)
-    for colour, alpha, blend in sheets:
+    for color, alpha, blend in sheets:
         shows = alpha > 0
         if not shows.any():
             continue
         if light is None:
             light = _light(plate, top, linear)
         covers = (alpha >= 1) & (blend == "over")
-        exact[covers] = colour[covers]
+        exact[covers] = color[covers]
         mixed = (mixed | shows) & ~covers
         where = np.nonzero(shows)
-        above, below, share = _light(colour[where], top, linear), light[where], alpha[where][:, None]
+        above, below, share = _light(color[where], top, linear), light[where], alpha[where][:, None]
         light[where] = below + share * (_blended(blend, below, above) - below)
     if light is None or not mixed.any():
         return exact
@@ -67,7 +65,7 @@ def compose(plate: Image, sheets: Sequence[Sheet], *, linear: bool = False) -> I
     return exact
 
 
-def share_edges(alphas: Sequence[F32], exclusive: Sequence[bool]) -> list[F32]:
+def normalize_coverage(alphas: Sequence[F32], exclusive: Sequence[bool]) -> list[F32]:
     """Return how much each layer must show so that exclusive ones meet without a seam.
 
     Where the soft edges of two subjects meet, half of one over half of the other leaves a quarter of the

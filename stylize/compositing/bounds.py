@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from keyframes import Shot
     from propagate.arrays import F32
 
-__all__ = ["Outline", "Windows", "measure_mattes", "place_windows"]
-
 LEAST = 64
 """Least side of a window in pixels: flow and patches want some surface to hold on to."""
 MARGIN = 0.0125
@@ -26,7 +24,7 @@ MARGIN = 0.0125
 
 
 @dataclass(frozen=True)
-class Outline:
+class MatteBounds:
     """What is to be known of a matte before anything is painted.
 
     Attributes
@@ -67,7 +65,7 @@ class Outline:
 
 
 @dataclass(frozen=True)
-class Windows:
+class CropTrack:
     """A window of one size that follows the matte: its (width, height), and left and top in each frame."""
 
     size: tuple[int, int]
@@ -75,7 +73,7 @@ class Windows:
 
 
 @step(version=1)
-def measure_mattes(mattes: Sequence[F32], on_progress: Callable[[float], None] | None = None) -> Outline:
+def measure_bounds(mattes: Sequence[F32], on_progress: Callable[[float], None] | None = None) -> MatteBounds:
     """Look at every matte once."""
     boxes, marks, area = np.zeros((len(mattes), 4), np.int32), list[str](), 0.0
     for index in range(len(mattes)):
@@ -88,16 +86,16 @@ def measure_mattes(mattes: Sequence[F32], on_progress: Callable[[float], None] |
         area += float(matte.mean()) / len(mattes)
         if on_progress is not None:
             on_progress((index + 1) / len(mattes))
-    return Outline(boxes, tuple(marks), area)
+    return MatteBounds(boxes, tuple(marks), area)
 
 
-def place_windows(boxes: NDArray[np.int32], size: tuple[int, int]) -> Windows:
+def track_crop(boxes: NDArray[np.int32], size: tuple[int, int]) -> CropTrack:
     """Lay a window of one size around the boxes of a shot, so that work grows with them alone.
 
     Parameters
     ----------
     boxes
-        int32 (N, 4), see `Outline`.
+        int32 (N, 4), see `MatteBounds`.
     size
         (width, height) of the frame.
 
@@ -110,7 +108,7 @@ def place_windows(boxes: NDArray[np.int32], size: tuple[int, int]) -> Windows:
     margin = round(MARGIN * max(size))
     seen = np.flatnonzero(boxes[:, 2] > boxes[:, 0])
     if not len(seen):
-        return Windows(size, np.zeros((len(boxes), 2), np.int32))
+        return CropTrack(size, np.zeros((len(boxes), 2), np.int32))
     widest = (boxes[seen, 2:] - boxes[seen, :2]).max(axis=0) + 2 * margin
     wide, tall = (min(max(int(w), LEAST), s) for w, s in zip(widest, size, strict=True))
     middle = (boxes[:, :2] + boxes[:, 2:]) / 2
@@ -122,4 +120,4 @@ def place_windows(boxes: NDArray[np.int32], size: tuple[int, int]) -> Windows:
         axis=1,
     )
     top = np.array([size[0] - wide, size[1] - tall])
-    return Windows((wide, tall), np.clip(np.rint(corners), 0, top).astype(np.int32))
+    return CropTrack((wide, tall), np.clip(np.rint(corners), 0, top).astype(np.int32))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from stylize.compositing.bounds import place_windows
+from stylize.compositing.bounds import track_crop
 from stylize.mattes import foreground
 from stylize.media.frame_images import read_key, read_keys
 from stylize.media.window import Window
@@ -21,24 +21,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from propagate.arrays import Image
-    from stylize.compositing.bounds import Outline
+    from stylize.compositing.bounds import MatteBounds
     from stylize.mattes import MatteClip
     from stylize.media import Clip
     from stylize.project.project import Project
 
-__all__ = ["Subject", "View", "Whole"]
-
 SUBJECT_VERSION = 4
 """Raise when the same frames and mattes are cut out or freed otherwise."""
 ROOM = 16
-"""Pixels around a window in which is looked for the ground's colours."""
+"""Pixels around a window in which is looked for the ground's colors."""
 FADE = 3.0
-"""Pixels beyond the matte over which a subject fades to plain grey, where it is carried."""
+"""Pixels beyond the matte over which a subject fades to plain gray, where it is carried."""
 KEPT = 32 << 20
 """Bytes of freed frames that are kept at hand, and of carried ones: a frame is read several times."""
 
 
-class Whole(Sequence["Image"]):
+class FullFrameView(Sequence["Image"]):
     """A shot without a matte: its frames as they are."""
 
     mattes: None = None
@@ -74,22 +72,22 @@ class Whole(Sequence["Image"]):
         return
 
 
-class Subject(Sequence["Image"]):
+class MattedView(Sequence["Image"]):
     """A shot through a matte: frames and keys in a window that follows it, freed of the background.
 
-    Inside the matte a frame's colours are the subject's own, at its soft edge too, and beyond the edge they
-    run on: so no painter sees where the background begins, and no colour of it gets into the paint.
+    Inside the matte a frame's colors are the subject's own, at its soft edge too, and beyond the edge they
+    run on: so no painter sees where the background begins, and no color of it gets into the paint.
 
     Attributes
     ----------
     carried
-        The frames along which paint is carried. Beyond the edge they fade to plain grey: what surface runs on
+        The frames along which paint is carried. Beyond the edge they fade to plain gray: what surface runs on
         there is made up anew in every frame, and flow would try to explain it.
     mattes
         Cut to the windows too.
     """
 
-    def __init__(self, clip: Clip, mattes: MatteClip, outline: Outline, first: int, project: Project) -> None:
+    def __init__(self, clip: Clip, mattes: MatteClip, outline: MatteBounds, first: int, project: Project) -> None:
         """Look at the shot `clip` through `mattes`, one for each of its frames.
 
         `outline` is of a longer range, in which the shot's first frame is number `first`.
@@ -97,7 +95,7 @@ class Subject(Sequence["Image"]):
         self.clip, self.info, self.project = clip, clip.info, project
         stop = first + len(clip)
         size = (clip.info.width, clip.info.height)
-        self.windows = place_windows(outline.boxes[first:stop], size)
+        self.windows = track_crop(outline.boxes[first:stop], size)
         self._marks = outline.marks[first:stop]
         self.mattes = _Each(len(clip), lambda at: self.cut(mattes[at], at))
         self._freed = _Kept(lambda at: self._free(self.clip[at], at))
@@ -158,11 +156,11 @@ class Subject(Sequence["Image"]):
         if not outside.any() or outside.all():
             return part
         away = cv2.distanceTransform(outside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        grey = np.iinfo(part.dtype).max // 2 + 1
-        faded = np.where(outside[..., None], part.dtype.type(grey), part)
+        gray = np.iinfo(part.dtype).max // 2 + 1
+        faded = np.where(outside[..., None], part.dtype.type(gray), part)
         rim = outside & (away < FADE)
         own = part[rim].astype(np.float32)
-        faded[rim] = np.rint(own + away[rim][:, None] / FADE * (grey - own)).astype(part.dtype)
+        faded[rim] = np.rint(own + away[rim][:, None] / FADE * (gray - own)).astype(part.dtype)
         return faded
 
     def _free(self, image: Image, index: int, *, fine: bool = False) -> Image:
@@ -208,5 +206,5 @@ class _Each(Sequence[Any]):
         return self._make(range(self._length)[index])
 
 
-View: TypeAlias = Whole | Subject
+ShotView: TypeAlias = FullFrameView | MattedView
 """A shot as a layer sees it."""

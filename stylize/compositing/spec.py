@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["BLENDS", "LayerSpec", "read_layers"]
-
 BLENDS: Final = ("over", "plus", "multiply", "screen", "mix")
 """How a layer meets what is below it: covers it, adds its light, darkens, lightens, or is mixed with it half
 and half."""
@@ -176,8 +174,7 @@ def _check_names(specs: Sequence[LayerSpec], path: Path) -> None:
             if other not in [one.name for one in specs]:
                 known = [one.name for one in specs if one is not spec]
                 raise UsageError(
-                    f"{path}: layer {spec.name!r} is held out by an unknown layer {other!r}"
-                    f"{_suggest(other, known)}"
+                    f"{path}: layer {spec.name!r} is held out by an unknown layer {other!r}{_suggest(other, known)}"
                 )
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from stylize.compositing.blend import Sheet, compose, share_edges
+from stylize.compositing.blend import LayerSample, compose, normalize_coverage
 from stylize.mattes import open_matte
 from stylize.media import read_image
 from stylize.pipeline.output import make_writer
-from stylize.pipeline.propagation import what_matters
+from stylize.pipeline.propagation import result_affecting
 from stylize.schedules.schedule import parse_schedule
 from stylize.storage.fingerprint import fingerprint
 
@@ -23,68 +23,66 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Image
     from stylize.mattes import MatteClip
     from stylize.media import Clip
-    from stylize.pipeline.context import Work
-    from stylize.pipeline.propagation import Layer
-    from stylize.pipeline.stages import Keyed
+    from stylize.pipeline.context import RunContext
+    from stylize.pipeline.propagation import FrameStore
+    from stylize.pipeline.stages import KeyframeResult
     from stylize.settings.schema import Settings
-
-__all__ = ["Painted", "Stack", "stack_mark", "write_stack"]
 
 
 @dataclass(frozen=True)
-class Painted:
+class LayerResult:
     """A layer with its keys and the place of each of its frames; None where its matte shows nothing."""
 
-    work: Work
-    keyed: Keyed
-    frames: tuple[Layer | None, ...]
+    context: RunContext
+    keyed: KeyframeResult
+    frames: tuple[FrameStore | None, ...]
 
     @property
     def name(self) -> str:
         """The layer's name."""
-        return self.work.layer.name
+        return self.context.layer.name
 
 
 class Stack:
     """Painted layers over their clip, made when asked for; close it, or use it as a context."""
 
-    def __init__(self, clip: Clip, layers: Sequence[Painted], *, linear: bool = False) -> None:
+    def __init__(self, clip: Clip, layers: Sequence[LayerResult], *, linear: bool = False) -> None:
         self.clip, self.layers, self.linear = clip, tuple(layers), linear
         self._open = ExitStack()
-        self._strengths = [parse_schedule(layer.work.layer.strength, "number") for layer in layers]
+        self._strengths = [parse_schedule(layer.context.layer.strength, "number") for layer in layers]
         self._maps = [self._fade(layer) for layer in layers]
 
-    def frame(self, index: int, sheets: Sequence[Sheet | None] | None = None) -> Image:
+    def frame(self, index: int, sheets: Sequence[LayerSample | None] | None = None) -> Image:
         """Return frame `index` with all layers, (H, W, 3); `sheets` are those of the frame, if at hand."""
         brought = self.sheets(index) if sheets is None else sheets
         return compose(self.clip[index], [s for s in brought if s is not None], linear=self.linear)
 
-    def sheets(self, index: int) -> list[Sheet | None]:
+    def sheets(self, index: int) -> list[LayerSample | None]:
         """Return what each layer brings to frame `index`; None for one that shows nothing there."""
         bare = [self._bare(number, index) for number in range(len(self.layers))]
         alphas = [alpha for _, alpha in bare]
-        if sum(layer.work.layer.exclusive for layer in self.layers) > 1:
-            alphas = share_edges(alphas, [layer.work.layer.exclusive for layer in self.layers])
+        if sum(layer.context.layer.exclusive for layer in self.layers) > 1:
+            alphas = normalize_coverage(alphas, [layer.context.layer.exclusive for layer in self.layers])
         return [
-            None if colour is None else Sheet(colour, alpha, layer.work.layer.blend)
-            for (colour, _), alpha, layer in zip(bare, alphas, self.layers, strict=True)
+            None if color is None else LayerSample(color, alpha, layer.context.layer.blend)
+            for (color, _), alpha, layer in zip(bare, alphas, self.layers, strict=True)
         ]
 
     def matte(self, number: int, index: int) -> F32:
         """Return the matte of layer `number` in frame `index` as it was given; 1 everywhere without one."""
-        mattes = self.layers[number].work.mattes
+        mattes = self.layers[number].context.mattes
         if mattes is None:
             return np.ones((self.clip.info.height, self.clip.info.width), np.float32)
         return mattes[index]
 
     def _bare(self, number: int, index: int) -> tuple[Image | None, F32]:
-        """Return a layer's colour and how much of it would show if it were alone."""
+        """Return a layer's color and how much of it would show if it were alone."""
         layer, name = self.layers[number], self.clip.info.names[index]
-        spec, place, alpha = layer.work.layer, layer.frames[index], self.matte(number, index)
+        spec, place, alpha = layer.context.layer, layer.frames[index], self.matte(number, index)
         if place is None:
             return None, np.zeros_like(alpha)
         image = read_image(place.place(name))
-        colour: Any = image[..., :3]
+        color: Any = image[..., :3]
         if image.shape[2] == 4:
             alpha = alpha * (image[..., 3] / np.iinfo(image.dtype).max).astype(np.float32)
         if (strength := self._strength(number, index)) != 1:
@@ -94,18 +92,18 @@ class Stack:
         for other, one in enumerate(self.layers):
             if one.name in spec.holdout:
                 alpha = alpha * (1 - self.matte(other, index))
-        return colour, np.asarray(alpha, np.float32)
+        return color, np.asarray(alpha, np.float32)
 
     def _strength(self, number: int, index: int) -> float:
         """Return how much of a layer shows in a frame; what a schedule says beyond 0 to 1 is cut off."""
-        work = self.layers[number].work
-        whole = work.whole.info
+        context = self.layers[number].context
+        whole = context.whole.info
         frame = self.clip.info.start + index
         found = self._strengths[number].at(frame, float(whole.time(frame)), whole.count - 1)
         return float(min(max(found, 0.0), 1.0))
 
-    def _fade(self, layer: Painted) -> MatteClip | None:
-        place = layer.work.layer.strength_map
+    def _fade(self, layer: LayerResult) -> MatteClip | None:
+        place = layer.context.layer.strength_map
         if place is None:
             return None
         return self._open.enter_context(open_matte(Path(place), self.clip.info))
@@ -124,7 +122,7 @@ class Stack:
 def write_stack(
     place: Path,
     clip: Clip,
-    stack: Sequence[Painted],
+    stack: Sequence[LayerResult],
     settings: Settings,
     recipe: str,
     on_progress: Callable[[float], None],
@@ -139,19 +137,19 @@ def write_stack(
             on_progress((index + 1) / len(clip))
 
 
-def stack_mark(layers: Sequence[tuple[Work, Sequence[Layer | None]]], settings: Settings) -> str:
+def stack_mark(layers: Sequence[tuple[RunContext, Sequence[FrameStore | None]]], settings: Settings) -> str:
     """Name everything that the finished frames depend on: each layer's work, and the place of its frames."""
     parts = [
-        ([None if frame is None else frame.folder.name for frame in frames], work.mattes, _laid(work))
-        for work, frames in layers
+        ([None if frame is None else frame.folder.name for frame in frames], context.mattes, _laid(context))
+        for context, frames in layers
     ]
     rate = layers[0][0].clip.info.rate
-    return fingerprint("output", 3, parts, what_matters(settings.output), settings.compose, str(rate))
+    return fingerprint("output", 3, parts, result_affecting(settings.output), settings.compose, str(rate))
 
 
-def _laid(work: Work) -> Any:
-    spec, fade = work.layer, None
+def _laid(context: RunContext) -> Any:
+    spec, fade = context.layer, None
     if spec.strength_map is not None:
-        with open_matte(Path(spec.strength_map), work.clip.info) as mattes:
+        with open_matte(Path(spec.strength_map), context.clip.info) as mattes:
             fade = mattes.fingerprint
     return (spec.name, spec.strength, fade, spec.blend, spec.holdout, spec.exclusive)

@@ -5,26 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stylize.compositing.shot_view import Subject
+from stylize.compositing.shot_view import MattedView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from keyframes import Shot
-    from stylize.compositing.bounds import Outline
+    from stylize.compositing.bounds import MatteBounds
     from stylize.mattes import MatteClip
     from stylize.media import Clip
     from stylize.project.project import Project
 
-__all__ = ["Seen"]
-
 
 @dataclass(frozen=True)
-class Seen:
+class MatteVisibility:
     """The mattes of a range of a clip and their outline; `first` is the range's first frame in the clip."""
 
     mattes: MatteClip
-    outline: Outline
+    outline: MatteBounds
     first: int
 
     def with_subject(self, shots: Sequence[Shot]) -> tuple[Shot, ...]:
@@ -39,10 +37,10 @@ class Seen:
         """Return the frames of the clip in which there is nothing to style."""
         return [f for f in range(shot.start, shot.stop) if not self.outline.shown(f - self.first)]
 
-    def view(self, whole: Clip, shot: Shot, project: Project) -> Subject:
+    def view(self, whole: Clip, shot: Shot, project: Project) -> MattedView:
         """Return the shot as it is seen through the matte."""
         begin = shot.start - self.first
-        return Subject(
+        return MattedView(
             whole[shot.start : shot.stop],
             self.mattes[begin : begin + shot.stop - shot.start],
             self.outline,

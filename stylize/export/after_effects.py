@@ -6,9 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stylize.export.comp_description import Footage, Handoff
-
-__all__ = ["after_effects_script"]
+    from stylize.export.comp_description import CompDescription, Footage
 
 _MODES = {"over": "NORMAL", "plus": "ADD", "multiply": "MULTIPLY", "screen": "SCREEN", "mix": "NORMAL"}
 _HALF = 50
@@ -67,7 +65,7 @@ _SCRIPT = """// stylize: the comp of the exported layers. File > Scripts > Run S
 """
 
 
-def after_effects_script(comp: Handoff) -> str:
+def after_effects_script(comp: CompDescription) -> str:
     """Return a .jsx script: footage is imported with straight alpha and laid over each other as here.
 
     Keys become markers of their layer. Light is mixed where it is here (Blend Colors Using 1.0 Gamma).

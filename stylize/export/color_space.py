@@ -14,10 +14,8 @@ from stylize.media.color import srgb_to_linear
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["CHROMATICITIES", "SPACES", "encode"]
-
 SPACES: Final = ("srgb", "rec709", "linear", "acescg")
-"""What colours can be stored as. The first two hold a picture's values, the others light."""
+"""What colors can be stored as. The first two hold a picture's values, the others light."""
 
 CHROMATICITIES: Final = {
     "acescg": (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767),
@@ -37,7 +35,7 @@ def encode(values: NDArray[Any], space: str) -> NDArray[np.float32]:
         If ACEScg is asked for and the extra ``ocio`` is not installed.
     """
     if space not in SPACES:
-        raise UsageError(f"colour is {space!r}; expected one of {', '.join(SPACES)}")
+        raise UsageError(f"color is {space!r}; expected one of {', '.join(SPACES)}")
     if space == "srgb":
         return np.asarray(values, np.float32)
     light = srgb_to_linear(values)
@@ -45,9 +43,9 @@ def encode(values: NDArray[Any], space: str) -> NDArray[np.float32]:
         curve = 1.099 * np.maximum(light, 0.018) ** 0.45 - 0.099  # ITU-R BT.709, 1.2
         return np.where(light < 0.018, 4.5 * light, curve).astype(np.float32)
     if space == "acescg":
-        shaped = np.ascontiguousarray(light.reshape(1, -1, 3))
-        _to_acescg().applyRGB(shaped)
-        return shaped.reshape(light.shape)
+        apply_options = np.ascontiguousarray(light.reshape(1, -1, 3))
+        _to_acescg().applyRGB(apply_options)
+        return apply_options.reshape(light.shape)
     return light
 
 
@@ -67,6 +65,4 @@ def _to_acescg() -> Any:
         )
         return config.getProcessor("Linear Rec.709 (sRGB)", "ACEScg").getDefaultCPUProcessor()
     except Ocio.Exception as error:
-        raise UsageError(
-            f"$OCIO cannot lead to ACEScg ({error}); unset it to use the built-in one"
-        ) from error
+        raise UsageError(f"$OCIO cannot lead to ACEScg ({error}); unset it to use the built-in one") from error

@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from stylize.compositing.stack import Painted
+    from stylize.compositing.stack import LayerResult
     from stylize.media import ClipInfo
-
-__all__ = ["Footage", "Handoff", "HandoffLayer", "is_uneven", "key_frames", "plate_footage"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ class HandoffLayer:
 
 
 @dataclass(frozen=True)
-class Handoff:
+class CompDescription:
     """A comp.
 
     Attributes
@@ -123,9 +121,9 @@ def plate_footage(info: ClipInfo) -> Footage:
     return Footage(place.as_posix(), found[1], len(found[2]), suffix, int(found[2]))
 
 
-def key_frames(layer: Painted) -> tuple[int, ...]:
+def key_frames(layer: LayerResult) -> tuple[int, ...]:
     """Return the keys of a layer, counted from the first frame of the range."""
-    return tuple(frame - layer.work.span[0] for frame in layer.keyed.frames)
+    return tuple(frame - layer.context.span[0] for frame in layer.keyed.frames)
 
 
 def is_uneven(info: ClipInfo) -> bool:

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ROWS", "EbsRow", "ebs_project", "rows_between"]
-
 ROWS = 20
 """Keys that the application takes in one project."""
 _KEYS_WEIGHT, _VIDEO_WEIGHT, _MASK_WEIGHT = 1.0, 4.0, 1.0  # the application's own defaults, as all below
@@ -51,9 +49,7 @@ def rows_between(keys: Sequence[int], shots: Sequence[tuple[int, int]]) -> list[
     return rows
 
 
-def ebs_project(
-    video: str, keys: str, rows: Sequence[EbsRow], *, mask: str | None = None, rate: float = 30.0
-) -> bytes:
+def ebs_project(video: str, keys: str, rows: Sequence[EbsRow], *, mask: str | None = None, rate: float = 30.0) -> bytes:
     """Return the content of a project file.
 
     Parameters
@@ -76,9 +72,7 @@ def ebs_project(
     head = [b"EBS05\0", _text(video), _text(mask or ""), _text(keys), struct.pack("<?", mask is not None)]
     weights = (_KEYS_WEIGHT, _VIDEO_WEIGHT, _MASK_WEIGHT, _MAPPING, _DEFLICKER, _DIVERSITY)
     body = [struct.pack("<6f", *weights), struct.pack("<i", len(rows))]
-    body += [
-        struct.pack("<i??ii", row.key, True, True, row.first, row.last) + _text(row.output) for row in rows
-    ]
+    body += [struct.pack("<i??ii", row.key, True, True, row.first, row.last) + _text(row.output) for row in rows]
     return b"".join([*head, *body, b"V02\0", struct.pack("<i?fi", _DETAIL_HIGH, _GPU, rate, _END)])
 
 

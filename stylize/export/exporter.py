@@ -16,14 +16,20 @@ from stylize.compositing.stack import Stack
 from stylize.errors import UsageError
 from stylize.export.after_effects import after_effects_script
 from stylize.export.color_space import SPACES, encode
-from stylize.export.comp_description import Handoff, HandoffLayer, is_uneven, key_frames, plate_footage
-from stylize.export.frame_writer import FORMATS, FrameFiles, rgba
-from stylize.export.multilayer_exr import ExrFrames
+from stylize.export.comp_description import (
+    CompDescription,
+    HandoffLayer,
+    is_uneven,
+    key_frames,
+    plate_footage,
+)
+from stylize.export.frame_writer import FORMATS, FrameSequenceWriter, rgba
+from stylize.export.multilayer_exr import MultilayerExrWriter
 from stylize.export.nuke import nuke_script
 from stylize.export.otio import load_timelines, write_timeline
 from stylize.media.bit_depth import unit_to_16_bits
 from stylize.pipeline.finished_run import open_finished
-from stylize.progress import OnProgress, Overwrite, Watch, allowed, ignore
+from stylize.progress import OnProgress, Overwrite, StageTimer, allowed, ignore
 from stylize.storage.atomic import disk_errors, write_text
 from stylize.storage.partial import partial_path
 
@@ -31,12 +37,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from propagate.arrays import Image
-    from stylize.compositing.blend import Sheet
-    from stylize.compositing.stack import Painted
-    from stylize.pipeline.context import Job, Work
+    from stylize.compositing.blend import LayerSample
+    from stylize.compositing.stack import LayerResult
+    from stylize.pipeline.context import RunContext, RunRequest
     from stylize.settings.schema import Settings
-
-__all__ = ["PARTS", "ExportOptions", "ExportResult", "export_project"]
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +63,7 @@ class ExportOptions:
     first
         Number of the first image.
     space
-        What colours of images are stored as: ``srgb``, ``rec709``, ``linear``, ``acescg``; None is linear in
+        What colors of images are stored as: ``srgb``, ``rec709``, ``linear``, ``acescg``; None is linear in
         EXR and sRGB in other images. Videos are as the clip.
     motion
         Put motion vectors into EXR frames; they are computed for it.
@@ -80,12 +84,10 @@ class ExportOptions:
         if self.first < 0:
             raise UsageError(f"--first {self.first}: image numbers begin at 0 or above")
         if self.space is not None and self.space not in SPACES:
-            raise UsageError(f"--colour {self.space}: is unknown; choose from {', '.join(SPACES)}")
+            raise UsageError(f"--color {self.space}: is unknown; choose from {', '.join(SPACES)}")
         video = self.form in ("prores", "vp9") and self.wants("flat", "layers")
         if video and "exr" not in self.what and self.space not in (None, "srgb"):
-            raise UsageError(
-                f"--colour {self.space}: {self.form} has the clip's colours; use --format png or tif"
-            )
+            raise UsageError(f"--color {self.space}: {self.form} has the clip's colors; use --format png or tif")
 
     def wants(self, *parts: str) -> bool:
         """Whether any of these is written."""
@@ -105,7 +107,7 @@ class ExportResult:
 
 
 def export_project(
-    job: Job,
+    request: RunRequest,
     options: ExportOptions,
     settings: Settings | Mapping[str, Any] | None = None,
     overwrite: Overwrite = False,
@@ -127,76 +129,76 @@ def export_project(
     DeviceError
         If it cannot be written; then nothing is left of it, and what stood there before still stands.
     """
-    watch = Watch(on_progress)
-    with open_finished(job, settings) as (work, layers):
-        place = Path(job.output or work.project.root / "export")
+    watch = StageTimer(on_progress)
+    with open_finished(request, settings) as (context, layers):
+        place = Path(request.output or context.project.root / "export")
         _check_folder(place, overwrite)
         if "otio" in options.what:
             load_timelines()
-        if any(script in options.what for script in _SCRIPTS) and is_uneven(work.clip.info):
+        if any(script in options.what for script in _SCRIPTS) and is_uneven(context.clip.info):
             log.warning(
                 "%s: some of its frames stay longer than others, but timelines and scripts count evenly; "
                 "make a clip of constant rate (ffmpeg -i IN -fps_mode cfr OUT) and style that",
-                work.whole.info.path.name,
+                context.whole.info.path.name,
             )
         if options.space is not None:
             encode(np.zeros((1, 1, 3), np.float32), options.space)  # says what it lacks
         with watch.stage("export") as share, _delivery(place) as root:
-            files = _write(work, layers, options, root, share)
-            facts = {"clip": str(work.whole.info.path), "first": options.first, "files": files}
+            files = _write(context, layers, options, root, share)
+            facts = {"clip": str(context.whole.info.path), "first": options.first, "files": files}
             write_text(root / MANIFEST, json.dumps(facts, indent=2) + "\n")
     seconds = watch.finished()["total"]
-    return ExportResult(place, len(work.clip), files, tuple(layer.name for layer in layers), seconds)
+    return ExportResult(place, len(context.clip), files, tuple(layer.name for layer in layers), seconds)
 
 
 def _write(
-    work: Work,
-    layers: tuple[Painted, ...],
+    context: RunContext,
+    layers: tuple[LayerResult, ...],
     options: ExportOptions,
     root: Path,
     share: Callable[[float], None],
 ) -> dict[str, str]:
     """Write all frames, then the scripts that read them; returns where each part is."""
     with ExitStack() as stack:
-        flat = stack.enter_context(Stack(work.clip, layers, linear=work.settings.compose.light == "linear"))
-        streams = _streams(work, layers, options, root)
+        flat = stack.enter_context(Stack(context.clip, layers, linear=context.settings.compose.light == "linear"))
+        streams = _streams(context, layers, options, root)
         for stream in streams.values():
             stack.callback(stream.abort)
-        exr = ExrFrames(root, flat, options) if options.wants("exr") else None
-        for index in range(len(work.clip)):
+        exr = MultilayerExrWriter(root, flat, options) if options.wants("exr") else None
+        for index in range(len(context.clip)):
             sheets = flat.sheets(index)
             for name, stream in streams.items():
                 stream.write(_picture(flat, index, sheets, name))
             if exr is not None:
                 exr.write(index, sheets)
-            share((index + 1) / len(work.clip))
+            share((index + 1) / len(context.clip))
         for stream in streams.values():
             stream.close()
     files = {name: stream.footage.printf for name, stream in streams.items()}
     if exr is not None:
         files["exr"] = exr.footage.printf
-    return files | _scripts(work, layers, options, streams, root)
+    return files | _scripts(context, layers, options, streams, root)
 
 
 def _streams(
-    work: Work, layers: tuple[Painted, ...], options: ExportOptions, root: Path
-) -> dict[str, FrameFiles]:
+    context: RunContext, layers: tuple[LayerResult, ...], options: ExportOptions, root: Path
+) -> dict[str, FrameSequenceWriter]:
     """Open what frames are written to: ``flat``, ``layers/NAME`` and ``mattes/NAME``."""
-    info, first, space = work.clip.info, options.first, options.space or "srgb"
-    streams: dict[str, FrameFiles] = {}
+    info, first, space = context.clip.info, options.first, options.space or "srgb"
+    streams: dict[str, FrameSequenceWriter] = {}
     if options.wants("flat"):
-        streams["flat"] = FrameFiles(root, "flat", info, options.form, first=first, space=space, alpha=False)
+        streams["flat"] = FrameSequenceWriter(root, "flat", info, options.form, first=first, space=space, alpha=False)
     for layer in layers:
         if options.wants("layers"):
             name = f"layers/{layer.name}"
-            streams[name] = FrameFiles(root, name, info, options.form, first=first, space=space, alpha=True)
+            streams[name] = FrameSequenceWriter(root, name, info, options.form, first=first, space=space, alpha=True)
         if options.wants("mattes"):
             name = f"mattes/{layer.name}"
-            streams[name] = FrameFiles(root, name, info, "png", first=first, space="srgb", alpha=False)
+            streams[name] = FrameSequenceWriter(root, name, info, "png", first=first, space="srgb", alpha=False)
     return streams
 
 
-def _picture(flat: Stack, index: int, sheets: Sequence[Sheet | None], name: str) -> Image:
+def _picture(flat: Stack, index: int, sheets: Sequence[LayerSample | None], name: str) -> Image:
     """Return what the stream called `name` shows in frame `index`."""
     part, _, layer = name.partition("/")
     if part == "flat":
@@ -207,34 +209,34 @@ def _picture(flat: Stack, index: int, sheets: Sequence[Sheet | None], name: str)
     sheet, info = sheets[number], flat.clip.info
     if sheet is None:
         return np.zeros((info.height, info.width, 4), np.uint16)
-    return rgba(sheet.colour, sheet.alpha)
+    return rgba(sheet.color, sheet.alpha)
 
 
 def _scripts(
-    work: Work,
-    layers: tuple[Painted, ...],
+    context: RunContext,
+    layers: tuple[LayerResult, ...],
     options: ExportOptions,
-    streams: dict[str, FrameFiles],
+    streams: dict[str, FrameSequenceWriter],
     root: Path,
 ) -> dict[str, str]:
     if not any(script in options.what for script in _SCRIPTS):
         return {}
-    info = work.clip.info
+    info = context.clip.info
     name = Path(info.path).stem if not info.is_sequence else Path(info.path).name
     source = Path(info.path).absolute().as_posix()
-    comp = Handoff(
+    comp = CompDescription(
         name=name,
         size=(info.width, info.height),
         aspect=info.sample_aspect,
         rate=info.rate,
         count=info.count,
         first=options.first,
-        linear=work.settings.compose.light == "linear",
+        linear=context.settings.compose.light == "linear",
         plate=plate_footage(info),
         layers=tuple(
             HandoffLayer(
                 layer.name,
-                layer.work.layer.blend,
+                layer.context.layer.blend,
                 streams[f"layers/{layer.name}"].footage,
                 streams[f"mattes/{layer.name}"].footage,
                 key_frames(layer),

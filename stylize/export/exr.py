@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Flow, Image
 
-__all__ = ["colour_channels", "motion_channels", "write_channels"]
 
-
-def colour_channels(name: str, image: Image, alpha: F32 | None, space: str) -> dict[str, NDArray[np.float16]]:
+def color_channels(name: str, image: Image, alpha: F32 | None, space: str) -> dict[str, NDArray[np.float16]]:
     """Return a picture as half floats, multiplied by its alpha: ``NAME.R`` …, or ``R`` … without a name."""
     values = encode(image.astype(np.float32) / np.iinfo(image.dtype).max, space)
     cover = np.ones(image.shape[:2], np.float32) if alpha is None else alpha
@@ -40,9 +38,7 @@ def motion_channels(name: str, flow: Flow | None, size: tuple[int, int]) -> dict
     }
 
 
-def write_channels(
-    path: Path, channels: Mapping[str, NDArray[Any]], space: str, about: Mapping[str, Any]
-) -> None:
+def write_channels(path: Path, channels: Mapping[str, NDArray[Any]], space: str, about: Mapping[str, Any]) -> None:
     """Write channels as one EXR, ZIPS-compressed, all of it or nothing.
 
     Raises

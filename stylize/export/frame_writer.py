@@ -21,14 +21,12 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Image
     from stylize.media import ClipInfo, Writer
 
-__all__ = ["FORMATS", "FrameFiles", "rgba"]
-
 FORMATS: Final = {"png": ".png", "tif": ".tif", "prores": ".mov", "vp9": ".webm"}
 """What layers and the flattened clip are written as."""
 DIGITS = 4
 
 
-class FrameFiles:
+class FrameSequenceWriter:
     """One stream of frames: images ``NAME/NAME.1001.png``, 16 bits, or a video ``NAME.mov``.
 
     Parameters
@@ -42,7 +40,7 @@ class FrameFiles:
     first
         Number of the first image.
     space
-        What colours of images are stored as, see `stylize.export.color_space`.
+        What colors of images are stored as, see `stylize.export.color_space`.
     alpha
         Whether frames are RGBA.
     """
@@ -69,13 +67,11 @@ class FrameFiles:
         return Footage(self.name, f"{name}.", DIGITS, self.suffix, self.first)
 
     def write(self, frame: Image) -> None:
-        """Take the next frame: grey, RGB or RGBA."""
+        """Take the next frame: gray, RGB or RGBA."""
         if self._writer is not None:
             self._writer.write(frame)
         else:
-            write_image(
-                self.root / self.footage.file(self.written), self._stored(frame), compression=3, durable=False
-            )
+            write_image(self.root / self.footage.file(self.written), self._stored(frame), compression=3, durable=False)
         self.written += 1
 
     def close(self) -> None:
@@ -92,10 +88,10 @@ class FrameFiles:
         deep = to_16_bits(frame)
         if self.space == "srgb" or frame.shape[2] < 3:
             return deep
-        colour = unit_to_16_bits(encode(deep[..., :3].astype(np.float32) / 65535, self.space))
-        return np.concatenate([colour, deep[..., 3:]], axis=2)
+        color = unit_to_16_bits(encode(deep[..., :3].astype(np.float32) / 65535, self.space))
+        return np.concatenate([color, deep[..., 3:]], axis=2)
 
 
-def rgba(colour: Image, alpha: F32) -> NDArray[np.uint16]:
-    """Return straight colour and alpha, 0 to 1, as 16-bit RGBA."""
-    return np.concatenate([to_16_bits(colour), unit_to_16_bits(alpha)[..., None]], axis=2)
+def rgba(color: Image, alpha: F32) -> NDArray[np.uint16]:
+    """Return straight color and alpha, 0 to 1, as 16-bit RGBA."""
+    return np.concatenate([to_16_bits(color), unit_to_16_bits(alpha)[..., None]], axis=2)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize.export.comp_description import Footage, plate_footage
-from stylize.export.exr import colour_channels, motion_channels, write_channels
+from stylize.export.exr import color_channels, motion_channels, write_channels
 from stylize.export.frame_writer import DIGITS
 from stylize.media import read_image
 from stylize.media.bit_depth import to_8_bits
@@ -19,17 +19,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from stylize.compositing.blend import Sheet
+    from stylize.compositing.blend import LayerSample
     from stylize.compositing.stack import Stack
     from stylize.export.exporter import ExportOptions
 
-__all__ = ["ExrFrames"]
 
-
-class ExrFrames:
+class MultilayerExrWriter:
     """Writes ``exr/NAME.1001.exr``.
 
-    Half floats, colours multiplied by alpha: ``R G B A`` the flattened frame; of each layer ``NAME.R`` to
+    Half floats, colors multiplied by alpha: ``R G B A`` the flattened frame; of each layer ``NAME.R`` to
     ``NAME.A``, ``NAME_matte.A`` as it was given, ``NAME_confidence.Y`` how sure its paint is. Floats:
     ``NAME_key.Z`` the number of the key that shows a pixel, as frames are numbered here, -1 for none;
     ``forward.u`` and ``.v`` the way of each pixel to the next frame, ``backward`` that to the one before.
@@ -43,15 +41,15 @@ class ExrFrames:
         self._size = (info.height, info.width)
         self._about = {"framesPerSecond": float(info.rate), "pixelAspectRatio": float(info.sample_aspect)}
 
-    def write(self, index: int, sheets: Sequence[Sheet | None]) -> None:
+    def write(self, index: int, sheets: Sequence[LayerSample | None]) -> None:
         """Write frame `index`, of which the layers bring `sheets`."""
         channels: dict[str, NDArray[Any]] = {}
-        channels |= colour_channels("", self.stack.frame(index, sheets), None, self.space)
+        channels |= color_channels("", self.stack.frame(index, sheets), None, self.space)
         for number, (layer, sheet) in enumerate(zip(self.stack.layers, sheets, strict=True)):
             name = _plain(layer.name)
             black = np.zeros((*self._size, 3), np.uint8)
-            colour, alpha = (black, np.zeros(self._size, np.float32)) if sheet is None else sheet[:2]
-            channels |= colour_channels(name, colour, alpha, self.space)
+            color, alpha = (black, np.zeros(self._size, np.float32)) if sheet is None else sheet[:2]
+            channels |= color_channels(name, color, alpha, self.space)
             channels[f"{name}_matte.A"] = self.stack.matte(number, index).astype(np.float16)
             channels[f"{name}_confidence.Y"] = self._confidence(number, index)
             channels[f"{name}_key.Z"] = self._keys(number, index)

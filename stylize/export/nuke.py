@@ -5,22 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stylize.export.comp_description import Footage, Handoff
-
-__all__ = ["nuke_script"]
+    from stylize.export.comp_description import CompDescription, Footage
 
 _MERGE = {"over": "copy", "plus": "plus", "multiply": "multiply", "screen": "screen", "mix": "average"}
-"""Each blend as Nuke's Merge has it on straight colours, masked by the layer's alpha."""
+"""Each blend as Nuke's Merge has it on straight colors, masked by the layer's alpha."""
 
 
-def nuke_script(comp: Handoff) -> str:
+def nuke_script(comp: CompDescription) -> str:
     """Return a .nk script: plate and layers are read, laid over each other as here, and written.
 
-    Every layer's straight colours are merged with what is below under the layer's own alpha as mask: so all
+    Every layer's straight colors are merged with what is below under the layer's own alpha as mask: so all
     blends mean in Nuke what they mean here. Values that are mixed as they stand are read and written raw.
     """
     last = comp.first + comp.count - 1
-    colour, size = "sRGB" if comp.linear else "raw", f"{comp.size[0]} {comp.size[1]}"
+    color, size = "sRGB" if comp.linear else "raw", f"{comp.size[0]} {comp.size[1]}"
     lines = [
         "#! stylize: the comp of the exported layers",
         "Root {",
@@ -32,12 +30,12 @@ def nuke_script(comp: Handoff) -> str:
         f" last_frame {last}",
         f" fps {float(comp.rate):.6g}",
         "}",
-        *_read(comp, "plate", comp.plate, colour),
+        *_read(comp, "plate", comp.plate, color),
         "set below [stack 0]",
     ]
     for layer in comp.layers:
         lines += [
-            *_read(comp, layer.name, layer.footage, colour),
+            *_read(comp, layer.name, layer.footage, color),
             "set above [stack 0]",
             "push $above",
             "push $below",
@@ -54,7 +52,7 @@ def nuke_script(comp: Handoff) -> str:
     lines += [
         "Write {",
         f" file {_text('nuke/' + out.rpartition('/')[2])}",
-        f" colorspace {colour if comp.linear else 'linear'}",
+        f" colorspace {color if comp.linear else 'linear'}",
         f" raw {'false' if comp.linear else 'true'}",
         " create_directories true",
         " name flattened",
@@ -63,7 +61,7 @@ def nuke_script(comp: Handoff) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _read(comp: Handoff, name: str, footage: Footage, colour: str) -> list[str]:
+def _read(comp: CompDescription, name: str, footage: Footage, color: str) -> list[str]:
     """Read footage so that its first frame is the comp's first."""
     first = footage.first + (0 if footage.is_sequence else 1)  # Nuke counts a video's frames from 1
     return [
@@ -76,7 +74,7 @@ def _read(comp: Handoff, name: str, footage: Footage, colour: str) -> list[str]:
         f" origlast {first + comp.count - 1}",
         ' frame_mode "start at"',
         f" frame {comp.first}",
-        *([" colorspace sRGB"] if colour == "sRGB" else [" raw true"]),
+        *([" colorspace sRGB"] if color == "sRGB" else [" raw true"]),
         " premultiplied false",
         f" name {_text('read_' + name)}",
         "}",

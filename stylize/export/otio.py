@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 from stylize.errors import StylizeError
 
 if TYPE_CHECKING:
-    from stylize.export.comp_description import Footage, Handoff
-
-__all__ = ["load_timelines", "write_timeline"]
+    from stylize.export.comp_description import CompDescription, Footage
 
 
 def load_timelines() -> Any:
@@ -29,7 +27,7 @@ def load_timelines() -> Any:
     return opentimelineio
 
 
-def write_timeline(path: str, comp: Handoff) -> None:
+def write_timeline(path: str, comp: CompDescription) -> None:
     """Write a .otio file.
 
     Video tracks from the bottom up: the source, the layers, then the flattened clip and the mattes, both
@@ -75,9 +73,7 @@ def write_timeline(path: str, comp: Handoff) -> None:
 
     track("source", comp.plate)
     for layer in comp.layers:
-        clip = track(
-            layer.name, layer.footage, blend=layer.blend, light="linear" if comp.linear else "display"
-        )
+        clip = track(layer.name, layer.footage, blend=layer.blend, light="linear" if comp.linear else "display")
         for key in layer.keys:
             at = otio.opentime.RationalTime(layer.footage.first + key, rate)
             marked = otio.opentime.TimeRange(at, otio.opentime.RationalTime(1, rate))

@@ -1,4 +1,4 @@
-"""Maps of colour that need no weights: tile and color."""
+"""Maps of color that need no weights: tile and color."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ from stylize.errors import UsageError
 if TYPE_CHECKING:
     from propagate.arrays import Image
 
-__all__ = ["draw_color", "draw_tile"]
-
 
 def draw_tile(image: Image, *, blur: float = 0.0) -> Image:
-    """Return the picture itself, for nets that keep colours and forms and draw detail anew.
+    """Return the picture itself, for nets that keep colors and forms and draw detail anew.
 
     Parameters
     ----------
@@ -34,7 +32,7 @@ def draw_tile(image: Image, *, blur: float = 0.0) -> Image:
 
 
 def draw_color(image: Image, *, cell: int = 64) -> Image:
-    """Return the picture's colours as a coarse mosaic: where which colour is, and no form.
+    """Return the picture's colors as a coarse mosaic: where which color is, and no form.
 
     Parameters
     ----------

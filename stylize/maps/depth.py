@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Image
 
-__all__ = ["DepthModel", "draw_depth", "find_limits", "open_depth", "shade"]
-
 METRIC = ("zoedepth", "depth_pro", "prompt_depth_anything")
-"""Models that tell metres away from the camera; others tell how near things are, in no unit."""
+"""Models that tell meters away from the camera; others tell how near things are, in no unit."""
 SAMPLES = 24
 """Frames of a shot that are looked at to find how near and how far it reaches."""
 
@@ -33,14 +31,10 @@ class DepthModel:
         self.hash = model_hash(path)
         self.device = device
         try:
-            self._processor: Any = transformers.AutoImageProcessor.from_pretrained(
-                path, local_files_only=True
-            )
+            self._processor: Any = transformers.AutoImageProcessor.from_pretrained(path, local_files_only=True)
             net = transformers.AutoModelForDepthEstimation.from_pretrained(path, local_files_only=True)
         except (OSError, ValueError, KeyError) as error:
-            raise ModelError(
-                f"{path}: transformers cannot load it as a depth model ({_short(error)})"
-            ) from error
+            raise ModelError(f"{path}: transformers cannot load it as a depth model ({_short(error)})") from error
         self._net: Any = net.to(device).eval()
         config = net.config
         self._metric = config.model_type in METRIC or getattr(config, "depth_estimation_type", "") == "metric"
@@ -55,14 +49,10 @@ class DepthModel:
             with self._torch.inference_mode():
                 guess = self._net(**pixels).predicted_depth[0]
         except self._torch.OutOfMemoryError as error:
-            raise DeviceError(
-                f"depth: {self.device} is out of memory; use a smaller model or frame"
-            ) from error
+            raise DeviceError(f"depth: {self.device} is out of memory; use a smaller model or frame") from error
         depth = guess.float().cpu().numpy()
         if not np.isfinite(depth).all():
-            raise ModelError(
-                "the depth model gives no numbers (NaN) for this frame; check it: stylize models check"
-            )
+            raise ModelError("the depth model gives no numbers (NaN) for this frame; check it: stylize models check")
         if self._metric:
             depth = 1 / np.maximum(depth, 1e-3)
         height, width = image.shape[:2]

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import Image
 
-__all__ = ["DETECTORS", "Detector", "detector_function", "find_weights"]
-
 
 @dataclass(frozen=True)
 class Detector:
@@ -44,7 +42,7 @@ class Detector:
     weights
         The preset of its weights; empty when it needs none.
     hard
-        Whether it draws lines or flat colours that must not be blurred when its map is resized.
+        Whether it draws lines or flat colors that must not be blurred when its map is resized.
     given
         What else the class is loaded with.
     asked
@@ -92,13 +90,9 @@ def detector_function(name: str) -> Callable[..., Image]:
         If there is no such detector.
     """
     if name not in DETECTORS:
-        raise UsageError(
-            f"map aux:{name} is unknown; known are {', '.join(f'aux:{one}' for one in DETECTORS)}"
-        )
+        raise UsageError(f"map aux:{name} is unknown; known are {', '.join(f'aux:{one}' for one in DETECTORS)}")
 
-    def detect(
-        image: Image, *, weights: str | Path | None = None, models: ModelOptions | None = None
-    ) -> Image:
+    def detect(image: Image, *, weights: str | Path | None = None, models: ModelOptions | None = None) -> Image:
         return run_detector(name, image, weights, models or ModelOptions())
 
     return detect
@@ -136,9 +130,7 @@ def run_detector(name: str, image: Image, weights: str | Path | None, models: Mo
             asked = {key: side for key, side in sides.items() if any_name or key in known}
             made = run(image, output_type="np", **asked, **detector.asked)
     except (RuntimeError, ValueError, OSError, TypeError, AttributeError, NameError, KeyError) as error:
-        raise ModelError(
-            f"map aux:{name}: controlnet-aux failed ({type(error).__name__}: {error})"
-        ) from error
+        raise ModelError(f"map aux:{name}: controlnet-aux failed ({type(error).__name__}: {error})") from error
     made = np.asarray(made)
     made = np.dstack([made] * 3) if made.ndim == 2 else made[..., :3]
     if made.shape[:2] != (height, width):

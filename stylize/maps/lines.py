@@ -16,8 +16,6 @@ from stylize.errors import DeviceError, UsageError
 if TYPE_CHECKING:
     from propagate.arrays import F32, Image
 
-__all__ = ["draw_canny", "draw_lineart", "draw_scribble", "draw_softedge"]
-
 FAINT = 1.8
 """Strength of an outline, in steps of L*a*b*, below which it is the grain of compression."""
 FLAT = 12.0
@@ -41,15 +39,15 @@ def draw_canny(image: Image, *, detail: float = 0.5) -> Image:
     uint8 (H, W), 0 or 255.
     """
     _check(detail)
-    grey = _smooth(image, 0.0012)
-    across = cv2.Sobel(grey, cv2.CV_32F, 1, 0)
-    down = cv2.Sobel(grey, cv2.CV_32F, 0, 1)
+    gray = _smooth(image, 0.0012)
+    across = cv2.Sobel(gray, cv2.CV_32F, 1, 0)
+    down = cv2.Sobel(gray, cv2.CV_32F, 0, 1)
     strength = np.abs(across) + np.abs(down)  # as Canny measures it
     steep = strength[strength > 4 * FLAT]
     share = 100 - (15 + 70 * detail)
     high = float(np.percentile(steep, share)) if steep.size else 8 * FLAT
     high = max(high, 4 * FLAT)
-    return np.asarray(cv2.Canny(grey, 0.4 * high, high), np.uint8)
+    return np.asarray(cv2.Canny(gray, 0.4 * high, high), np.uint8)
 
 
 def draw_lineart(image: Image, *, detail: float = 0.5) -> Image:
@@ -96,9 +94,7 @@ def draw_scribble(image: Image, *, detail: float = 0.5) -> Image:
     """
     _check(detail)
     if not hasattr(cv2, "ximgproc"):
-        raise DeviceError(
-            "map scribble needs OpenCV's contrib part, which is not there; see `stylize doctor`"
-        )
+        raise DeviceError("map scribble needs OpenCV's contrib part, which is not there; see `stylize doctor`")
     edges = _edge_strength(image, (0.003, 0.006)).astype(np.float32)
     bold = np.asarray(edges > 0.42 - 0.24 * detail, np.uint8) * 255
     thin = cv2.ximgproc.thinning(bold)
@@ -114,7 +110,7 @@ def draw_scribble(image: Image, *, detail: float = 0.5) -> Image:
 def draw_softedge(image: Image, *, detail: float = 0.5) -> Image:
     """Draw outlines as soft bands, strong where things end and weak within textures.
 
-    Colour gradients at several sizes, each weakened by how much of the same is around it (surround
+    Color gradients at several sizes, each weakened by how much of the same is around it (surround
     suppression, Grigorescu, Petkov & Westenberg 2003).
 
     Parameters
@@ -142,9 +138,9 @@ def _check(detail: float) -> None:
 
 
 def _edge_strength(image: Image, sizes: tuple[float, ...], around: float = 0.6, faint: float = FAINT) -> F32:
-    """Strength of colour edges, 0 to 1, (H, W), the mean over `sizes` (shares of the diagonal)."""
+    """Strength of color edges, 0 to 1, (H, W), the mean over `sizes` (shares of the diagonal)."""
     lab = np.asarray(cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2Lab), np.float32)
-    lab *= np.array((1, 1.4, 1.4), np.float32)  # outlines that only colour shows count as well
+    lab *= np.array((1, 1.4, 1.4), np.float32)  # outlines that only color shows count as well
     total = np.zeros(image.shape[:2], np.float32)
     for size in sizes:
         sigma = _pixels(total, size, least=0.8)
@@ -172,10 +168,7 @@ def _along(values: F32, light: F32, length: float) -> F32:
         px, py, dx, dy = xs.copy(), ys.copy(), way * tx, way * ty
         for step in range(1, steps + 1):
             px, py = px + dx, py + dy
-            nx, ny = (
-                cv2.remap(part, px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-                for part in (tx, ty)
-            )
+            nx, ny = (cv2.remap(part, px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for part in (tx, ty))
             sign = np.where(nx * dx + ny * dy < 0, -1, 1).astype(np.float32)  # a line has no direction
             dx, dy = nx * sign, ny * sign
             weight = float(np.exp(-0.5 * (2 * step / steps) ** 2))
@@ -185,9 +178,7 @@ def _along(values: F32, light: F32, length: float) -> F32:
 
 
 def _fetched(values: F32, xs: F32, ys: F32) -> F32:
-    return np.asarray(
-        cv2.remap(values, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
-    )
+    return np.asarray(cv2.remap(values, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _lightness(image: Image) -> F32:
@@ -195,8 +186,8 @@ def _lightness(image: Image) -> F32:
 
 
 def _smooth(image: Image, share: float) -> Image:
-    grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
-    return np.asarray(cv2.GaussianBlur(grey, (0, 0), _pixels(grey, share, least=0.8)), np.uint8)
+    gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+    return np.asarray(cv2.GaussianBlur(gray, (0, 0), _pixels(gray, share, least=0.8)), np.uint8)
 
 
 def _pixels(picture: F32 | Image, share: float, least: float) -> float:

@@ -14,18 +14,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import Image
 
-__all__ = [
-    "DETECTOR",
-    "NAMES",
-    "check_map_name",
-    "check_options",
-    "draw_function",
-    "fit",
-    "make_map",
-    "map_names",
-    "option_names",
-]
-
 NAMES: Final = {
     "canny": "stylize.maps.lines:draw_canny",
     "lineart": "stylize.maps.lines:draw_lineart",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stylize.mattes.options import MatteOptions as MatteOptions
     from stylize.mattes.refine.foreground import foreground as foreground
     from stylize.mattes.sources.spec import absolute_spec as absolute_spec
-    from stylize.mattes.temporal.stabilize import SteadyMattes as SteadyMattes
+    from stylize.mattes.temporal.stabilize import StabilizedMattes as StabilizedMattes
     from stylize.mattes.temporal.stabilize import steady as steady
 
 _HOME = {

@@ -7,15 +7,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
-from stylize.mattes.buffer import OneByOne
+from stylize.mattes.buffer import MatteSequence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from propagate.arrays import F32
-    from stylize.mattes.buffer import Shelf
-
-__all__ = ["Heed", "meanwhile"]
+    from stylize.mattes.buffer import MatteBuffer
 
 Heed: TypeAlias = "Callable[[Callable[[float], None]], Callable[[float], None]]"
 """Turns a progress function into one that also stops the work when nobody waits for it any more."""
@@ -27,10 +25,10 @@ class _UnwantedError(Exception):
     """Nobody waits for what is being made."""
 
 
-class _Coming(OneByOne):
+class _Coming(MatteSequence):
     """Mattes that `work` puts on a shelf; one that is not there yet is waited for."""
 
-    def __init__(self, shelf: Shelf, work: Future[None], count: int) -> None:
+    def __init__(self, shelf: MatteBuffer, work: Future[None], count: int) -> None:
         super().__init__(shelf)
         self._shelf, self._work, self._count = shelf, work, count
 
@@ -46,7 +44,7 @@ class _Coming(OneByOne):
 
 
 @contextmanager
-def meanwhile(make: Callable[[Heed], None], shelf: Shelf, count: int) -> Iterator[OneByOne]:
+def produce_in_background(make: Callable[[Heed], None], shelf: MatteBuffer, count: int) -> Iterator[MatteSequence]:
     """Run ``make(heed)``, which puts `count` mattes on `shelf`, beside the block; hand out the mattes.
 
     Parameters
@@ -64,7 +62,7 @@ def meanwhile(make: Callable[[Heed], None], shelf: Shelf, count: int) -> Iterato
     """
     unwanted = threading.Event()
 
-    def heed(share: Callable[[float], None]) -> Callable[[float], None]:
+    def cancellable(share: Callable[[float], None]) -> Callable[[float], None]:
         def told(part: float) -> None:
             if unwanted.is_set():
                 raise _UnwantedError
@@ -73,7 +71,7 @@ def meanwhile(make: Callable[[Heed], None], shelf: Shelf, count: int) -> Iterato
         return told
 
     with ThreadPoolExecutor(1, "mattes") as pool:
-        work = pool.submit(make, heed)
+        work = pool.submit(make, cancellable)
         try:
             yield _Coming(shelf, work, count)
             while not work.done():

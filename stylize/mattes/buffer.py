@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32
 
-__all__ = ["FolderShelf", "Kept", "OneByOne", "Shelf"]
 
-
-class Shelf(Sequence["F32"]):
+class MatteBuffer(Sequence["F32"]):
     """Mattes by number, in 16 bits; memory does not grow with them."""
 
     def __init__(self) -> None:
@@ -61,9 +59,9 @@ class Shelf(Sequence["F32"]):
             self._file.write(packed)
         self._places[index] = place, len(packed), matte.shape
 
-    def part(self, name: str) -> Shelf:  # noqa: ARG002  nameless here
+    def part(self, name: str) -> MatteBuffer:  # noqa: ARG002  nameless here
         """Return a shelf for what is on the way to this one's mattes."""
-        return Shelf()
+        return MatteBuffer()
 
     def note(self, name: str, state: Mapping[str, NDArray[Any]]) -> None:
         """Keep arrays from which work goes on after an interruption; here nothing survives one."""
@@ -79,7 +77,7 @@ class Shelf(Sequence["F32"]):
         self._file.close()
 
 
-class FolderShelf(Shelf):
+class MatteCheckpoint(MatteBuffer):
     """Mattes by number in a folder, which the next run finds if this one is interrupted.
 
     Parameters
@@ -124,9 +122,9 @@ class FolderShelf(Shelf):
             partial.write_bytes(np.array(matte.shape, np.uint32).tobytes() + _packed(matte))
         self._here[index] = path
 
-    def part(self, name: str) -> Shelf:
+    def part(self, name: str) -> MatteBuffer:
         """Return a shelf in a folder of this one's."""
-        return FolderShelf(self._folder / name, self._mark)
+        return MatteCheckpoint(self._folder / name, self._mark)
 
     def note(self, name: str, state: Mapping[str, NDArray[Any]]) -> None:
         """Keep arrays from which work goes on after an interruption."""
@@ -160,7 +158,7 @@ def _unpacked(data: bytes, shape: tuple[int, ...]) -> F32:
     return codes.astype(np.float32) / np.float32(65535)
 
 
-class OneByOne(Sequence["F32"], ABC):
+class MatteSequence(Sequence["F32"], ABC):
     """Mattes over other mattes, each made when it is asked for by `_at`; in no slices."""
 
     def __init__(self, mattes: Sequence[F32]) -> None:
@@ -182,12 +180,12 @@ class OneByOne(Sequence["F32"], ABC):
     def _at(self, at: int) -> F32: ...
 
 
-class Kept(OneByOne):
+class Kept(MatteSequence):
     """Another sequence of mattes, each made once, when first asked for."""
 
     def __init__(self, mattes: Sequence[F32]) -> None:
         super().__init__(mattes)
-        self._shelf = Shelf()
+        self._shelf = MatteBuffer()
 
     def _at(self, at: int) -> F32:
         if at not in self._shelf:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, overload
 import numpy as np
 
 from stylize.mattes.buffer import Kept
-from stylize.mattes.morphology import shaped
+from stylize.mattes.morphology import apply_options
 from stylize.mattes.options import MatteOptions
 from stylize.mattes.sources.base import open_source
 from stylize.mattes.sources.channels import spread_over
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from stylize.mattes.sources.base import MatteSource
     from stylize.mattes.sources.spec import Term
     from stylize.media import Clip, ClipInfo
-
-__all__ = ["MatteClip", "open_matte"]
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +73,7 @@ class MatteClip(Sequence["F32"]):
         at = self._span[index]
         with self._lock:
             matte = self._mattes[at]
-        return shaped(matte, self.options)
+        return apply_options(matte, self.options)
 
     def close(self) -> None:
         """Close the files; of a range, nothing."""
@@ -181,7 +179,7 @@ class _Raw(Sequence["F32"]):
 
     def look_for_emptiness(self, name: str) -> None:
         """Say so where a matte leaves nothing to be styled, or everything."""
-        looks = [shaped(self[at], self.options) for at in spread_over(len(self))]
+        looks = [apply_options(self[at], self.options) for at in spread_over(len(self))]
         if not any(matte.any() for matte in looks):
             log.warning("%s: black in all frames looked at; the clip comes through as it is", name)
         elif all(bool((matte >= 1).all()) for matte in looks):

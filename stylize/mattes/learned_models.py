@@ -18,11 +18,9 @@ if TYPE_CHECKING:
     from stylize.mattes.maker import MakingOptions
     from stylize.models import ModelOptions
 
-__all__ = ["Loaded", "find_learned", "load_learned", "memory_errors"]
-
 _WORDS = {"segmenter": "SAM 2", "matter": "ViTMatte"}
 _CLASSES = {"segmenter": "Sam2VideoModel", "matter": "VitMatteForImageMatting"}
-_WITHOUT = {"segmenter": "--maker colour, which needs no model", "matter": "--edges colour, which needs none"}
+_WITHOUT = {"segmenter": "--maker color, which needs no model", "matter": "--edges color, which needs none"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Loaded:
     spread: tuple[float, ...]
 
     def pixels(self, image: Image) -> Any:
-        """Return a picture, uint8 or uint16 (H, W, 3), as the net wants its colours: float32 (1, 3, H, W)."""
+        """Return a picture, uint8 or uint16 (H, W, 3), as the net wants its colors: float32 (1, 3, H, W)."""
         import numpy as np
 
         unit = np.asarray(image, np.float32) / np.float32(np.iinfo(image.dtype).max)
@@ -78,9 +76,7 @@ def load_learned(kind: str, path: Path, options: MakingOptions) -> Loaded:
     dtype = choose_dtype(options.dtype, device, kind)
     try:
         with memory_errors(kind, device):
-            net = getattr(transformers, _CLASSES[kind]).from_pretrained(
-                path, local_files_only=True, dtype=dtype
-            )
+            net = getattr(transformers, _CLASSES[kind]).from_pretrained(path, local_files_only=True, dtype=dtype)
             net = net.to(device).eval()
     except (OSError, ValueError, KeyError, TypeError) as error:
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -114,7 +110,7 @@ def memory_errors(kind: str, device: str) -> Iterator[None]:
 
 
 def _normal(path: Path, mean: Any, spread: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Read how colours are normalized; transformers' own processors want a library that need not be here."""
+    """Read how colors are normalized; transformers' own processors want a library that need not be here."""
     for name in ("preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json"):
         file = path / name
         if not file.is_file():

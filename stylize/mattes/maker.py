@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["MakingOptions"]
-
 _CHOICES = {
-    "maker": ("colour", "sam2"),
-    "edges": ("colour", "vitmatte", "none"),
+    "maker": ("color", "sam2"),
+    "edges": ("color", "vitmatte", "none"),
     "device": ("auto", "cuda", "mps", "cpu"),
     "dtype": ("auto", "float16", "bfloat16", "float32"),
 }
@@ -22,10 +20,10 @@ class MakingOptions:
     Attributes
     ----------
     maker
-        ``colour`` cuts out by colour and follows the motion, and needs no weights. ``sam2`` is SAM 2 (Ravi et
+        ``color`` cuts out by color and follows the motion, and needs no weights. ``sam2`` is SAM 2 (Ravi et
         al. 2024): it knows things when it sees them, also after they were hidden, and takes points.
     edges
-        ``colour`` solves for the opacity near the edge by colours; ``vitmatte`` is ViTMatte (Yao et al.
+        ``color`` solves for the opacity near the edge by colors; ``vitmatte`` is ViTMatte (Yao et al.
         2023), for hair and blur; ``none`` leaves the edge of ``sam2`` as it is, at a quarter of the
         model's size.
     segmenter
@@ -38,8 +36,8 @@ class MakingOptions:
         Number format of models; ``auto`` is half on GPUs.
     """
 
-    maker: Literal["colour", "sam2"] = "colour"
-    edges: Literal["colour", "vitmatte", "none"] = "colour"
+    maker: Literal["color", "sam2"] = "color"
+    edges: Literal["color", "vitmatte", "none"] = "color"
     segmenter: str = "sam2-small"
     matter: str = "vitmatte-small"
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylize.mattes.temporal.stabilize import SteadyMattes
+from stylize.mattes.temporal.stabilize import StabilizedMattes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from propagate.arrays import F32, Image
-
-__all__ = ["FrameFacts", "check_mattes", "complaints"]
 
 CHATTER, JUMP = 0.06, 0.2
 """From which on a frame is worth a look: chatter as a share of full opacity, and change of area."""
@@ -23,7 +21,7 @@ _SMALL, _LOOSE_HAIR = 0.01, 200
 
 
 @dataclass(frozen=True)
-class FrameFacts:
+class MatteMetrics:
     """What one matte shows.
 
     Attributes
@@ -37,7 +35,7 @@ class FrameFacts:
     holes, specks
         Small gaps inside, and small pieces outside.
     chatter
-        By how much the edge lies outside of both its neighbours, in opacity, near the edge.
+        By how much the edge lies outside of both its neighbors, in opacity, near the edge.
     """
 
     frame: int
@@ -52,7 +50,7 @@ def check_mattes(
     mattes: Sequence[F32],
     frames: Sequence[Image] | None = None,
     on_progress: Callable[[float], None] | None = None,
-) -> list[FrameFacts]:
+) -> list[MatteMetrics]:
     """Look at every matte.
 
     Parameters
@@ -60,26 +58,26 @@ def check_mattes(
     mattes
         float32 (H, W), in order.
     frames
-        What they belong to: then neighbours are moved along the picture before edges are compared. Without
+        What they belong to: then neighbors are moved along the picture before edges are compared. Without
         them a fast subject looks like chatter where it turns.
     on_progress
         Called with the finished share.
     """
-    found: list[FrameFacts] = []
-    beside = _Neighbours(frames, mattes)
+    found: list[MatteMetrics] = []
+    beside = _Neighbors(frames, mattes)
     area = 0.0
     for at in range(len(mattes)):
         matte, last = mattes[at], area
         area = float(matte.mean())
         jump = abs(area - last) / max(area, last) if at and max(area, last) > 0 else 0.0
         holes, specks = _small_parts(matte)
-        found.append(FrameFacts(at, area, jump, holes, specks, _chatter(matte, beside.moved(at))))
+        found.append(MatteMetrics(at, area, jump, holes, specks, _chatter(matte, beside.moved(at))))
         if on_progress is not None:
             on_progress((at + 1) / len(mattes))
     return found
 
 
-def complaints(facts: FrameFacts) -> list[str]:
+def issues(facts: MatteMetrics) -> list[str]:
     """Say in words what is wrong with a matte; empty where nothing is."""
     words = []
     if facts.jump > JUMP:
@@ -93,12 +91,12 @@ def complaints(facts: FrameFacts) -> list[str]:
     return words
 
 
-class _Neighbours:
+class _Neighbors:
     """The mattes beside each matte, moved to its frame; without frames they are as they are."""
 
     def __init__(self, frames: Sequence[Image] | None, mattes: Sequence[F32]) -> None:
         self._mattes = mattes
-        self._steady = None if frames is None else SteadyMattes(frames, mattes, 1, 1.0)
+        self._steady = None if frames is None else StabilizedMattes(frames, mattes, 1, 1.0)
 
     def moved(self, at: int) -> list[F32]:
         """Return those of the frame before and after that show the same; fewer at ends and cuts."""

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Bool
     from stylize.mattes.options import MatteOptions
 
-__all__ = ["choke", "feather", "levels", "shaped", "signed_distance"]
-
 _MARGIN = 1.5
 """Pixels around the moved edge of a hard matte within which its values are kept."""
 _BEFORE = (0.8, 1.6, 2.4, 3.2)
@@ -22,7 +20,7 @@ _WIDE = 6.0
 """Feather in pixels from which on the edge's own softness does not show any more."""
 
 
-def shaped(matte: F32, options: MatteOptions) -> F32:
+def apply_options(matte: F32, options: MatteOptions) -> F32:
     """Apply levels, choke, feather and inversion, in this order; what is not asked for changes nothing."""
     found = matte
     if parse_levels(options.levels) != (0, 1):
@@ -89,7 +87,7 @@ def signed_distance(matte: F32) -> F32:
     """Pixels to the edge, where opacity is one half: positive inside, negative outside; float32 (H, W).
 
     To a fraction of a pixel: the nearest pixel on the other side says by its opacity how far beyond its
-    neighbour the edge lies.
+    neighbor the edge lies.
     """
     solid = matte >= 0.5
     return np.asarray(_depth(solid, matte) - _depth(~solid, 1 - matte), np.float32)

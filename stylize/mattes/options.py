@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["MatteOptions", "parse_levels"]
-
 
 @dataclass(frozen=True)
 class MatteOptions:
@@ -16,7 +14,7 @@ class MatteOptions:
     ----------
     fit
         For a matte of another size than the clip: ``error`` refuses, ``scale`` stretches it to the clip's
-        size, ``crop`` keeps its scale and cuts it or surrounds it with black, centre on centre.
+        size, ``crop`` keeps its scale and cuts it or surrounds it with black, center on center.
     missing
         For frames that a matte lacks, has damaged, or ends before: ``error`` refuses and names them, ``hold``
         repeats the last one before, ``black`` leaves the clip untouched there.
@@ -27,7 +25,7 @@ class MatteOptions:
         How much of the chatter of edges is taken away, 0 to 1, see `stylize.mattes.steady`; 0 takes every
         matte as it is.
     radius
-        Neighbours on each side that steady an edge; more is calmer and softens edges that change form.
+        Neighbors on each side that steady an edge; more is calmer and softens edges that change form.
     levels
         ``"BLACK,WHITE"``: opacities that become 0 and 1. ``0.1,0.9`` clips weak remains of the
         background and thin spots in the subject; the edge gets harder.

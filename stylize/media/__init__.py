@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stylize.media.deliverables import Deliverable, check_output
     from stylize.media.image_reader import image_size, read_image
     from stylize.media.image_writer import write_image
-    from stylize.media.info import AudioStream, ClipInfo, ColourTags
+    from stylize.media.info import AudioStream, ClipInfo, ColorTags
     from stylize.media.timecode import parse_time
     from stylize.media.writer import Writer, open_writer
 
@@ -27,7 +27,7 @@ __all__ = [
     "AudioStream",
     "Clip",
     "ClipInfo",
-    "ColourTags",
+    "ColorTags",
     "Deliverable",
     "Writer",
     "check_output",
@@ -44,7 +44,7 @@ _ROOM = {
     "AudioStream": "info",
     "Clip": "clip",
     "ClipInfo": "info",
-    "ColourTags": "info",
+    "ColorTags": "info",
     "Deliverable": "deliverables",
     "Writer": "writer",
     "check_output": "deliverables",

@@ -22,15 +22,11 @@ if TYPE_CHECKING:
     from propagate.arrays import Image
     from stylize.media.info import ClipInfo
 
-__all__ = ["open_alpha"]
-
 ALPHA_DECODERS: Final = {"vp9": "libvpx-vp9", "vp8": "libvpx"}
 """FFmpeg's own decoders of these leave the alpha channel out without a word."""
 
 
-def open_alpha(
-    path: str | Path, *, allow_truncated: bool = False, cache_bytes: int = 64 << 20
-) -> Clip | None:
+def open_alpha(path: str | Path, *, allow_truncated: bool = False, cache_bytes: int = 64 << 20) -> Clip | None:
     """Open a video's alpha channel; frames are uint16 (H, W, 1), 65535 is opaque.
 
     Parameters
@@ -79,9 +75,7 @@ class _AlphaPlane:
         parts = frame.format.components
         at = next((i for i, part in enumerate(parts) if part.is_alpha), None)
         if at is None:
-            raise MediaError(
-                f"{self.info.path} loses its alpha channel on the way; convert it to ProRes 4444"
-            )
+            raise MediaError(f"{self.info.path} loses its alpha channel on the way; convert it to ProRes 4444")
         values: Any
         if frame.format.is_planar:
             values = _plane(frame, parts[at].plane, parts[at].bits)
@@ -99,7 +93,7 @@ class _AlphaPlane:
 
 
 def _plane(frame: av.VideoFrame, plane: int, bits: int) -> NDArray[np.uint16]:
-    """Read a plane's codes; alpha fills its range even where colours do not."""
+    """Read a plane's codes; alpha fills its range even where colors do not."""
     data: Any = frame.planes[plane]
     kind = np.dtype(np.uint8) if bits <= 8 else np.dtype(">u2" if frame.format.name.endswith("be") else "<u2")
     lines = np.frombuffer(data, kind).reshape(data.height, data.line_size // kind.itemsize)

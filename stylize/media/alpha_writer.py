@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from stylize.media.info import ClipInfo
 
-__all__ = ["ALPHA", "AlphaWriter", "open_alpha_writer"]
-
 _PRORES = {"profile:v": "4444", "alpha_bits": 16, "vendor": "apl0", "movflags": "+faststart"}
 _VP9 = {"b:v": 0, "row-mt": 1, "deadline": "good", "auto-alt-ref": 0}  # alt-refs and alpha exclude each other
 ALPHA: Final = {

@@ -9,8 +9,6 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["swscale_white", "to_8_bits", "to_16_bits", "unit_to_16_bits"]
-
 
 def to_8_bits(image: NDArray[Any]) -> NDArray[np.uint8]:
     """Return a uint8 or uint16 image as uint8, rounded."""
@@ -34,6 +32,6 @@ def swscale_white(bits: int, full_range: bool) -> int:
     """Return the 16-bit RGB code that swscale has for the white of deep YUV, both ways.
 
     It shifts where it should scale: white is 255 times 256, or the file's largest code shifted up. Left
-    alone, whites would be grey by 0.4 %, and clips that are written from true whites brighter by as much.
+    alone, whites would be gray by 0.4 %, and clips that are written from true whites brighter by as much.
     """
     return ((1 << bits) - 1) << (16 - bits) if full_range else 255 << 8

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["THUMBS_BYTES", "FrameCache"]
-
 THUMBS_BYTES = 64 << 20
 """For small frames: some 380 of 320x180, so that a usual clip is decoded once to find cuts and keys.
 Those of long clips are looked at in order, and must not fill the memory."""

@@ -18,17 +18,18 @@ if TYPE_CHECKING:
     from propagate.arrays import Image
     from stylize.media.info import ClipInfo
 
-__all__ = ["Clip", "open_clip"]
-
 
 class FrameSource(Protocol):
     """Where a clip's frames come from; indices are those of the whole file."""
 
-    def read(self, index: int) -> Image: ...
+    def read(self, index: int) -> Image:
+        """Return a frame at full size, (H, W, 3)."""
 
-    def small(self, index: int, width: int, height: int) -> Image: ...
+    def small(self, index: int, width: int, height: int) -> Image:
+        """Return a frame at `width` by `height`, uint8."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release the decoder."""
 
 
 class Clip(Sequence["Image"]):
@@ -123,7 +124,7 @@ def open_clip(
     start, end
         Half-open range, as for `parse_time`: frames ``10``, seconds ``2.5s`` or timecode.
     assume_matrix
-        "bt601", "bt709" or "bt2020" for a clip that does not tag its colours; None takes bt709 from 720 lines
+        "bt601", "bt709" or "bt2020" for a clip that does not tag its colors; None takes bt709 from 720 lines
         on and bt601 below. The wrong one turns reds and greens by up to 22 of 255 codes.
     allow_truncated
         Use what there is of a file that breaks off; a damaged frame inside repeats the one before.

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize.errors import MediaError
-from stylize.media.color import HDR, colour_tags
-from stylize.media.info import AudioStream, ClipInfo, ColourTags, frame_names
+from stylize.media.color import HDR, color_tags
+from stylize.media.info import AudioStream, ClipInfo, ColorTags, frame_names
 from stylize.media.packet_scan import PacketScan, open_container
 from stylize.media.sniff import what_is
 
 if TYPE_CHECKING:
     import av
-
-__all__ = ["VideoIndex", "index_video", "probe"]
 
 _NOT_VIDEO = {"image2", "tty", "txt", "srt", "ass", "webvtt", "ffmetadata"}
 _ATTACHED_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a song
@@ -94,13 +92,10 @@ def index_video(path: Path, *, assume_matrix: str | None = None, allow_truncated
         frame = _first_frame(path, stream.index)
         scan.count_by_decoding_if_needed()
         if not scan.pts or frame is None:
-            raise MediaError(
-                f"{path} holds no frame that can be decoded; it is empty or damaged, get another copy"
-            )
+            raise MediaError(f"{path} holds no frame that can be decoded; it is empty or damaged, get another copy")
         if frame.interlaced_frame:
             raise MediaError(
-                f"{path} is interlaced; make it progressive first: "
-                "ffmpeg -i IN -vf bwdif=mode=send_frame -c:a copy OUT"
+                f"{path} is interlaced; make it progressive first: ffmpeg -i IN -vf bwdif=mode=send_frame -c:a copy OUT"
             )
         info = _describe(path, container, frame, scan, assume_matrix)
         notices += _notices(info, frame, len(container.streams.video))
@@ -116,9 +111,7 @@ def _video_stream(path: Path, container: av.container.InputContainer) -> av.Vide
     streams = [s for s in known if not int(s.disposition.value) & _ATTACHED_PICTURE]
     if not streams:
         sound = ", ".join(sorted({s.codec_context.name for s in container.streams.audio if s.codec_context}))
-        raise MediaError(
-            f"{path} holds no picture{f', only sound ({sound})' if sound else ''}; give a video file"
-        )
+        raise MediaError(f"{path} holds no picture{f', only sound ({sound})' if sound else ''}; give a video file")
     best = container.streams.best("video")
     return next((s for s in streams if best is not None and s.index == best.index), streams[0])
 
@@ -131,9 +124,7 @@ def _first_frame(path: Path, index: int) -> av.VideoFrame | None:
         try:
             return next(container.decode(stream), None)
         except av.error.FFmpegError as error:
-            raise MediaError(
-                f"{path} cannot be decoded: {error}; convert it to H.264 and try again"
-            ) from error
+            raise MediaError(f"{path} cannot be decoded: {error}; convert it to H.264 and try again") from error
 
 
 def _describe(
@@ -154,7 +145,7 @@ def _describe(
         time_base=scan.time_base,
         pts=tuple(scan.pts),
         bit_depth=max((part.bits for part in frame.format.components), default=8),
-        colour=_colour(path, frame, scan.stream.codec_context, assume_matrix),
+        color=_color(path, frame, scan.stream.codec_context, assume_matrix),
         sample_aspect=1 / aspect if turned else aspect,
         rotation=frame.rotation,
         audio=tuple(_audio(s) for s in container.streams.audio if s.codec_context is not None),
@@ -165,7 +156,7 @@ def _describe(
     )
 
 
-def _colour(path: Path, frame: av.VideoFrame, context: Any, assume_matrix: str | None) -> ColourTags:
+def _color(path: Path, frame: av.VideoFrame, context: Any, assume_matrix: str | None) -> ColorTags:
     """Take each tag from the frame, or from the header where the frame has none."""
     tags = {}
     for name, unset in (("colorspace", 2), ("color_primaries", 2), ("color_trc", 2), ("color_range", 0)):
@@ -175,9 +166,7 @@ def _colour(path: Path, frame: av.VideoFrame, context: Any, assume_matrix: str |
     full = tags["color_range"] == 2 or pixels.startswith("yuvj")
     codes = (tags["colorspace"], tags["color_primaries"], tags["color_trc"])
     is_rgb = frame.format.is_rgb or pixels == "pal8"
-    return colour_tags(
-        path, codes, full_range=full, is_rgb=is_rgb, height=frame.height, assume_matrix=assume_matrix
-    )
+    return color_tags(path, codes, full_range=full, is_rgb=is_rgb, height=frame.height, assume_matrix=assume_matrix)
 
 
 def _audio(stream: Any) -> AudioStream:
@@ -189,18 +178,12 @@ def _audio(stream: Any) -> AudioStream:
 
 def _notices(info: ClipInfo, frame: av.VideoFrame, videos: int) -> list[str]:
     notices, name = [], info.path.name
-    if info.colour.assumed:
-        notices.append(
-            f"{name} has no colour matrix tag; {info.colour.matrix} is assumed (--assume-matrix changes it)"
-        )
-    if info.colour.transfer in HDR:
-        notices.append(
-            f"{name} is HDR ({info.colour.transfer}); it is tone-mapped to BT.709, and so is the output"
-        )
+    if info.color.assumed:
+        notices.append(f"{name} has no color matrix tag; {info.color.matrix} is assumed (--assume-matrix changes it)")
+    if info.color.transfer in HDR:
+        notices.append(f"{name} is HDR ({info.color.transfer}); it is tone-mapped to BT.709, and so is the output")
     if info.rotation:
-        notices.append(
-            f"{name} is turned by {info.rotation} degrees to stand upright; the output is stored upright"
-        )
+        notices.append(f"{name} is turned by {info.rotation} degrees to stand upright; the output is stored upright")
     if len(frame.format.components) in (2, 4):
         notices.append(f"{name} has transparency, which is left out")
     if videos > 1:
@@ -214,8 +197,8 @@ def _fingerprint(path: Path, info: ClipInfo, allow_truncated: bool) -> str:
     with path.open("rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
-    if info.colour.assumed:
-        digest.update(info.colour.matrix.encode())
+    if info.color.assumed:
+        digest.update(info.color.matrix.encode())
     if allow_truncated:
         digest.update(b"truncated allowed")
     return digest.hexdigest()

@@ -7,20 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize.errors import MediaError, UsageError
-from stylize.media.info import ColourTags
+from stylize.media.info import ColorTags
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-__all__ = [
-    "MATRICES",
-    "colour_tags",
-    "linear_to_srgb",
-    "output_tags",
-    "scale_matrix",
-    "srgb_to_linear",
-    "swscale_matrix",
-]
 
 # ISO/IEC 23091-2 code points, with FFmpeg's names for them.
 _MATRIX = {0: "gbr", 1: "bt709", 2: "unknown", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m",
@@ -41,7 +31,7 @@ MATRICES = {"bt601": "smpte170m", "bt709": "bt709", "bt2020": "bt2020nc"}
 """What `assume_matrix` may be, and the tag that it stands for."""
 
 
-def colour_tags(
+def color_tags(
     path: object,
     codes: tuple[int, int, int],
     *,
@@ -49,10 +39,10 @@ def colour_tags(
     is_rgb: bool,
     height: int,
     assume_matrix: str | None,
-) -> ColourTags:
-    """Name a file's colour tags, and settle the matrix where they do not.
+) -> ColorTags:
+    """Name a file's color tags, and settle the matrix where they do not.
 
-    Players and decoders disagree on untagged clips: most decoders take BT.601, which puts HD colours off by
+    Players and decoders disagree on untagged clips: most decoders take BT.601, which puts HD colors off by
     up to 22 of 255 codes. The rule here is that of broadcast: 720 lines and more are BT.709, fewer are
     BT.601.
 
@@ -87,30 +77,28 @@ def colour_tags(
     if assumed:
         matrix = MATRICES[assume_matrix] if assume_matrix else ("bt709" if height >= 720 else "smpte170m")
     if matrix != "gbr" and matrix not in _SWSCALE:
-        raise MediaError(
-            f"{path} is coded with the {matrix} colour matrix, which cannot be read; convert it to bt709"
-        )
-    return ColourTags(matrix, primaries, transfer, full, assumed)
+        raise MediaError(f"{path} is coded with the {matrix} color matrix, which cannot be read; convert it to bt709")
+    return ColorTags(matrix, primaries, transfer, full, assumed)
 
 
-def swscale_matrix(tags: ColourTags) -> int | None:
+def swscale_matrix(tags: ColorTags) -> int | None:
     """Return swscale's number for a matrix, or None for RGB."""
     return _SWSCALE.get(tags.matrix)
 
 
-def scale_matrix(tags: ColourTags) -> str:
+def scale_matrix(tags: ColorTags) -> str:
     """Return the matrix by the name that FFmpeg's ``scale`` filter has for it."""
     return {"bt470bg": "bt470", "bt2020nc": "bt2020", "gbr": "bt709"}.get(tags.matrix, tags.matrix)
 
 
-def output_tags(tags: ColourTags) -> ColourTags:
+def output_tags(tags: ColorTags) -> ColorTags:
     """Return the tags of the output for a clip of these: the same, but RGB and HDR become BT.709 video."""
     if tags.transfer in HDR:
-        return ColourTags()
+        return ColorTags()
     if tags.matrix != "gbr":
         return tags
     primaries = "bt709" if tags.primaries == "unknown" else tags.primaries
-    return ColourTags("bt709", primaries, "bt709" if tags.transfer == "unknown" else tags.transfer)
+    return ColorTags("bt709", primaries, "bt709" if tags.transfer == "unknown" else tags.transfer)
 
 
 def srgb_to_linear(values: NDArray[Any]) -> NDArray[np.float32]:

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from stylize.media.clip import Clip
     from stylize.media.info import AudioStream
 
-__all__ = ["DELIVERABLES", "Deliverable", "check_output", "check_size", "deliverable_of"]
-
 _LEAST_FREE = 32 << 20  # bytes; less cannot hold any result and the files on the way to it
 _KNOWN = {
     *(
@@ -63,7 +61,7 @@ class Deliverable:
     options
         Of the encoder, by quality: "draft", "high", "best".
     even
-        Whether width and height must be even, because four pixels share a colour.
+        Whether width and height must be even, because four pixels share a color.
     longest
         Pixels of the longest side that it takes; None for any.
     """
@@ -82,10 +80,7 @@ class Deliverable:
         return not self.copies or stream.codec in self.copies
 
 
-_PCM = {
-    f"pcm_{kind}"
-    for kind in ("s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "f32le", "f32be", "u8", "s8")
-}
+_PCM = {f"pcm_{kind}" for kind in ("s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "f32le", "f32be", "u8", "s8")}
 DELIVERABLES = {
     d.suffix: d
     for d in (
@@ -208,20 +203,14 @@ def _check_folder(place: Path, info: ClipInfo, overwrite: bool) -> None:
     if not place.exists():
         return
     if not place.is_dir():
-        raise UsageError(
-            f"{place} is a file; name a folder, or a video that ends with {', '.join(DELIVERABLES)}"
-        )
+        raise UsageError(f"{place} is a file; name a folder, or a video that ends with {', '.join(DELIVERABLES)}")
     names = set(info.names)
     there = [p for p in place.iterdir() if not p.name.startswith(".") and p.name.lower() not in _LITTER]
     other = next((p for p in there if p.stem not in names or not p.is_file()), None)
     if other is not None:
-        raise UsageError(
-            f"{place} holds {other.name}, which is none of the clip's frames; choose an empty folder"
-        )
+        raise UsageError(f"{place} holds {other.name}, which is none of the clip's frames; choose an empty folder")
     if there and not overwrite:
-        raise UsageError(
-            f"{place} holds {len(there)} frames already; pass -y to replace them or choose another output"
-        )
+        raise UsageError(f"{place} holds {len(there)} frames already; pass -y to replace them or choose another output")
 
 
 def check_writable(place: Path) -> None:
@@ -239,9 +228,7 @@ def check_writable(place: Path) -> None:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     if not folder.is_dir():
-        raise UsageError(
-            f"{place} cannot be written: {folder} is a file and no folder; choose another output"
-        )
+        raise UsageError(f"{place} cannot be written: {folder} is a file and no folder; choose another output")
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -250,9 +237,7 @@ def check_writable(place: Path) -> None:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise UsageError(f"{place} cannot be written: {folder}: {reason}; choose another output") from error
     if free < _LEAST_FREE:
-        raise DeviceError(
-            f"{place} cannot be written: {free >> 20} MiB are free on its disk; free some space"
-        )
+        raise DeviceError(f"{place} cannot be written: {free >> 20} MiB are free on its disk; free some space")
 
 
 def _notices(place: Path, kind: Deliverable | None, info: ClipInfo) -> tuple[str, ...]:
@@ -270,9 +255,7 @@ def _notices(place: Path, kind: Deliverable | None, info: ClipInfo) -> tuple[str
             ".mov suits editors, .webm browsers"
         )
     if info.rate_assumed:
-        notices.append(
-            f"{info.path.name} does not say its rate; {float(info.rate):g} is taken (--rate changes it)"
-        )
+        notices.append(f"{info.path.name} does not say its rate; {float(info.rate):g} is taken (--rate changes it)")
     if kind.even and (info.width % 2 or info.height % 2):
         notices.append(
             f"{place.name}: H.264 needs even sizes; {info.width}x{info.height} becomes "

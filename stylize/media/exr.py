@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Image
 
-__all__ = ["exr_has_alpha", "exr_peak", "exr_size", "exr_stored_size", "on_display", "read_exr", "write_exr"]
-
 
 def exr_size(path: Path) -> tuple[int, int]:
     """Return (width, height) of the display window, the picture, from the header."""
@@ -91,11 +89,11 @@ def write_exr(path: Path, image: Image, text: str | None = None) -> None:
 
     values = image.astype(np.float32) / np.iinfo(image.dtype).max
     has_alpha = image.shape[2] in (2, 4)
-    colour = srgb_to_linear(values[..., :-1] if has_alpha else values)
-    names = ["Y"] if colour.shape[2] == 1 else ["R", "G", "B"]
+    color = srgb_to_linear(values[..., :-1] if has_alpha else values)
+    names = ["Y"] if color.shape[2] == 1 else ["R", "G", "B"]
     channels: dict[str, NDArray[np.float16]] = {}
     for at, name in enumerate(names):
-        plane = colour[..., at] * values[..., -1] if has_alpha else colour[..., at]
+        plane = color[..., at] * values[..., -1] if has_alpha else color[..., at]
         channels[name] = np.ascontiguousarray(plane, np.float16)
     if has_alpha:
         channels["A"] = np.ascontiguousarray(values[..., -1], np.float16)
@@ -109,7 +107,7 @@ def write_exr(path: Path, image: Image, text: str | None = None) -> None:
 
 
 def _pixels(path: Path) -> tuple[dict[str, F32], list[str], str | None]:
-    """Return colour and alpha of the first part, and the names of the channels for colour and for alpha."""
+    """Return color and alpha of the first part, and the names of the channels for color and for alpha."""
     file = _open(path)
     try:
         with stdout_aside():

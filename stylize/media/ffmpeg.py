@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["FFmpeg", "ffmpeg_version", "find_ffmpeg"]
-
 _ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
 _TAIL = 12  # lines of stderr that are kept for the message
 _FULL = ("No space left on device", "Disk quota exceeded", "not enough space on the disk")
@@ -65,9 +63,7 @@ def ffmpeg_version(program: str | None = None) -> str:
     try:
         done = subprocess.run([exe, "-version"], capture_output=True, text=True, check=True, timeout=30)
     except (OSError, subprocess.SubprocessError) as error:
-        raise StylizeError(
-            f"{exe} does not run ({error}); pip install --force-reinstall imageio-ffmpeg"
-        ) from error
+        raise StylizeError(f"{exe} does not run ({error}); pip install --force-reinstall imageio-ffmpeg") from error
     words = done.stdout.split()
     return words[2] if len(words) > 2 else "unknown"
 
@@ -121,9 +117,7 @@ class FFmpeg:
         said = " | ".join(self._tail) or "it said nothing"
         if any(words in said for words in _FULL):
             last = self._tail[-1]
-            return DeviceError(
-                f"{self.what} cannot be written: the disk is full; free some space (ffmpeg: {last})"
-            )
+            return DeviceError(f"{self.what} cannot be written: the disk is full; free some space (ffmpeg: {last})")
         return DeviceError(f"{self.what} cannot be written, ffmpeg failed: {said}")
 
     def kill(self, patience: float = 0) -> None:

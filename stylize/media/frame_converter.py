@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from propagate.arrays import Image
     from stylize.media.info import ClipInfo
 
-__all__ = ["Converter"]
-
 # swscale's flags. Its shortcuts from 8-bit video to RGB darken every frame by a code or two and are off by
-# more in strong colours; the exact ways cost 2 to 4 ms at 720p. To 16 bits it is exact anyway, but not with
+# more in strong colors; the exact ways cost 2 to 4 ms at 720p. To 16 bits it is exact anyway, but not with
 # every scaler: bilinear and area spoil the chroma of 4:2:0 in some versions.
 _BILINEAR, _BICUBIC, _AREA, _FULL_CHROMA, _ACCURATE = 0x2, 0x4, 0x20, 0x2000, 0x40000
 
@@ -30,7 +28,7 @@ class Converter:
 
     def __init__(self, info: ClipInfo) -> None:
         self.info = info
-        tags, self._deep = info.colour, info.bit_depth > 8
+        tags, self._deep = info.color, info.bit_depth > 8
         self._hdr = ToneMap(tags.transfer) if tags.transfer in HDR else None
         self._turns = round(info.rotation / 90) % 4
         self._levels: NDArray[np.uint16] | None = None
@@ -43,7 +41,7 @@ class Converter:
         size = self.info.width, self.info.height
         if self._deep:
             image = self._to_rgb(frame, size, "rgb48le", _BICUBIC)
-            if self._levels is not None and not _is_grey(frame):
+            if self._levels is not None and not _is_gray(frame):
                 image = self._levels[image]
         else:
             image = self._to_rgb(frame, size, "rgb24", _BILINEAR | _FULL_CHROMA | _ACCURATE)
@@ -64,10 +62,10 @@ class Converter:
         return np.ascontiguousarray(np.rot90(image, self._turns))
 
     def _to_rgb(self, frame: av.VideoFrame, size: tuple[int, int], kind: str, flags: int) -> NDArray[Any]:
-        tags = self.info.colour
+        tags = self.info.color
         width, height = size[::-1] if self._turns % 2 else size
-        if _is_grey(frame):
-            return self._grey_to_rgb(frame, width, height, "gray16le" if kind == "rgb48le" else "gray")
+        if _is_gray(frame):
+            return self._gray_to_rgb(frame, width, height, "gray16le" if kind == "rgb48le" else "gray")
         image: NDArray[Any] = frame.reformat(
             width=width,
             height=height,
@@ -79,17 +77,17 @@ class Converter:
         ).to_ndarray()
         return image
 
-    def _grey_to_rgb(self, frame: av.VideoFrame, width: int, height: int, kind: str) -> NDArray[Any]:
+    def _gray_to_rgb(self, frame: av.VideoFrame, width: int, height: int, kind: str) -> NDArray[Any]:
         """Convert here what swscale would leave in limited range."""
         planar = frame.reformat(width=width, height=height, format=kind, interpolation=_AREA)
-        grey: NDArray[Any] = planar.to_ndarray()
-        if not self.info.colour.full_range:
-            top = np.iinfo(grey.dtype).max
+        gray: NDArray[Any] = planar.to_ndarray()
+        if not self.info.color.full_range:
+            top = np.iinfo(gray.dtype).max
             unit = (top + 1) // 256
             light = (np.arange(top + 1) - 16 * unit) / (219 * unit)
-            grey = np.round(np.clip(light, 0, 1) * top).astype(grey.dtype)[grey]
-        return np.repeat(grey[..., None], 3, axis=2)
+            gray = np.round(np.clip(light, 0, 1) * top).astype(gray.dtype)[gray]
+        return np.repeat(gray[..., None], 3, axis=2)
 
 
-def _is_grey(frame: av.VideoFrame) -> bool:
+def _is_gray(frame: av.VideoFrame) -> bool:
     return frame.format.name.startswith("gray")

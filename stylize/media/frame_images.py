@@ -23,19 +23,6 @@ if TYPE_CHECKING:
     from propagate.arrays import Image
     from stylize.media import ClipInfo
 
-__all__ = [
-    "KEY_SUFFIXES",
-    "check_keys",
-    "files_for",
-    "find_keys",
-    "key_files",
-    "layer_of",
-    "one_file",
-    "read_key",
-    "read_keys",
-    "with_alpha",
-]
-
 KEY_SUFFIXES = (*IMAGE_SUFFIXES, ".psd", ".psb")
 """What a painted key may be."""
 LOOSE = 0.01
@@ -68,9 +55,7 @@ def find_keys(folder: Path, info: ClipInfo, flat: Path | None = None) -> dict[in
         If there is no usable image, one names no frame of the clip, or two are for the same frame.
     """
     if not folder.is_dir():
-        raise MediaError(
-            f"{folder}: no such folder of painted keys; name one that holds images such as 000010.png"
-        )
+        raise MediaError(f"{folder}: no such folder of painted keys; name one that holds images such as 000010.png")
     files = key_files(folder)
     if not files:
         raise MediaError(
@@ -84,14 +69,10 @@ def find_keys(folder: Path, info: ClipInfo, flat: Path | None = None) -> dict[in
             if number is not None and info.is_range and _in_clip(number, info):
                 continue
             span = f"{info.names[0]} to {info.names[-1]}"
-            raise MediaError(
-                f"{file}: names no frame of {info.path} ({span}); rename it after the frame it paints"
-            )
+            raise MediaError(f"{file}: names no frame of {info.path} ({span}); rename it after the frame it paints")
         found.setdefault(index, []).append(file)
     if not found:
-        raise MediaError(
-            f"{folder}: no key is for frames {info.names[0]} to {info.names[-1]}; paint one of these"
-        )
+        raise MediaError(f"{folder}: no key is for frames {info.names[0]} to {info.names[-1]}; paint one of these")
     return {index: one_file(info.names[index], paths, flat) for index, paths in sorted(found.items())}
 
 
@@ -124,7 +105,7 @@ def one_file(name: str, files: Sequence[Path], flat: Path | None = None) -> Path
     if None in parts:
         raise MediaError(
             f"{files[1]}: a second file for frame {name}, beside {files[0].name}; keep one, or name layers "
-            f"{name}.1 colour.png, {name}.2 ink.png"
+            f"{name}.1 color.png, {name}.2 ink.png"
         )
     order = sorted(range(len(files)), key=lambda i: parts[i][1])  # type: ignore[index]
     place = flat or Path(tempfile.gettempdir()) / "stylize-keys"
@@ -173,7 +154,7 @@ def read_key(path: Path, frame: Image) -> Image:
     -------
     Image
         RGB or RGBA of `frame`'s size and dtype. A key of another size is resized, with a notice, when its
-        aspect agrees within 1 %; grey becomes RGB.
+        aspect agrees within 1 %; gray becomes RGB.
 
     Raises
     ------
@@ -207,9 +188,7 @@ def read_keys(files: Mapping[int, Path], frame: Image, *, deep: bool = False) ->
 
 def _check_size(path: Path, size: tuple[int, int], wanted: tuple[int, int]) -> None:
     if abs(size[0] * wanted[1] / (size[1] * wanted[0]) - 1) > LOOSE:
-        raise MediaError(
-            f"{path}: {size[0]}x{size[1]}, but the clip is {wanted[0]}x{wanted[1]}; paint it at that size"
-        )
+        raise MediaError(f"{path}: {size[0]}x{size[1]}, but the clip is {wanted[0]}x{wanted[1]}; paint it at that size")
 
 
 def with_alpha(image: Image) -> Image:
@@ -224,9 +203,7 @@ def _resize(image: NDArray[Any], width: int, height: int) -> NDArray[Any]:
     import cv2
 
     smaller = width < image.shape[1]
-    return np.asarray(
-        cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
-    )
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC))
 
 
 def _to_depth(image: NDArray[Any], dtype: np.dtype[Any]) -> Image:

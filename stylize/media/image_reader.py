@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import Image
 
-__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "image_depth", "image_has_alpha", "image_size", "read_image"]
-
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr", ".webp", ".bmp")
 """What a frame or key in a folder ends with; `read_image` itself looks at the content."""
 MAX_PIXELS = 1 << 28
@@ -100,7 +98,7 @@ def read_image(path: str | Path, channels: int | None = None) -> Image:
     path
         The file; its content decides, not its name.
     channels
-        None for the channels that the file has: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. 3 makes RGB of any
+        None for the channels that the file has: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA. 3 makes RGB of any
         of them and leaves alpha out, 4 makes RGBA, opaque where there is no alpha.
 
     Returns
@@ -150,9 +148,7 @@ def _is_exr(path: Path) -> bool:
 def _bounded(path: Path, width: int, height: int, most: int | None = None) -> tuple[int, int]:
     most = MAX_PIXELS if most is None else most
     if width * height > most:
-        raise MediaError(
-            f"{path} is {width}x{height}, more than {most / 1e6:.3g} million pixels; make it smaller"
-        )
+        raise MediaError(f"{path} is {width}x{height}, more than {most / 1e6:.3g} million pixels; make it smaller")
     return width, height
 
 
@@ -183,7 +179,7 @@ def _instead(path: Path) -> str:
 
 
 def _is_deep(path: Path, image: Any) -> bool:
-    """Whether a colour image has 16 bits, which Pillow would cut to 8."""
+    """Whether a color image has 16 bits, which Pillow would cut to 8."""
     if image.format == "PNG":
         with path.open("rb") as file:
             head = file.read(26)
@@ -201,9 +197,7 @@ def _read(path: Path) -> Image:
         warnings.simplefilter("ignore", UserWarning)  # of Pillow, on metadata that it cannot read
         _bounded(path, *image.size)
         if getattr(image, "n_frames", 1) > 1 and image.format in ("GIF", "PNG", "WEBP"):
-            raise MediaError(
-                f"{path} is an animation of {image.n_frames} frames; save the one that is meant as PNG"
-            )
+            raise MediaError(f"{path} is an animation of {image.n_frames} frames; save the one that is meant as PNG")
         try:
             if image.format == "PNG":
                 _check_png(path.read_bytes())
@@ -231,7 +225,7 @@ def _check_png(data: bytes) -> None:
 
 
 def _as_array(path: Path, image: Any) -> Image:
-    """Turn any mode of Pillow's into grey, grey + alpha, RGB or RGBA."""
+    """Turn any mode of Pillow's into gray, gray + alpha, RGB or RGBA."""
     mode = image.mode
     if mode in ("P", "PA") or (mode in ("L", "RGB", "1") and "transparency" in image.info):
         image = image.convert("RGBA" if "transparency" in image.info or mode == "PA" else "RGB")
@@ -279,11 +273,11 @@ def _oriented(image: NDArray[Any], orientation: int) -> Image:
 
 
 def _with_channels(image: Image, channels: int) -> Image:
-    colour: NDArray[Any] = image[..., :1] if image.shape[2] < 3 else image[..., :3]
-    if colour.shape[2] == 1:
-        colour = np.repeat(colour, 3, axis=2)
+    color: NDArray[Any] = image[..., :1] if image.shape[2] < 3 else image[..., :3]
+    if color.shape[2] == 1:
+        color = np.repeat(color, 3, axis=2)
     if channels == 3:
-        return np.ascontiguousarray(colour)
+        return np.ascontiguousarray(color)
     opaque = np.full_like(image[..., :1], np.iinfo(image.dtype).max)
     alpha = image[..., -1:] if image.shape[2] in (2, 4) else opaque
-    return np.concatenate([colour, alpha], axis=2)
+    return np.concatenate([color, alpha], axis=2)

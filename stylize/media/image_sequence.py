@@ -15,7 +15,7 @@ from stylize.errors import MediaError, UsageError
 from stylize.media.bit_depth import to_8_bits, to_16_bits
 from stylize.media.cache import THUMBS_BYTES, FrameCache
 from stylize.media.image_reader import IMAGE_SUFFIXES, image_depth, image_has_alpha, image_size, read_image
-from stylize.media.info import ClipInfo, ColourTags
+from stylize.media.info import ClipInfo, ColorTags
 from stylize.media.timecode import frame_rate
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from propagate.arrays import Image
-
-__all__ = ["Listing", "SequenceSource", "list_sequence", "numbered_images"]
 
 RATE = Fraction(24)
 """Frames per second of a sequence when nobody tells."""
@@ -142,8 +140,7 @@ def list_sequence(folder: Path, *, missing: str = "error", rate: float | str | N
     notices += _notice_light(folder, list(numbered.values()))
     if image_has_alpha(numbered[first]):
         notices.append(
-            f"{folder.name} has an alpha channel, "
-            f"which is left out; --matte {folder.name} styles what it covers"
+            f"{folder.name} has an alpha channel, which is left out; --matte {folder.name} styles what it covers"
         )
     info = ClipInfo(
         path=folder,
@@ -154,7 +151,7 @@ def list_sequence(folder: Path, *, missing: str = "error", rate: float | str | N
         time_base=1 / per_second,
         pts=tuple(range(len(files))),
         bit_depth=max(image_depth(path) for path in numbered.values()),
-        colour=ColourTags("gbr", "bt709", "iec61966-2-1", full_range=True),
+        color=ColorTags("gbr", "bt709", "iec61966-2-1", full_range=True),
         sample_aspect=Fraction(1),
         rotation=0,
         audio=(),
@@ -192,23 +189,17 @@ def _series(folder: Path, like: Path | None = None) -> tuple[dict[int, Path], in
         group = series[found[1], found[3], path.suffix.lower()]
         number = int(found[2])
         if number in group:
-            raise MediaError(
-                f"{folder} has {group[number].name} and {path.name} for one frame; remove one of them"
-            )
+            raise MediaError(f"{folder} has {group[number].name} and {path.name} for one frame; remove one of them")
         group[number] = path
     if not series:
         kinds = ", ".join(IMAGE_SUFFIXES)
         what = f"{others} images and none has a number" if others else "no image"
-        raise MediaError(
-            f"{folder} holds {what}; a clip is a video file or a folder of numbered images ({kinds})"
-        )
+        raise MediaError(f"{folder} holds {what}; a clip is a video file or a folder of numbered images ({kinds})")
     if like is not None:
         return next((group for group in series.values() if like in group.values()), {}), others
     if len(series) > 1:
         examples = ", ".join(group[min(group)].name for group in list(series.values())[:3])
-        raise MediaError(
-            f"{folder} holds {len(series)} series of images ({examples}); put one in a folder of its own"
-        )
+        raise MediaError(f"{folder} holds {len(series)} series of images ({examples}); put one in a folder of its own")
     return next(iter(series.values())), others
 
 

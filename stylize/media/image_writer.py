@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import Image
 
-__all__ = ["WRITABLE_SUFFIXES", "encode_image", "write_image"]
-
 WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".exr")
 
 
@@ -83,9 +81,7 @@ def write_image(
 
             write_exr(partial, image, text)
         else:
-            partial.write_bytes(
-                encode_image(image, suffix, compression=compression, quality=quality, text=text)
-            )
+            partial.write_bytes(encode_image(image, suffix, compression=compression, quality=quality, text=text))
 
 
 def encode_image(

@@ -10,12 +10,10 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
-__all__ = ["AudioStream", "ClipInfo", "ColourTags", "frame_names"]
-
 
 @dataclass(frozen=True)
-class ColourTags:
-    """How code values become colours, in the words of FFmpeg's ``setparams`` filter.
+class ColorTags:
+    """How code values become colors, in the words of FFmpeg's ``setparams`` filter.
 
     Attributes
     ----------
@@ -65,7 +63,7 @@ class ClipInfo:
         The time of frame *i* is ``pts[i] * time_base`` seconds; of a range, still the file's own times.
     bit_depth
         Of the file. 8 comes as uint8, more as uint16 scaled to the full 16 bits.
-    colour
+    color
         Tags that the output repeats.
     sample_aspect
         Width of a pixel over its height, already turned with the rotation.
@@ -97,7 +95,7 @@ class ClipInfo:
     time_base: Fraction
     pts: tuple[int, ...]
     bit_depth: int
-    colour: ColourTags
+    color: ColorTags
     sample_aspect: Fraction
     rotation: int
     audio: tuple[AudioStream, ...]
@@ -139,9 +137,7 @@ class ClipInfo:
             If the range is empty or reaches outside.
         """
         if not 0 <= start < stop <= self.count:
-            raise ValueError(
-                f"frames {start} to {stop} of a clip of {self.count}; expected a range inside it"
-            )
+            raise ValueError(f"frames {start} to {stop} of a clip of {self.count}; expected a range inside it")
         if (start, stop) == (0, self.count):
             return self
         first = self.start + start

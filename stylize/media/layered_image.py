@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import Image
 
-__all__ = ["flatten", "lay"]
-
 
 def flatten(files: Sequence[Path], folder: Path, name: str) -> Path:
     """Lay images over each other and keep the result in `folder`; what is there already is not made again.
@@ -62,14 +60,14 @@ def lay(images: Sequence[Image]) -> Image:
         (H, W, 4) straight, uint16 if one of them is, else uint8.
     """
     deep = any(image.dtype == np.uint16 for image in images)
-    colour = np.zeros((*images[0].shape[:2], 3), np.float32)
+    color = np.zeros((*images[0].shape[:2], 3), np.float32)
     alpha = np.zeros((*images[0].shape[:2], 1), np.float32)
     for image in images:
         unit = image.astype(np.float32) / np.iinfo(image.dtype).max
         share = unit[..., 3:]
-        colour = unit[..., :3] * share + colour * (1 - share)
+        color = unit[..., :3] * share + color * (1 - share)
         alpha = share + alpha * (1 - share)
-    straight = np.concatenate([colour / np.maximum(alpha, 1e-6), alpha], axis=2)
+    straight = np.concatenate([color / np.maximum(alpha, 1e-6), alpha], axis=2)
     dtype = np.uint16 if deep else np.uint8
     flat: Image = np.rint(np.clip(straight, 0, 1) * np.iinfo(dtype).max).astype(dtype)
     return flat

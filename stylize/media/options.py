@@ -7,8 +7,6 @@ from typing import Literal
 
 from stylize.media.timecode import frame_rate
 
-__all__ = ["ClipOptions", "OutputOptions"]
-
 
 @dataclass(frozen=True)
 class ClipOptions:
@@ -25,7 +23,7 @@ class ClipOptions:
     allow_truncated
         Use what there is of a video that breaks off.
     assume_matrix
-        ``bt601``, ``bt709`` or ``bt2020`` for a video that does not tag its colours; the wrong one turns reds
+        ``bt601``, ``bt709`` or ``bt2020`` for a video that does not tag its colors; the wrong one turns reds
         and greens.
     """
 

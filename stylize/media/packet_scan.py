@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     import av
 
-__all__ = ["PacketScan", "open_container"]
-
 # Their packets and frames do not pair off: hidden frames, several frames in a packet.
 _PACKETS_LIE = {"vp8", "mpeg4", "msmpeg4v2", "msmpeg4v3", "h263"}
 # Elsewhere the duration is guessed from what is there, and tells nothing.
@@ -184,9 +182,7 @@ class PacketScan:
                     if forgiving:
                         continue
                     at = len(times)
-                    raise MediaError(
-                        f"{self.path} is damaged at frame {at} ({error}); get a whole copy"
-                    ) from error
+                    raise MediaError(f"{self.path} is damaged at frame {at} ({error}); get a whole copy") from error
                 times += [frame.pts for frame in frames if not (forgiving and frame.is_corrupt)]
         return times
 

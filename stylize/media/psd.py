@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import Image
 
-__all__ = ["is_psd", "psd_depth", "psd_size", "read_psd"]
-
 _HEAD = struct.Struct(">4sH6xHIIHH")  # signature, version, channels, height, width, depth, mode
 _GREY, _RGB = 1, 3
 
@@ -35,7 +33,7 @@ def psd_size(path: Path) -> tuple[int, int]:
 
 
 def psd_depth(path: Path) -> int:
-    """Return the bits that `read_psd` gives: 16 for deeper files of grey or RGB, else 8."""
+    """Return the bits that `read_psd` gives: 16 for deeper files of gray or RGB, else 8."""
     head = _head(path)
     return 16 if head[5] > 8 and head[6] in (_GREY, _RGB) else 8
 
@@ -50,7 +48,7 @@ def read_psd(path: Path) -> Image:
     Returns
     -------
     Image
-        uint8, or uint16 of a deeper file, (H, W, C): RGB or grey, with straight alpha if there are layers.
+        uint8, or uint16 of a deeper file, (H, W, C): RGB or gray, with straight alpha if there are layers.
         CMYK, Lab and palettes become RGB of 8 bits, by their own profile if they have one.
 
     Raises
@@ -67,8 +65,8 @@ def read_psd(path: Path) -> Image:
         if head[6] not in (_GREY, _RGB):  # CMYK, Lab, palettes: Pillow knows how these become RGB
             return np.asarray(document.composite(ignore_preview=len(document) > 0).convert("RGBA"), np.uint8)
         if len(document):
-            colour, _, alpha = composite(document)
-            picture: NDArray[Any] = np.concatenate([colour, alpha], axis=2)
+            color, _, alpha = composite(document)
+            picture: NDArray[Any] = np.concatenate([color, alpha], axis=2)
         else:
             picture = np.asarray(document.numpy("color"))
     except ImportError as error:

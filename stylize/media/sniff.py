@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["what_is"]
-
 _MAGIC = (
     (b"\x89PNG", "it is a PNG image; a clip is a video file or a folder of numbered images"),
     (b"\xff\xd8\xff", "it is a JPEG image; a clip is a video file or a folder of numbered images"),
@@ -50,9 +48,7 @@ def _by_look(head: bytes) -> str:
         return "it holds zeros only, as after a failed copy; get a whole copy"
     if all(byte >= 32 or byte in b"\t\r\n\f\b\x1b" for byte in head):
         return "it is a text file; give a video file"
-    return (
-        "it is no video that FFmpeg knows, or its beginning is damaged; convert it to mp4 or get a whole copy"
-    )
+    return "it is no video that FFmpeg knows, or its beginning is damaged; convert it to mp4 or get a whole copy"
 
 
 def _has_moov(path: Path) -> bool:

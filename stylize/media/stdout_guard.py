@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["stdout_aside"]
-
 _LOCK = threading.Lock()
 _kept: list[Any] = []
 """The one stdout that is kept, once for each block that runs."""

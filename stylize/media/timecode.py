@@ -12,8 +12,6 @@ from stylize.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["frame_rate", "parse_time"]
-
 _FRAME = re.compile(r"\d+")
 _SECONDS = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*s")
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:\.\d+)?)")
@@ -103,8 +101,6 @@ def _timecode(words: str, found: re.Match[str], rate: Fraction) -> int:
     # Two numbers (four at 59.94) are left out each minute but the tenth (SMPTE 12M).
     dropped = nominal // 15
     if frames < dropped and seconds == 0 and minutes % 10:
-        raise UsageError(
-            f"{words!r} is a number that drop-frame timecode leaves out; use frame {dropped} or later"
-        )
+        raise UsageError(f"{words!r} is a number that drop-frame timecode leaves out; use frame {dropped} or later")
     total_minutes = hours * 60 + minutes
     return index - dropped * (total_minutes - total_minutes // 10)

@@ -1,4 +1,4 @@
-"""HDR to SDR, so that a stylizer sees colours it knows."""
+"""HDR to SDR, so that a stylizer sees colors it knows."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-__all__ = ["ToneMap"]
 
 _REFERENCE_WHITE = 203.0  # cd/m2, diffuse white in HDR (ITU-R BT.2408)
 _KNEE = 0.75  # of SDR white: below, light passes unchanged; above, it bends

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from propagate.arrays import Image
     from stylize.media.clip_probe import VideoIndex
 
-__all__ = ["VideoSource"]
-
 _CURSORS = 2  # one for a reader going forwards and one for a reader going backwards, as spans are painted
 _REACH = 12  # frames that are decoded on the way rather than sought over
 
@@ -29,9 +27,11 @@ _REACH = 12  # frames that are decoded on the way rather than sought over
 class FrameConverter(Protocol):
     """From a decoded frame to an array, upright; `Converter` makes RGB."""
 
-    def whole(self, frame: av.VideoFrame) -> Image: ...
+    def whole(self, frame: av.VideoFrame) -> Image:
+        """Return the frame at full size, (H, W, 3)."""
 
-    def small(self, frame: av.VideoFrame, width: int, height: int) -> Image: ...
+    def small(self, frame: av.VideoFrame, width: int, height: int) -> Image:
+        """Return the frame at `width` by `height`, uint8."""
 
 
 class VideoSource:
@@ -119,17 +119,13 @@ class VideoSource:
     def _cursor_for(self, index: int) -> _Cursor:
         entry = self.index.entries[bisect_right(self.index.entries, index) - 1]
         ready = [
-            c
-            for c in self._cursors
-            if c.position <= index and (c.position >= entry or index - c.position <= _REACH)
+            c for c in self._cursors if c.position <= index and (c.position >= entry or index - c.position <= _REACH)
         ]
         if ready:
             cursor = max(ready, key=lambda c: c.position)
             self._cursors.remove(cursor)
         else:
-            cursor = (
-                self._cursors.pop(0) if len(self._cursors) >= _CURSORS else _Cursor(self.index, self.decoder)
-            )
+            cursor = self._cursors.pop(0) if len(self._cursors) >= _CURSORS else _Cursor(self.index, self.decoder)
             cursor.enter(entry)
         self._cursors.append(cursor)
         return cursor

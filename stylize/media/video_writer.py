@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from stylize.media.deliverables import Deliverable
     from stylize.media.info import ClipInfo
 
-__all__ = ["VideoWriter", "encode_command"]
-
 # What describes the work and not the file; the rest (brands, encoders, timecodes of a range) would be untrue.
 _KEPT_TAGS = (
     "title",
@@ -154,28 +152,20 @@ class VideoWriter(Writer):
                 found = sorted(p.pts * tick for p in container.demux(stream) if p.pts is not None)
                 sounds = len(container.streams.audio)
         except (OSError, av.error.FFmpegError) as error:
-            raise DeviceError(
-                f"{self.out} was written and cannot be read back: {error}; try another place"
-            ) from error
+            raise DeviceError(f"{self.out} was written and cannot be read back: {error}; try another place") from error
         wanted = [t * self._tick for t in self._times]
         if len(found) != len(wanted):
-            raise DeviceError(
-                f"{self.out} came out with {len(found)} of {len(wanted)} frames; write it again"
-            )
+            raise DeviceError(f"{self.out} came out with {len(found)} of {len(wanted)} frames; write it again")
         off = max(abs(a - b) for a, b in zip(found, wanted, strict=True))
         if off > tick:
-            raise DeviceError(
-                f"{self.out} came out with times off by {float(off) * 1000:.1f} ms; write .mov or .mp4"
-            )
+            raise DeviceError(f"{self.out} came out with times off by {float(off) * 1000:.1f} ms; write .mov or .mp4")
         if sounds != len(self.info.audio):
-            raise DeviceError(
-                f"{self.out} came out with {sounds} of {len(self.info.audio)} sound tracks; write .mkv"
-            )
+            raise DeviceError(f"{self.out} came out with {sounds} of {len(self.info.audio)} sound tracks; write .mkv")
 
 
 def is_full_range(info: ClipInfo, kind: Deliverable) -> bool:
     """Whether black is 0 in the output: as in the clip, but never in ProRes and always in RGB."""
-    return kind.codec == "ffv1" or (output_tags(info.colour).full_range and kind.codec != "prores_ks")
+    return kind.codec == "ffv1" or (output_tags(info.color).full_range and kind.codec != "prores_ks")
 
 
 def output_times(info: ClipInfo) -> list[int]:
@@ -188,22 +178,22 @@ def encode_command(info: ClipInfo, kind: Deliverable, out: Path, tags: Path, qua
     """Return ffmpeg's command line for a clip, compiled by ffmpeg-python."""
     import ffmpeg
 
-    colour, times = output_tags(info.colour), output_times(info)
+    color, times = output_tags(info.color), output_times(info)
     den = info.time_base.denominator
     span = "full" if is_full_range(info, kind) else "limited"
     picture = ffmpeg.input("pipe:0", f="nut").video
     picture = picture.filter(
         "scale",
-        out_color_matrix=scale_matrix(colour),
+        out_color_matrix=scale_matrix(color),
         out_range=span,
         flags="bicubic+accurate_rnd+full_chroma_int+full_chroma_inp",
     )
     picture = picture.filter("format", kind.formats[info.bit_depth > 8])
     picture = picture.filter(
         "setparams",
-        colorspace=colour.matrix,
-        color_primaries=colour.primaries,
-        color_trc=colour.transfer,
+        colorspace=color.matrix,
+        color_primaries=color.primaries,
+        color_trc=color.transfer,
         range=span,
     )
     picture = picture.filter("setsar", f"{info.sample_aspect.numerator}/{info.sample_aspect.denominator}")
@@ -276,9 +266,7 @@ def _tag_file(info: ClipInfo, recipe: str | None) -> Path:
     if recipe:
         tags["comment"] = recipe
     lines = [f"{_escaped(name)}={_escaped(value)}" for name, value in tags.items()]
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", suffix=".ffmeta", delete=False, newline="\n"
-    ) as file:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".ffmeta", delete=False, newline="\n") as file:
         file.write("\n".join([";FFMETADATA1", *lines, ""]))
     return Path(file.name)
 

@@ -9,8 +9,6 @@ import numpy as np
 if TYPE_CHECKING:
     from propagate.arrays import Bool
 
-__all__ = ["Window", "window_around"]
-
 
 class Window(NamedTuple):
     """A box of a frame: half-open, in pixels."""

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from propagate.arrays import Image
     from stylize.media.info import ClipInfo
 
-__all__ = ["FolderWriter", "Writer", "open_writer"]
-
 QUALITIES = ("draft", "high", "best")
 FOLDER_SUFFIXES = (".png", ".tif", ".tiff", ".exr")
 
@@ -59,9 +57,7 @@ class Writer(abc.ABC):
             raise ValueError(f"{self.out} is closed already; open a new writer")
         shape = (info.height, info.width, self.channels)
         if frame.shape != shape or frame.dtype not in (np.uint8, np.uint16):
-            raise ValueError(
-                f"frame {self.written} is {frame.dtype} {frame.shape}; expected uint8 or uint16 {shape}"
-            )
+            raise ValueError(f"frame {self.written} is {frame.dtype} {frame.shape}; expected uint8 or uint16 {shape}")
         if self.written >= info.count:
             raise ValueError(f"{self.out} has its {info.count} frames already; write no more")
         try:
@@ -85,9 +81,7 @@ class Writer(abc.ABC):
             return
         if self.written != self.info.count:
             self.abort()
-            raise ValueError(
-                f"{self.out} was given {self.written} of {self.info.count} frames; write them all"
-            )
+            raise ValueError(f"{self.out} was given {self.written} of {self.info.count} frames; write them all")
         self._open = False
         try:
             self._finish()
@@ -136,7 +130,7 @@ def open_writer(
 
     The suffix of `out` says what it becomes: .mp4 (H.264, 10 bits for a clip of more than 8), .mov (ProRes
     422 HQ), .webm (VP9), .mkv (FFV1, lossless RGB); any other name is a folder of images under the clip's
-    frame names. Frame count, times, rate, pixel aspect and colour tags are the clip's, of a range moved to
+    frame names. Frame count, times, rate, pixel aspect and color tags are the clip's, of a range moved to
     begin at 0; .mkv and .webm keep times in whole milliseconds. Sound is copied bit for bit where the
     container takes it, of a range in whole packets. H.264 takes even sizes only: an odd one is padded by
     repeating the last row or column.
@@ -177,9 +171,7 @@ def open_writer(
     try:
         place.absolute().parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(
-            f"{place} cannot be written: {error.strerror or error}; choose another output"
-        ) from error
+        raise UsageError(f"{place} cannot be written: {error.strerror or error}; choose another output") from error
     if kind is None:
         return FolderWriter(place, info, notices, image_format, recipe, channels)
     from stylize.media.video_writer import VideoWriter
@@ -207,22 +199,16 @@ class FolderWriter(Writer):
         try:
             self._partial.mkdir()
         except OSError as error:
-            raise DeviceError(
-                f"{out} cannot be written: {error.strerror or error}; choose another output"
-            ) from error
+            raise DeviceError(f"{out} cannot be written: {error.strerror or error}; choose another output") from error
 
     def _write(self, frame: Image) -> None:
         path = self._partial / f"{self.info.names[self.written]}{self._suffix}"
-        write_image(
-            path, to_16_bits(frame) if self.info.bit_depth > 8 else frame, compression=3, text=self._recipe
-        )
+        write_image(path, to_16_bits(frame) if self.info.bit_depth > 8 else frame, compression=3, text=self._recipe)
 
     def _finish(self) -> None:
         files = sorted(self._partial.iterdir())
         if len(files) != self.info.count:
-            raise DeviceError(
-                f"{self.out} has {len(files)} of {self.info.count} frames on the disk; write it again"
-            )
+            raise DeviceError(f"{self.out} has {len(files)} of {self.info.count} frames on the disk; write it again")
         if not self.out.exists():
             self._partial.rename(self.out)
             return

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["family_of", "family_of_tensors", "kind_of", "read_config"]
-
 PIPELINES = (
     ("StableDiffusionXL", "base", "sdxl"),
     ("StableDiffusion3", "base", "sd3"),

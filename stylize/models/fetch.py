@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["LOCK", "fetch_model", "fetch_models", "read_lock"]
-
 LOCK = "stylize.storage.lock.json"
 """Beside a repository's files in the cache: what was fetched, at which commit, with size and hash of each."""
 
@@ -101,9 +99,7 @@ def fetch_model(
     listing = hub.list_repository(repo, revision or before.get("commit") or branch)
     files = [one for one in listing.files if _needed(one.name, name, inside, options)]
     if not files:
-        raise ModelError(
-            f"{repo}: has no file that fits {name}; `stylize models list` shows the known models"
-        )
+        raise ModelError(f"{repo}: has no file that fits {name}; `stylize models list` shows the known models")
     snapshot = hub.download(listing, files, branch, lambda share: report(f"fetch {name}", share))
     _record(repo, branch, listing, files)
     found = locate(name, options) or snapshot / inside

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-__all__ = ["HubFile", "Listing", "download", "endpoint", "list_repository", "place"]
-
 BLOCK = 1 << 20
 SPARE = 200 << 20
 """Bytes that must stay free on the disk after a download."""
@@ -67,9 +65,7 @@ def list_repository(repo: str, revision: str) -> Listing:
     """
     hub = _hub()
     try:
-        info = hub.HfApi(endpoint=endpoint()).model_info(
-            repo, revision=revision, files_metadata=True, timeout=20
-        )
+        info = hub.HfApi(endpoint=endpoint()).model_info(repo, revision=revision, files_metadata=True, timeout=20)
     except Exception as error:
         raise _said_by_hub(repo, revision, error) from error
     files = [
@@ -79,9 +75,7 @@ def list_repository(repo: str, revision: str) -> Listing:
     return Listing(repo, str(info.sha), tuple(files))
 
 
-def download(
-    listing: Listing, files: Sequence[HubFile], revision: str, on_share: Callable[[float], None]
-) -> Path:
+def download(listing: Listing, files: Sequence[HubFile], revision: str, on_share: Callable[[float], None]) -> Path:
     """Fetch files into the cache, going on where an earlier attempt stopped, and return their snapshot.
 
     Every file is checked against the hub's hash before it gets its name: what is in the snapshot is whole.
@@ -213,7 +207,7 @@ def _said_by_hub(repo: str, revision: str, error: Exception) -> ModelError:
     """Turn what the hub's library raises into one line."""
     kind = type(error).__name__
     if kind == "GatedRepoError":
-        why = f"its makers ask you to accept a licence first: {endpoint()}/{repo}, then set HF_TOKEN"
+        why = f"its makers ask you to accept a license first: {endpoint()}/{repo}, then set HF_TOKEN"
     elif kind == "RevisionNotFoundError":
         why = f"has no revision {revision!r}"
     elif kind == "RepositoryNotFoundError":

@@ -11,8 +11,6 @@ from stylize.errors import ModelError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["model_hash"]
-
 BLOCK = 1 << 16
 BLOCKS = 64
 """A large file is known by so many blocks, spread evenly: reading gigabytes for a name would take minutes."""

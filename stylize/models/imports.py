@@ -10,8 +10,6 @@ from typing import Any
 
 from stylize.errors import ModelError
 
-__all__ = ["load_libraries", "mask_broken_torchvision"]
-
 
 def load_libraries(*names: str, wanted_by: str, extra: str = "diffusion") -> tuple[Any, ...]:
     """Import packages of an extra.

@@ -14,17 +14,6 @@ from stylize.models.presets import KINDS, Preset, nearest, presets
 if TYPE_CHECKING:
     from stylize.models.options import ModelOptions
 
-__all__ = [
-    "cache_folder",
-    "cached_snapshot",
-    "locate",
-    "missing_message",
-    "preset_of",
-    "repo_folder",
-    "split_name",
-    "wanted",
-]
-
 REPO = re.compile(r"[\w.-]+/[\w.-]+")
 """How a repository of the hub is named."""
 
@@ -71,7 +60,7 @@ def missing_message(name: str, kind: str, instead: str = "") -> str:
     """Say in one line that a model is not here, how to get it, and what works without."""
     preset = preset_of(name)
     what = KINDS.get(kind, kind)
-    size = f", about {preset.megabytes / 1000:.1f} GB, {preset.licence}" if preset else ""
+    size = f", about {preset.megabytes / 1000:.1f} GB, {preset.license}" if preset else ""
     return (
         f"{name} ({what}{size}) is not on this machine; fetch it: `stylize models fetch {name}`, or "
         f"{instead or 'paint without any model: --renderer patch'}"
@@ -105,9 +94,7 @@ def wanted(preset: Preset | None, file: str) -> bool:
     """Whether a file of a repository is part of the model."""
     if preset is None:
         return not file.lower().endswith((".md", ".png", ".jpg", ".gitattributes"))
-    return any(fnmatch(file, one) for one in preset.files) and not any(
-        fnmatch(file, one) for one in preset.skip
-    )
+    return any(fnmatch(file, one) for one in preset.files) and not any(fnmatch(file, one) for one in preset.skip)
 
 
 def _has_all(snapshot: Path, preset: Preset) -> bool:

@@ -1,4 +1,4 @@
-"""Models that are known by name: which repository, which of its files, under which licence."""
+"""Models that are known by name: which repository, which of its files, under which license."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-__all__ = ["KINDS", "Preset", "nearest", "presets"]
 
 KINDS = {
     "base": "a diffusion pipeline",
@@ -42,8 +40,8 @@ class Preset:
         One of `KINDS`.
     repo
         ``org/name`` on the hub.
-    licence
-        The licence of the weights, as their makers call it.
+    license
+        The license of the weights, as their makers call it.
     about
         What it is good for.
     megabytes
@@ -65,7 +63,7 @@ class Preset:
     name: str
     kind: str
     repo: str
-    licence: str
+    license: str
     about: str
     megabytes: int
     files: tuple[str, ...]

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from stylize.progress import OnProgress
 
-__all__ = ["find_model"]
-
 
 def find_model(
     name: str | Path,

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["Finding", "check_model", "describe_model", "known_hashes"]
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -137,8 +135,6 @@ def _hashes(path: Path, on_share: Callable[[float], None]) -> Iterator[Finding]:
         if not file.exists():
             yield Finding(file, "missing; fetch the model again")
         elif not matches(file, facts["hash"]):
-            yield Finding(
-                file, "changed since it was fetched: its hash differs; delete it and fetch it again"
-            )
+            yield Finding(file, "changed since it was fetched: its hash differs; delete it and fetch it again")
         done += int(facts["size"])
         on_share(done / total)

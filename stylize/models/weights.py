@@ -12,16 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = [
-    "PICKLED",
-    "PICKLE_REFUSED",
-    "Tensors",
-    "check_weights",
-    "is_pickle",
-    "read_header",
-    "weight_files",
-]
-
 PICKLED = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
 """Endings of files in Python's pickle format, which run code when they are loaded."""
 LONGEST_HEADER = 100_000_000
@@ -89,9 +79,7 @@ def weight_files(folder: Path) -> tuple[list[Path], list[Path]]:
     """Return the safetensors files of a folder and those in pickle format, each sorted."""
     inside = sorted(path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
     safe = [path for path in inside if path.suffix == ".safetensors"]
-    return safe, [
-        path for path in inside if path.suffix.lower() in PICKLED and path.name != "training_args.bin"
-    ]
+    return safe, [path for path in inside if path.suffix.lower() in PICKLED and path.name != "training_args.bin"]
 
 
 def check_weights(path: Path, *, allow_pickle: bool = False) -> None:

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from propagate.arrays import F32
     from stylize.mattes import MatteClip
     from stylize.media import Clip
-    from stylize.pipeline.context import Work
-
-__all__ = ["Analyses", "analyse_shot"]
+    from stylize.pipeline.context import RunContext
 
 VEIL = 160
 """Long side in pixels at which a matte is looked at: points are a few pixels apart."""
@@ -35,9 +33,9 @@ def analyse_shot(
     clip: Clip, options: AnalysisOptions, on_progress: Callable[[float], None] | None = None
 ) -> ShotAnalysis:
     """Find out which frames of a shot explain which, looking at small frames."""
-    from keyframes import analyse
+    from keyframes import analyze
 
-    return analyse(small_frames(clip, options.side, on_progress), options)
+    return analyze(small_frames(clip, options.side, on_progress), options)
 
 
 @step(version=1)
@@ -57,9 +55,9 @@ def look_through(mattes: MatteClip, frames: Sequence[int]) -> NDArray[np.uint8]:
 class Analyses:
     """What is known of each shot, from the project's cache or made now."""
 
-    def __init__(self, work: Work) -> None:
-        self._project, self._whole, self._seen = work.project, work.whole, work.seen
-        self._options = work.settings.analysis
+    def __init__(self, context: RunContext) -> None:
+        self._project, self._whole, self._seen = context.project, context.whole, context.seen
+        self._options = context.settings.analysis
 
     @property
     def matte(self) -> str | None:
@@ -68,18 +66,14 @@ class Analyses:
 
     def place(self, piece: Shot) -> Path:
         """Return where the analysis of a piece is cached."""
-        return self._project.cached(
-            "analysis", analyse_shot, self._whole[piece.start : piece.stop], self._options
-        )
+        return self._project.cached("analysis", analyse_shot, self._whole[piece.start : piece.stop], self._options)
 
     def of(self, piece: Shot, on_progress: Callable[[float], None] | None = None) -> ShotAnalysis:
         """Return the analysis of a piece; kept on the disk, as a long clip would fill the memory."""
         clip = self._whole[piece.start : piece.stop]
         return self._project.recall("analysis", analyse_shot, clip, self._options, on_progress=on_progress)
 
-    def select(
-        self, piece: Shot, options: SelectOptions, forced: dict[int, str], banned: Sequence[int]
-    ) -> Selection:
+    def select(self, piece: Shot, options: SelectOptions, forced: dict[int, str], banned: Sequence[int]) -> Selection:
         """Choose the keys of a piece; see `keyframes.select_keyframes`.
 
         Raises

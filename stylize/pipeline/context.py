@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stylize.compositing.bounds import measure_mattes
-from stylize.compositing.shot_view import Whole
+from stylize.compositing.bounds import measure_bounds
+from stylize.compositing.shot_view import FullFrameView
 from stylize.compositing.spec import LayerSpec, read_layers
-from stylize.compositing.visibility import Seen
+from stylize.compositing.visibility import MatteVisibility
 from stylize.errors import MediaError, UsageError
 from stylize.mattes import absolute_spec, open_matte
 from stylize.media import open_clip
@@ -24,12 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from keyframes import Shot
-    from stylize.compositing.shot_view import View
+    from stylize.compositing.shot_view import ShotView
     from stylize.mattes import MatteClip
     from stylize.media import Clip, ClipInfo
-    from stylize.progress import Watch
-
-__all__ = ["STACK", "Job", "Work", "check_size", "look", "memory_of", "open_project", "open_work"]
+    from stylize.progress import StageTimer
 
 STACK = "stack"
 """Folder of a project in which each of its layers has a project of its own."""
@@ -38,7 +36,7 @@ SMALLEST = 16
 
 
 @dataclass(frozen=True)
-class Job:
+class RunRequest:
     """A run as it was asked for; what is None is taken from the project's last run, or left to the defaults.
 
     Attributes
@@ -76,7 +74,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Work:
+class RunContext:
     """An opened job: clip, range to work on, project, matte, the output's place, and the settings.
 
     Attributes
@@ -86,12 +84,12 @@ class Work:
     parts
         The layers of a project that lists some, bottom first, each a work of its own; else empty.
     seen
-        What the matte shows, once `look` has looked.
+        What the matte shows, once `measure_matte` has looked.
     scenes
         The shots, where a scene list was given.
     """
 
-    job: Job
+    request: RunRequest
     whole: Clip
     clip: Clip
     project: Project
@@ -99,8 +97,8 @@ class Work:
     place: Path
     settings: Settings
     layer: LayerSpec = field(default_factory=lambda: LayerSpec("paint"))
-    parts: tuple[Work, ...] = ()
-    seen: Seen | None = None
+    parts: tuple[RunContext, ...] = ()
+    seen: MatteVisibility | None = None
     scenes: tuple[Shot, ...] | None = None
 
     @property
@@ -109,37 +107,37 @@ class Work:
         return self.clip.info.start, self.clip.info.start + self.clip.info.count
 
     @property
-    def layers(self) -> tuple[Work, ...]:
+    def layers(self) -> tuple[RunContext, ...]:
         """What is styled, bottom first: the parts, or just this work."""
         return self.parts or (self,)
 
     @property
     def named(self) -> str:
         """The clip as it is named in a command, with the project if one was."""
-        project = f" --project {quoted(self.job.project)}" if self.job.project else ""
-        return quoted(self.job.clip) + project
+        project = f" --project {quoted(self.request.project)}" if self.request.project else ""
+        return quoted(self.request.clip) + project
 
     def pieces(self, shots: Sequence[Shot]) -> tuple[Shot, ...]:
         """Return the shots as far as there is something to style."""
         return tuple(shots) if self.seen is None else self.seen.pieces(shots)
 
-    def view(self, shot: Shot) -> View:
+    def view(self, shot: Shot) -> ShotView:
         """Return a shot as the layer sees it: whole, or the subject that the matte cuts out."""
         if self.seen is None:
-            return Whole(self.whole[shot.start : shot.stop])
+            return FullFrameView(self.whole[shot.start : shot.stop])
         return self.seen.view(self.whole, shot, self.project)
 
 
-def look(work: Work, watch: Watch, *, keep: bool = True) -> Work:
+def measure_matte(context: RunContext, watch: StageTimer, *, keep: bool = True) -> RunContext:
     """Look at every matte once, so that work can be cut to what it shows; `keep` remembers what was seen."""
-    if work.mattes is None:
-        return work
+    if context.mattes is None:
+        return context
     with watch.stage("matte") as share:
         if keep:
-            outline = work.project.recall("matte", measure_mattes, work.mattes, on_progress=share)
+            outline = context.project.recall("matte", measure_bounds, context.mattes, on_progress=share)
         else:
-            outline = measure_mattes(work.mattes, share)
-    return replace(work, seen=Seen(work.mattes, outline, work.span[0]))
+            outline = measure_bounds(context.mattes, share)
+    return replace(context, seen=MatteVisibility(context.mattes, outline, context.span[0]))
 
 
 def open_project(path: Path, place: Path | None = None) -> tuple[Path, Path]:
@@ -155,8 +153,8 @@ def open_project(path: Path, place: Path | None = None) -> tuple[Path, Path]:
 
 
 @contextmanager
-def open_work(job: Job, settings: Settings | Mapping[str, Any] | None = None) -> Iterator[Work]:
-    """Open what `job` names; writes nothing.
+def open_run(request: RunRequest, settings: Settings | Mapping[str, Any] | None = None) -> Iterator[RunContext]:
+    """Open what `request` names; writes nothing.
 
     Parameters
     ----------
@@ -170,7 +168,7 @@ def open_work(job: Job, settings: Settings | Mapping[str, Any] | None = None) ->
     UsageError
         If the project is another clip's, a newer version's, or no project.
     """
-    path, root = open_project(job.clip, job.project)
+    path, root = open_project(request.clip, request.project)
     owner = _owner(root)
     options = _options(root if owner is None else owner[0], settings, None if owner is None else owner[1])
     reading = asdict(options.clip)
@@ -179,19 +177,19 @@ def open_work(job: Job, settings: Settings | Mapping[str, Any] | None = None) ->
         check_size(whole.info)
         project = Project.open(root, whole.info)
         clip = whole
-        if job.start is not None or job.end is not None:
-            clip = stack.enter_context(open_clip(path, start=job.start, end=job.end, **reading))
-        place = job.output or default_place(project, clip.info)
-        base = _with_scenes(Work(job, whole, clip, project, None, place, options))
+        if request.start is not None or request.end is not None:
+            clip = stack.enter_context(open_clip(path, start=request.start, end=request.end, **reading))
+        place = request.output or default_place(project, clip.info)
+        base = _with_scenes(RunContext(request, whole, clip, project, None, place, options))
         specs = read_layers(project.settings_path) if owner is None else ()
         if specs:
-            base = replace(base, job=replace(job, renderer=_painter(job, project)))
+            base = replace(base, request=replace(request, renderer=_painter(request, project)))
             yield replace(base, parts=tuple(_part(base, spec, settings, stack) for spec in specs))
             return
-        asked = _with_memory(job, project.about().get("inputs", {}), project.painted_matte)
+        asked = _with_memory(request, project.about().get("inputs", {}), project.painted_matte)
         if owner is not None:
-            asked = _layer_job(replace(job, renderer=_painter(job, Project.open(owner[0]))), owner[1], root)
-        base = _with_scenes(replace(base, job=asked, layer=base.layer if owner is None else owner[1]))
+            asked = _layer_job(replace(request, renderer=_painter(request, Project.open(owner[0]))), owner[1], root)
+        base = _with_scenes(replace(base, request=asked, layer=base.layer if owner is None else owner[1]))
         yield _with_matte(base, stack)
 
 
@@ -204,19 +202,17 @@ def _owner(root: Path) -> tuple[Path, LayerSpec] | None:
     return next(((place.parent.parent, spec) for spec in specs if spec.name == place.name), None)
 
 
-def _options(
-    root: Path, settings: Settings | Mapping[str, Any] | None, layer: LayerSpec | None = None
-) -> Settings:
+def _options(root: Path, settings: Settings | Mapping[str, Any] | None, layer: LayerSpec | None = None) -> Settings:
     if isinstance(settings, Settings):
         return settings if layer is None else changed(settings, layer.settings)
     return load_settings(root / SETTINGS_FILE, settings, layer=None if layer is None else layer.settings)
 
 
 def _part(
-    base: Work, spec: LayerSpec, settings: Settings | Mapping[str, Any] | None, stack: ExitStack
-) -> Work:
+    base: RunContext, spec: LayerSpec, settings: Settings | Mapping[str, Any] | None, stack: ExitStack
+) -> RunContext:
     """Open a layer of a project that lists some."""
-    if base.job.styles or base.job.keys is not None or base.job.matte is not None:
+    if base.request.styles or base.request.keys is not None or base.request.matte is not None:
         raise UsageError(
             f"{base.project.settings_path}: lists layers, which have styles, keys and mattes of their own; "
             "leave out --style, --keys and --matte"
@@ -224,77 +220,78 @@ def _part(
     root = base.project.root / STACK / spec.name
     project = Project.open(root, base.whole.info)
     options = _options(base.project.root, settings, spec)
-    job = _layer_job(base.job, spec, root)
-    return _with_matte(replace(base, job=job, project=project, settings=options, layer=spec), stack)
+    request = _layer_job(base.request, spec, root)
+    return _with_matte(replace(base, request=request, project=project, settings=options, layer=spec), stack)
 
 
-def _layer_job(job: Job, spec: LayerSpec, root: Path) -> Job:
+def _layer_job(request: RunRequest, spec: LayerSpec, root: Path) -> RunRequest:
     return replace(
-        job,
+        request,
         styles=spec.styles,
         keys=spec.keys,
         matte=spec.matte,
-        renderer=spec.renderer or job.renderer or "auto",
+        renderer=spec.renderer or request.renderer or "auto",
         project=root,
     )
 
 
-def _painter(job: Job, project: Project) -> str | None:
+def _painter(request: RunRequest, project: Project) -> str | None:
     """Return who was asked to paint a stack, now or last time."""
     before: str | None = project.about().get("inputs", {}).get("renderer")
-    return job.renderer or before
+    return request.renderer or before
 
 
-def _with_scenes(work: Work) -> Work:
-    path = work.job.scenes
-    return work if path is None else replace(work, scenes=read_scenes(path, work.whole.info))
+def _with_scenes(context: RunContext) -> RunContext:
+    path = context.request.scenes
+    return context if path is None else replace(context, scenes=read_scenes(path, context.whole.info))
 
 
-def _with_matte(work: Work, stack: ExitStack) -> Work:
-    if not work.job.matte:
-        return work
-    mattes = stack.enter_context(open_matte(work.job.matte, work.clip.info, work.settings.matte, work.clip))
-    return replace(work, mattes=mattes)
+def _with_matte(context: RunContext, stack: ExitStack) -> RunContext:
+    if not context.request.matte:
+        return context
+    mattes = stack.enter_context(
+        open_matte(context.request.matte, context.clip.info, context.settings.matte, context.clip)
+    )
+    return replace(context, mattes=mattes)
 
 
 def check_size(info: ClipInfo) -> None:
     """Raise MediaError for a clip too small to hold patches."""
     if min(info.width, info.height) < SMALLEST:
         raise MediaError(
-            f"{info.path}: {info.width}x{info.height} is too small; "
-            f"use a clip of at least {SMALLEST}x{SMALLEST} pixels"
+            f"{info.path}: {info.width}x{info.height} is too small; use a clip of at least {SMALLEST}x{SMALLEST} pixels"
         )
 
 
-def _with_memory(job: Job, before: dict[str, Any], painted: Path) -> Job:
+def _with_memory(request: RunRequest, before: dict[str, Any], painted: Path) -> RunRequest:
     """Without a style or keys of its own, a job is the project's last one again.
 
     A matte that was `painted` for the project and is in use stays so in any case, unless another is named.
     """
-    if job.styles or job.keys is not None:
+    if request.styles or request.keys is not None:
         own = before.get("matte") if before.get("matte") == str(painted.absolute()) else None
-        return replace(job, matte=job.matte or own, renderer=job.renderer or "auto")
+        return replace(request, matte=request.matte or own, renderer=request.renderer or "auto")
 
     def known(name: str) -> Path | None:
         return Path(before[name]) if before.get(name) else None
 
     keys = known("keys")
     return replace(
-        job,
+        request,
         styles=tuple(Path(path) for path in before.get("styles", ())),
         keys=keys,
-        matte=job.matte or before.get("matte"),
-        renderer=job.renderer or before.get("renderer") or "auto",
-        scenes=job.scenes or (known("scenes") if keys else None),  # else the plan has the shots
+        matte=request.matte or before.get("matte"),
+        renderer=request.renderer or before.get("renderer") or "auto",
+        scenes=request.scenes or (known("scenes") if keys else None),  # else the plan has the shots
     )
 
 
-def memory_of(job: Job) -> dict[str, Any]:
+def memory_of(request: RunRequest) -> dict[str, Any]:
     """Return what the next run takes from this one, JSON-ready."""
-    places = {"keys": job.keys, "scenes": job.scenes}
+    places = {"keys": request.keys, "scenes": request.scenes}
     return {
-        "styles": [str(path.absolute()) for path in job.styles],
+        "styles": [str(path.absolute()) for path in request.styles],
         **{name: str(path.absolute()) if path else None for name, path in places.items()},
-        "matte": absolute_spec(job.matte) if job.matte else None,
-        "renderer": job.renderer,
+        "matte": absolute_spec(request.matte) if request.matte else None,
+        "renderer": request.renderer,
     }

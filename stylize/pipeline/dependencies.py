@@ -19,16 +19,14 @@ from stylize.storage.fingerprint import file_hash, fingerprint
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from stylize.compositing.shot_view import View
-
-__all__ = ["Needs", "form_of"]
+    from stylize.compositing.shot_view import ShotView
 
 NEEDS_VERSION = 1
 """Raise when other keys are asked for or followed by other rules."""
 
 
 @dataclass(frozen=True)
-class Needs:
+class SpanDependencies:
     """The notes on one span of a shot.
 
     Attributes
@@ -42,11 +40,11 @@ class Needs:
     keys
         Files of all keys of the shot, by frame.
     basis
-        What else frames depend on: shot, options, version, and `form_of` the keys.
+        What else frames depend on: shot, options, version, and `alpha_signature` the keys.
     """
 
     place: Path
-    view: View
+    view: ShotView
     span: tuple[int, int]
     ends: tuple[int, ...]
     keys: Mapping[int, Path]
@@ -97,7 +95,7 @@ class Needs:
         return self.place / f"{name[:32]}.txt"
 
 
-def form_of(paths: Iterable[Path]) -> list[str]:
+def alpha_signature(paths: Iterable[Path]) -> list[str]:
     """Return what the whole shot takes from the form of one key: alpha in one is alpha in all."""
     files = [path for path in paths if isinstance(path, Path)]  # others are still to be painted
     layered = [path for path in files if path.suffix.lower() in (".psd", ".psb")]

@@ -7,27 +7,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stylize.compositing.stack import Painted
+from stylize.compositing.stack import LayerResult
 from stylize.errors import UsageError
 from stylize.mattes import open_matte
-from stylize.pipeline.context import Job, open_project, open_work
-from stylize.pipeline.propagation import Layer
-from stylize.pipeline.stages import Keyed
+from stylize.pipeline.context import RunRequest, open_project, open_run
+from stylize.pipeline.propagation import FrameStore
+from stylize.pipeline.stages import KeyframeResult
 from stylize.project.project import Project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from stylize.pipeline.context import Work
+    from stylize.pipeline.context import RunContext
     from stylize.settings.schema import Settings
-
-__all__ = ["open_finished"]
 
 
 @contextmanager
 def open_finished(
-    job: Job, settings: Settings | Mapping[str, Any] | None = None
-) -> Iterator[tuple[Work, tuple[Painted, ...]]]:
+    request: RunRequest, settings: Settings | Mapping[str, Any] | None = None
+) -> Iterator[tuple[RunContext, tuple[LayerResult, ...]]]:
     """Open a project with the frames that its last run finished.
 
     Parameters
@@ -40,44 +38,43 @@ def open_finished(
     UsageError
         If there is no run yet, a layer was added since, or the range reaches outside what is finished.
     """
-    root = open_project(job.clip, job.project)[1]
+    root = open_project(request.clip, request.project)[1]
     about = Project.open(root).about()
-    if job.start is None and job.end is None and "span" in about.get("finished", {}):
+    if request.start is None and request.end is None and "span" in about.get("finished", {}):
         first, stop = about["finished"]["span"]
-        job = replace(job, start=first, end=stop)
-    with open_work(job, settings) as work, ExitStack() as stack:
-        yield work, tuple(_painted(layer, work.named, stack) for layer in work.layers)
+        request = replace(request, start=first, end=stop)
+    with open_run(request, settings) as context, ExitStack() as stack:
+        yield context, tuple(_painted(layer, context.named, stack) for layer in context.layers)
 
 
-def _painted(work: Work, named: str, stack: ExitStack) -> Painted:
+def _painted(context: RunContext, named: str, stack: ExitStack) -> LayerResult:
     again = f"run it first: stylize run {named}"
-    found = work.project.about().get("finished")
+    found = context.project.about().get("finished")
     if not found:
-        raise UsageError(f"{work.project.root}: layer {work.layer.name!r} is not finished; {again}")
+        raise UsageError(f"{context.project.root}: layer {context.layer.name!r} is not finished; {again}")
     first, stop = found["span"]
-    begin, end = work.span
+    begin, end = context.span
     if begin < first or end > stop:
         raise UsageError(
-            f"{work.project.root}: frames {first} to {stop - 1} are finished, not "
-            f"{begin} to {end - 1}; {again}"
+            f"{context.project.root}: frames {first} to {stop - 1} are finished, not {begin} to {end - 1}; {again}"
         )
     folders = [name for name, count in found["folders"] for _ in range(count)][begin - first : end - first]
-    places = {name: Layer(work.project.root / "layers" / name) for name in set(folders) - {None}}
+    places = {name: FrameStore(context.project.root / "layers" / name) for name in set(folders) - {None}}
     frames = tuple(None if name is None else places[name] for name in folders)
-    for name, layer in zip(work.clip.info.names, frames, strict=True):
+    for name, layer in zip(context.clip.info.names, frames, strict=True):
         if layer is not None and not layer.place(name).exists():
             raise UsageError(f"{layer.place(name)}: is gone; {again}")
     notes = tuple(note for note in found["keys"] if begin <= note["frame"] < end)
     files = {note["frame"] - begin: Path(note["file"]) for note in notes}
-    work = _with_mattes_of(work, (first, stop), stack)
-    return Painted(work, Keyed((), (files,), notes, (None,) * (end - begin), found["renderer"]), frames)
+    context = _with_mattes_of(context, (first, stop), stack)
+    return LayerResult(context, KeyframeResult((), (files,), notes, (None,) * (end - begin), found["renderer"]), frames)
 
 
-def _with_mattes_of(work: Work, span: tuple[int, int], stack: ExitStack) -> Work:
+def _with_mattes_of(context: RunContext, span: tuple[int, int], stack: ExitStack) -> RunContext:
     """Give a range the mattes of the run, `span`: edges at its ends were steadied by frames beyond them."""
-    if work.mattes is None or not work.job.matte or span == work.span:
-        return work
-    (first, stop), (begin, end) = span, work.span
-    run = work.whole[first:stop]
-    mattes = stack.enter_context(open_matte(work.job.matte, run.info, work.settings.matte, run))
-    return replace(work, mattes=mattes[begin - first : end - first])
+    if context.mattes is None or not context.request.matte or span == context.span:
+        return context
+    (first, stop), (begin, end) = span, context.span
+    run = context.whole[first:stop]
+    mattes = stack.enter_context(open_matte(context.request.matte, run.info, context.settings.matte, run))
+    return replace(context, mattes=mattes[begin - first : end - first])

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stylize.compositing.shot_view import Whole
+from stylize.compositing.shot_view import FullFrameView
 from stylize.errors import MediaError, UsageError
 from stylize.media import read_image
 from stylize.media.frame_images import read_key
-from stylize.pipeline.key_renderers import Settled, painters_of
+from stylize.pipeline.key_renderers import OverriddenRenderer, renderer_for_keys
 from stylize.pipeline.keyframing import read_plan
-from stylize.pipeline.painting import painter_at
+from stylize.pipeline.painting import renderer_at
 from stylize.project.takes import keep_take
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stylize.pipeline.context import Work
-    from stylize.progress import Watch
+    from stylize.pipeline.context import RunContext
+    from stylize.progress import StageTimer
     from stylize.render import Renderer
-
-__all__ = ["repaint_region"]
 
 
 def repaint_region(
-    work: Work, renderer: Renderer, frame: int, region: Path, watch: Watch
+    context: RunContext, renderer: Renderer, frame: int, region: Path, watch: StageTimer
 ) -> tuple[dict[str, Any], ...]:
     """Paint the white part of the picture `region` anew on the painted key of `frame`.
 
@@ -42,35 +40,29 @@ def repaint_region(
     MediaError
         If the region cannot be read.
     """
-    project, whole = work.project, work.whole
+    project, whole = context.project, context.whole
     plan = read_plan(project, whole.info)
     key = plan.key_at(frame) if plan is not None else None
     if plan is None or key is None:
-        raise UsageError(f"frame {frame} is no key; make it one with: stylize keys add {work.named} {frame}")
+        raise UsageError(f"frame {frame} is no key; make it one with: stylize keys add {context.named} {frame}")
     if key.take:
-        raise UsageError(
-            f"key {frame} is fixed to take {key.take}; release it first: set take = 0 in keyframes.toml"
-        )
+        raise UsageError(f"key {frame} is fixed to take {key.take}; release it first: set take = 0 in keyframes.toml")
     name = whole.info.names[frame]
     path = project.key_path(name)
-    hand = project.hand_painted(name)
+    hand = project.manual_key(name)
     if hand is not None and hand != path:
-        raise UsageError(
-            f"{hand}: an override is only read; paint the region into it, or take it out of overrides/"
-        )
+        raise UsageError(f"{hand}: an override is only read; paint the region into it, or take it out of overrides/")
     if not path.exists():
-        raise UsageError(
-            f"key {name} is not painted yet; paint it first: stylize paint {work.named} --key {frame}"
-        )
+        raise UsageError(f"key {name} is not painted yet; paint it first: stylize paint {context.named} --key {frame}")
     try:
         mask = read_image(region)
     except MediaError as error:
         raise MediaError(f"--region {error}") from error
-    settings = work.settings
-    everyone = painters_of(renderer, plan.keys, str(work.job.renderer), work.job.styles, settings)
-    found = painter_at(project, everyone, Whole(whole), frame)
+    settings = context.settings
+    everyone = renderer_for_keys(renderer, plan.keys, str(context.request.renderer), context.request.styles, settings)
+    found = renderer_at(project, everyone, FullFrameView(whole), frame)
     seed, painter = settings.synthesis.seed, found
-    if isinstance(found, Settled):
+    if isinstance(found, OverriddenRenderer):
         seed, painter = found.seed, found.painter
     paint = getattr(painter, "paint_region", None)
     if paint is None:

@@ -15,10 +15,8 @@ if TYPE_CHECKING:
 
     from keyframes import Key, Plan
     from propagate.arrays import Image
-    from stylize.render import Anchor, PaintedKey, Progress, Renderer, Spot
+    from stylize.render import Anchor, FrameContext, PaintedKey, Progress, Renderer
     from stylize.settings.schema import Settings
-
-__all__ = ["OwnPainter", "check_own", "key_options", "painters_of"]
 
 SEED = "synthesis.seed"
 
@@ -54,7 +52,7 @@ def check_names(settings: Mapping[str, Any], where: str) -> None:
 
 
 @dataclass(frozen=True)
-class OwnPainter:
+class PerKeyRenderer:
     """A renderer in which some keys are painted by renderers of their own; frames count in the whole clip."""
 
     usual: Renderer
@@ -85,7 +83,7 @@ class OwnPainter:
         """Paint `frame` as the usual renderer does."""
         return self.usual.paint(frame, anchors, seed=seed, on_progress=on_progress)
 
-    def at(self, spot: Spot) -> Renderer:
+    def at(self, spot: FrameContext) -> Renderer:
         """Return who paints the frame of the clip: its own renderer, as its schedules have it there."""
         painter = self.own.get(spot.frame, self.usual)
         at = getattr(painter, "at", None)
@@ -94,7 +92,7 @@ class OwnPainter:
 
 
 @dataclass(frozen=True)
-class Settled:
+class OverriddenRenderer:
     """The renderer of a key that has settings of its own.
 
     Attributes
@@ -139,13 +137,13 @@ class Settled:
         made.recipe["settings"] = dict(self.settings)
         return made
 
-    def at(self, spot: Spot) -> Settled:
+    def at(self, spot: FrameContext) -> OverriddenRenderer:
         """Return the renderer as its schedules have it at that frame."""
         at = getattr(self.painter, "at", None)
-        return self if at is None else Settled(at(spot), self.seed, self.settings)
+        return self if at is None else OverriddenRenderer(at(spot), self.seed, self.settings)
 
 
-def painters_of(
+def renderer_for_keys(
     renderer: Renderer, keys: Sequence[Key], name: str, styles: Sequence[Path], settings: Settings
 ) -> Renderer:
     """Return who paints the keys of a clip: `renderer`, and keys with settings of their own, one with these.
@@ -155,9 +153,9 @@ def painters_of(
     renderer
         Made from the run's settings.
     name, styles, settings
-        What it was made from, as `stylize.pipeline.renderers.choose_renderer` takes them.
+        What it was made from, as `stylize.pipeline.renderers.select_renderer` takes them.
     """
-    from stylize.pipeline.renderers import choose_renderer
+    from stylize.pipeline.renderers import select_renderer
 
     own: dict[int, Renderer] = {}
     chosen = renderer.name if name == "auto" else name
@@ -165,6 +163,6 @@ def painters_of(
         if key.settings:
             mine = changed(settings, key.settings, f"key {key.frame}")
             alike = mine.synthesis.seed != settings.synthesis.seed and set(key.settings) == {SEED}
-            painter = renderer if alike else choose_renderer(chosen, styles, mine)
-            own[key.frame] = Settled(painter, mine.synthesis.seed, key.settings)
-    return OwnPainter(renderer, own) if own else renderer
+            painter = renderer if alike else select_renderer(chosen, styles, mine)
+            own[key.frame] = OverriddenRenderer(painter, mine.synthesis.seed, key.settings)
+    return PerKeyRenderer(renderer, own) if own else renderer

@@ -12,7 +12,7 @@ from stylize.media.frame_images import find_keys, key_files
 from stylize.pipeline.analysis import Analyses
 from stylize.pipeline.key_renderers import check_own
 from stylize.pipeline.shots import cut_to, measure_changes
-from stylize.progress import portion
+from stylize.progress import subprogress
 from stylize.storage.atomic import write_text
 
 if TYPE_CHECKING:
@@ -20,26 +20,15 @@ if TYPE_CHECKING:
 
     from keyframes import ClipFacts, Plan, Selection, SelectOptions, Shot
     from stylize.media import ClipInfo
-    from stylize.pipeline.context import Work
-    from stylize.progress import Watch
+    from stylize.pipeline.context import RunContext
+    from stylize.progress import StageTimer
     from stylize.project.project import Project
-
-__all__ = [
-    "Choice",
-    "choose_keys",
-    "facts_of",
-    "known_shots",
-    "measure_keys",
-    "read_plan",
-    "save_plan",
-    "with_overrides",
-]
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Choice:
+class KeyframeSelection:
     """The plan and how well it explains the frames that were asked for.
 
     Attributes
@@ -57,7 +46,7 @@ class Choice:
     coverage: tuple[float, ...]
 
 
-def choose_keys(work: Work, watch: Watch, *, anew: bool = False) -> Choice:
+def choose_keys(context: RunContext, watch: StageTimer, *, anew: bool = False) -> KeyframeSelection:
     """Find shots, look at them, choose keys, and write the plan; what a person put into the plan stays.
 
     Parameters
@@ -75,46 +64,46 @@ def choose_keys(work: Work, watch: Watch, *, anew: bool = False) -> Choice:
     """
     from keyframes import merge, new_plan
 
-    project, info, options, seen = work.project, work.whole.info, work.settings.select, work.seen
+    project, info, options, seen = context.project, context.whole.info, context.settings.select, context.seen
     before = read_plan(project, info)
-    shots = known_shots(work, watch)
-    if work.scenes is None and not (before and _set_by_hand(project, before)):
+    shots = known_shots(context, watch)
+    if context.scenes is None and not (before and _set_by_hand(project, before)):
         project.remember(shots=_ends(shots))  # to tell shots that a person changes from these
-    plan = with_overrides(work, before or new_plan(facts_of(info), shots))
-    pieces = cut_to(shots, work.span) if seen is None else seen.with_subject(cut_to(shots, work.span))
-    painted = work.pieces(pieces)
-    analyses = Analyses(work)
+    plan = with_overrides(context, before or new_plan(facts_of(info), shots))
+    pieces = cut_to(shots, context.span) if seen is None else seen.with_subject(cut_to(shots, context.span))
+    painted = context.pieces(pieces)
+    analyses = Analyses(context)
     with watch.stage("analysis") as share:
         for index, piece in enumerate(pieces):
-            analyses.of(piece, portion(share, index, 1, len(pieces)))
+            analyses.of(piece, subprogress(share, index, 1, len(pieces)))
     same = project.about().get("seen_through") == analyses.matte
     kept = before is not None and not anew and same and _answers(before, shots, painted, options)
     with watch.stage("keys"):
         choose = measure_keys if kept else _select
         selections = choose(plan, pieces, analyses, options)
     chosen = [key for selection in selections for key in selection.keys]
-    elsewhere = [key for key in plan.keys if not work.span[0] <= key.frame < work.span[1]]
+    elsewhere = [key for key in plan.keys if not context.span[0] <= key.frame < context.span[1]]
     plan = merge(replace(plan, shots=shots), [*chosen, *elsewhere], options)
     save_plan(project, plan)
-    first, stop = work.span
+    first, stop = context.span
     coverage = [1.0] * (stop - first)  # where there is nothing to style, nothing is left unexplained
     for piece, selection in zip(pieces, selections, strict=True):
         coverage[piece.start - first : piece.stop - first] = map(float, selection.coverage)
     project.remember(coverage=round(sum(coverage) / len(coverage), 4), seen_through=analyses.matte)
-    return Choice(plan, painted, tuple(coverage))
+    return KeyframeSelection(plan, painted, tuple(coverage))
 
 
-def with_overrides(work: Work, plan: Plan) -> Plan:
+def with_overrides(context: RunContext, plan: Plan) -> Plan:
     """Make every frame that lies in the project's overrides a key, unless it is banned.
 
     A key of kind ``override`` whose file has gone is one like any other that a person chose.
     """
     from keyframes import edits
 
-    folder, info = work.project.root / "overrides", work.whole.info
+    folder, info = context.project.root / "overrides", context.whole.info
     painted: dict[int, Path] = {}
     if folder.is_dir() and key_files(folder):
-        painted = find_keys(folder, info, work.project.root / "cache" / "layers")
+        painted = find_keys(folder, info, context.project.root / "cache" / "layers")
     for frame in painted:
         key = plan.key_at(frame)
         if frame not in plan.banned and (key is None or key.kind == "auto"):
@@ -122,13 +111,13 @@ def with_overrides(work: Work, plan: Plan) -> Plan:
     gone = {
         key.frame
         for key in plan.keys
-        if key.kind == "override" and not work.project.hand_painted(info.names[key.frame])
+        if key.kind == "override" and not context.project.manual_key(info.names[key.frame])
     }
     keys = tuple(replace(key, kind="user") if key.frame in gone else key for key in plan.keys)
     return replace(plan, keys=keys)
 
 
-def known_shots(work: Work, watch: Watch) -> tuple[Shot, ...]:
+def known_shots(context: RunContext, watch: StageTimer) -> tuple[Shot, ...]:
     """Return the shots of the whole clip.
 
     Those of a scene list that is given; else those of the plan where a person changed them or a scene list
@@ -136,10 +125,10 @@ def known_shots(work: Work, watch: Watch) -> tuple[Shot, ...]:
     """
     from keyframes.shots import shots_from_scores
 
-    project, settings = work.project, work.settings.shots
-    if work.scenes is not None:
-        return work.scenes
-    plan = read_plan(project, work.whole.info)
+    project, settings = context.project, context.settings.shots
+    if context.scenes is not None:
+        return context.scenes
+    plan = read_plan(project, context.whole.info)
     if plan is not None and _set_by_hand(project, plan):
         if settings != type(settings)():
             log.warning(
@@ -149,7 +138,7 @@ def known_shots(work: Work, watch: Watch) -> tuple[Shot, ...]:
             )
         return tuple(plan.shots)
     with watch.stage("shots") as share:
-        scores = project.recall("changes", measure_changes, work.whole, on_progress=share)
+        scores = project.recall("changes", measure_changes, context.whole, on_progress=share)
     return shots_from_scores(scores, settings)
 
 
@@ -204,9 +193,7 @@ def _answers(plan: Plan, shots: Sequence[Shot], pieces: Sequence[Shot], options:
     return held and plan.options == options and tuple(plan.shots) == tuple(shots)
 
 
-def measure_keys(
-    plan: Plan, pieces: Sequence[Shot], analyses: Analyses, options: SelectOptions
-) -> list[Selection]:
+def measure_keys(plan: Plan, pieces: Sequence[Shot], analyses: Analyses, options: SelectOptions) -> list[Selection]:
     """Take the plan's keys and find out what they explain: all other frames are banned for the while."""
     asked = replace(options, min_gap=1, max_gap=None, max_keys=None)
     selections = []
@@ -217,9 +204,7 @@ def measure_keys(
     return selections
 
 
-def _select(
-    plan: Plan, pieces: Sequence[Shot], analyses: Analyses, options: SelectOptions
-) -> list[Selection]:
+def _select(plan: Plan, pieces: Sequence[Shot], analyses: Analyses, options: SelectOptions) -> list[Selection]:
     """Choose the keys of every piece; where `max_keys` forbids some, the least useful ones of all go."""
 
     def select(piece: Shot, most: int | None) -> Selection:

@@ -20,16 +20,6 @@ if TYPE_CHECKING:
     from stylize.progress import Overwrite
     from stylize.project.project import Project
 
-__all__ = [
-    "check_apart",
-    "check_map_folder",
-    "check_place",
-    "default_place",
-    "is_ours",
-    "make_writer",
-    "remember_output",
-]
-
 log = logging.getLogger(__name__)
 
 
@@ -39,19 +29,19 @@ def default_place(project: Project, info: ClipInfo) -> Path:
     return project.root / "out" / (path.name if info.is_sequence else f"{path.stem}.mp4")
 
 
-def check_place(place: Path, clip: Clip, overwrite: Overwrite, project: Project | None = None) -> None:
+def check_output_path(place: Path, clip: Clip, overwrite: Overwrite, project: Project | None = None) -> None:
     """Refuse, before any work, an output that cannot or must not be written; tell what it will not hold.
 
     What `project` wrote itself in its own folder, and nobody changed since, may be replaced without asking.
     """
     there = place.is_file() or (place.is_dir() and any(place.iterdir()))
     if there and not place.samefile(clip.info.path):
-        there = (project is not None and is_ours(project, place)) or allowed(overwrite, place)
+        there = (project is not None and written_by_project(project, place)) or allowed(overwrite, place)
     for notice in (*clip.info.notices, *check_output(place, clip, overwrite=there)):
         log.warning("%s", notice)
 
 
-def check_apart(
+def check_distinct_paths(
     outputs: Mapping[str, str | Path | None], inputs: Mapping[str, str | Path | None] | None = None
 ) -> None:
     """Refuse outputs that would be written over each other or over an input; both by what they are.
@@ -88,7 +78,7 @@ def check_map_folder(place: Path) -> None:
 def make_writer(
     place: Path, info: ClipInfo, options: OutputOptions, recipe: str | None = None, channels: int = 3
 ) -> Writer:
-    """Open the writer for a place that `check_place` has passed; 4 channels are for folders only."""
+    """Open the writer for a place that `check_output_path` has passed; 4 channels are for folders only."""
     return open_writer(
         place,
         info,
@@ -100,7 +90,7 @@ def make_writer(
     )
 
 
-def is_ours(project: Project, place: Path, mark: str | None = None) -> bool:
+def written_by_project(project: Project, place: Path, mark: str | None = None) -> bool:
     """Whether this project wrote what stands at `place`, and from inputs of fingerprint `mark` if given."""
     entry = project.about().get("outputs", {}).get(str(place.absolute()))
     if not entry or not place.exists() or (mark is None and project.root not in place.absolute().parents):

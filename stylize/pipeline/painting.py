@@ -6,21 +6,19 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from stylize.project.takes import chosen_take, fitting_take, stand
+from stylize.project.takes import chosen_take, find_by_fingerprint, stand
 from stylize.render.consistency import paint_shot
 from stylize.render.options import AgreementOptions
-from stylize.render.protocol import Spot
+from stylize.render.protocol import FrameContext
 from stylize.storage.fingerprint import file_hash, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
-    from stylize.compositing.shot_view import View
+    from stylize.compositing.shot_view import ShotView
     from stylize.project.project import Project
     from stylize.render import Renderer
-
-__all__ = ["key_states", "paint_keys"]
 
 _USUAL = AgreementOptions()
 log = logging.getLogger(__name__)
@@ -28,7 +26,7 @@ log = logging.getLogger(__name__)
 
 def key_states(
     project: Project,
-    view: View,
+    view: ShotView,
     keys: Sequence[int],
     renderer: Renderer,
     seed: int,
@@ -48,7 +46,7 @@ def key_states(
     states: dict[int, tuple[str, Path]] = {}
     for key in keys:
         name = view.info.names[key]
-        hand = project.hand_painted(name)
+        hand = project.manual_key(name)
         if hand is not None:
             states[key] = ("given", hand)
         elif number := (takes or {}).get(key, 0):
@@ -70,7 +68,7 @@ def key_states(
 
 def paint_keys(  # noqa: PLR0913  everything that a painting depends on, and who listens
     project: Project,
-    view: View,
+    view: ShotView,
     keys: Sequence[int],
     renderer: Renderer,
     seed: int,
@@ -99,7 +97,7 @@ def paint_keys(  # noqa: PLR0913  everything that a painting depends on, and who
         for key, made in paint_shot(
             view,
             keys,
-            lambda key: painter_at(project, renderer, view, key),
+            lambda key: renderer_at(project, renderer, view, key),
             seed=seed,
             finished=finished,
             agreement=agreement,
@@ -122,7 +120,7 @@ def paint_keys(  # noqa: PLR0913  everything that a painting depends on, and who
     return dict(sorted(there.items()))
 
 
-def painter_at(project: Project, renderer: Renderer, view: View, key: int) -> Renderer:
+def renderer_at(project: Project, renderer: Renderer, view: ShotView, key: int) -> Renderer:
     """Return `renderer` as it is at frame `key` of the shot: with what its schedules say there."""
     at = getattr(renderer, "at", None)
     if at is None:
@@ -130,7 +128,7 @@ def painter_at(project: Project, renderer: Renderer, view: View, key: int) -> Re
     info, whole = view.info, project.info or view.info
     seconds = float((info.pts[key] - whole.pts[0]) * info.time_base)
     last, size = whole.start + whole.count - 1, (info.height, info.width)
-    painter: Renderer = at(Spot(info.start + key, seconds, last, size, view.window(key)))
+    painter: Renderer = at(FrameContext(info.start + key, seconds, last, size, view.window(key)))
     return painter
 
 
@@ -142,12 +140,12 @@ def _painting(project: Project, name: str, mark: str) -> tuple[dict[str, Any], P
     recipe = project.key_recipe(name)
     if recipe is not None and recipe.get("fingerprint") == mark:
         return recipe, project.key_path(name)
-    take = fitting_take(project, name, mark)
+    take = find_by_fingerprint(project, name, mark)
     return ({}, None) if take is None else (take.recipe, take.path)
 
 
 def _parent_changed(
-    project: Project, view: View, key: int, mark: str, states: Mapping[int, tuple[str, Path]]
+    project: Project, view: ShotView, key: int, mark: str, states: Mapping[int, tuple[str, Path]]
 ) -> bool:
     """Whether a key that `key` followed is another now, or will be; one that is no key any more is not."""
     parents = _painting(project, view.info.names[key], mark)[0].get("parents", {})
@@ -158,7 +156,7 @@ def _parent_changed(
     return False
 
 
-def _recorded(project: Project, view: View, marks: Mapping[int, str]) -> dict[int, list[int]]:
+def _recorded(project: Project, view: ShotView, marks: Mapping[int, str]) -> dict[int, list[int]]:
     """Whom each key followed, if it was painted from what it would be painted from now."""
     by_name = {view.info.names[key]: key for key in marks}
     found = {}
@@ -170,10 +168,10 @@ def _recorded(project: Project, view: View, marks: Mapping[int, str]) -> dict[in
 
 
 def _mark(
-    project: Project, view: View, key: int, renderer: Renderer, seed: int, agreement: AgreementOptions
+    project: Project, view: ShotView, key: int, renderer: Renderer, seed: int, agreement: AgreementOptions
 ) -> str:
     whole = project.info.fingerprint if project.info is not None else ""
-    painter = painter_at(project, renderer, view, key).fingerprint()
+    painter = renderer_at(project, renderer, view, key).fingerprint()
     inputs = (whole, view.info.start + key, painter, seed, agreement)
     matte = view.mark([key])
     return fingerprint("paint", 2, *inputs) if matte is None else fingerprint("paint", 2, *inputs, matte)

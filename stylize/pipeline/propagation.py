@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylize.api.propagate import carry_shot
+from stylize.api.propagate import propagate_shot
 from stylize.media import write_image
-from stylize.pipeline.dependencies import Needs, form_of
+from stylize.pipeline.dependencies import SpanDependencies, alpha_signature
 from stylize.storage.atomic import disk_errors
 from stylize.storage.fingerprint import fingerprint
 
@@ -23,14 +23,12 @@ if TYPE_CHECKING:
 
     from propagate import PropagateOptions
     from propagate.arrays import I32, Image
-    from stylize.compositing.shot_view import View
+    from stylize.compositing.shot_view import ShotView
     from stylize.project.project import Project
-
-__all__ = ["Layer", "carry_layers", "key_numbers", "layers_of", "what_matters"]
 
 
 @dataclass(frozen=True)
-class Layer:
+class FrameStore:
     """Finished frames of one span under one fingerprint, each with the facts that the report shows."""
 
     folder: Path
@@ -41,7 +39,7 @@ class Layer:
         return self.folder / f"{name}{self.suffix}"
 
     def sure(self, name: str) -> Path:
-        """Where it says how sure each pixel of the frame called `name` is: grey, white for sure."""
+        """Where it says how sure each pixel of the frame called `name` is: gray, white for sure."""
         return self.folder / "confidence" / f"{name}.png"
 
     def source(self, name: str) -> Path:
@@ -81,26 +79,26 @@ CARRY_VERSION = 15
 """Raise when the same keys and options give other frames."""
 
 
-def what_matters(options: Any) -> Any:
+def result_affecting(options: Any) -> Any:
     """Return options as plain values without those that change only how fast the result comes."""
     tree = asdict(options) if is_dataclass(options) and not isinstance(options, type) else options
     if isinstance(tree, dict):
-        return {name: what_matters(value) for name, value in tree.items() if name != "threads"}
+        return {name: result_affecting(value) for name, value in tree.items() if name != "threads"}
     return tree
 
 
-def layers_of(
-    project: Project, view: View, keys: Mapping[int, Path], options: PropagateOptions
-) -> list[Layer]:
+def frame_stores(
+    project: Project, view: ShotView, keys: Mapping[int, Path], options: PropagateOptions
+) -> list[FrameStore]:
     """Return the place of each frame of a shot.
 
     The frames of a span share one: it depends on the shot, the keys at both ends, options, and what the matte
     shows in the span. Where other keys of the shot may explain a pixel too (``options.other_keys``), it
     depends on these as well; once carried, on those that it needed (`stylize.pipeline.dependencies`).
     """
-    names, found = view.info.names, list[Layer]()
+    names, found = view.info.names, list[FrameStore]()
     others = {names[index]: path for index, path in keys.items()} if options.other_keys else None
-    fixed = fingerprint(CARRY_VERSION, view.info.fingerprint, what_matters(options), others)
+    fixed = fingerprint(CARRY_VERSION, view.info.fingerprint, result_affecting(options), others)
     marks = [None, *sorted(keys), None]
     needs = _needs(project, view, keys, options)
     for a, b in pairwise(marks):
@@ -111,46 +109,46 @@ def layers_of(
         name = fingerprint("carry", fixed, ends, seen)[:20]
         if needs is not None:
             name = needs(first, stop).folder() or name
-        found += [Layer(project.root / "layers" / name)] * (stop - first)
+        found += [FrameStore(project.root / "layers" / name)] * (stop - first)
     return found
 
 
 def _needs(
-    project: Project, view: View, keys: Mapping[int, Path], options: PropagateOptions
-) -> Callable[[int, int], Needs] | None:
+    project: Project, view: ShotView, keys: Mapping[int, Path], options: PropagateOptions
+) -> Callable[[int, int], SpanDependencies] | None:
     """Return who gives the notes on the span [start, stop) of a shot; None where none are kept."""
     if not options.other_keys:
         return None
-    form = form_of(keys.values())
-    basis = fingerprint(CARRY_VERSION, view.info.fingerprint, what_matters(options), form)
+    form = alpha_signature(keys.values())
+    basis = fingerprint(CARRY_VERSION, view.info.fingerprint, result_affecting(options), form)
 
-    def of(first: int, stop: int) -> Needs:
+    def of(first: int, stop: int) -> SpanDependencies:
         ends = tuple(i for i in (first, stop) if i in keys)
-        return Needs(project.root / "cache" / "needs", view, (first, stop), ends, keys, basis)
+        return SpanDependencies(project.root / "cache" / "needs", view, (first, stop), ends, keys, basis)
 
     return of
 
 
-def carry_layers(
+def propagate_cached(
     project: Project,
-    view: View,
+    view: ShotView,
     keys: Mapping[int, Path],
     options: PropagateOptions,
     on_progress: Callable[[float], None],
-) -> list[Layer]:
+) -> list[FrameStore]:
     """Carry one shot's keys into its layers and return them; frames that are there are not made again."""
-    layers = layers_of(project, view, keys, options)
+    layers = frame_stores(project, view, keys, options)
     names = view.info.names
     known = {layer: layer.facts() for layer in dict.fromkeys(layers)}
     done = {index for index, layer in enumerate(layers) if names[index] in known[layer]}
     if len(done) < len(names):
         began = time.perf_counter()
-        for made in carry_shot(view.carried, view.keys(keys), options, view.mattes, done):
+        for made in propagate_shot(view.carried, view.keys(keys), options, view.mattes, done):
             name, layer = names[made.index], layers[made.index]
             sure = np.rint(np.clip(made.confidence, 0, 1) * 255).astype(np.uint8)[..., None]
             write_image(layer.sure(name), view.place(sure, made.index), compression=1, durable=False)
-            colours = _as_colours(np.where(made.source < 0, made.source, made.source + view.info.start))
-            write_image(layer.source(name), view.place(colours, made.index), compression=1, durable=False)
+            colors = _as_colors(np.where(made.source < 0, made.source, made.source + view.info.start))
+            write_image(layer.source(name), view.place(colors, made.index), compression=1, durable=False)
             write_image(layer.place(name), view.place(made.image, made.index), compression=1, durable=False)
             layer.note(
                 name,
@@ -176,6 +174,6 @@ def key_numbers(image: Image) -> I32:
     return parts[..., 0] * 65536 + parts[..., 1] * 256 + parts[..., 2] - 1
 
 
-def _as_colours(numbers: I32) -> Image:
-    """Spell numbers from -1 on as 8-bit colours; 0 is black, as is what lies outside a window."""
+def _as_colors(numbers: I32) -> Image:
+    """Spell numbers from -1 on as 8-bit colors; 0 is black, as is what lies outside a window."""
     return np.stack([(numbers + 1) >> shift & 255 for shift in (16, 8, 0)], axis=2).astype(np.uint8)

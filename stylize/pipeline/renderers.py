@@ -20,15 +20,13 @@ if TYPE_CHECKING:
     from stylize.render import Renderer
     from stylize.settings.schema import Settings
 
-__all__ = ["choose_renderer", "tell_unread"]
-
 _SECTIONS = {"patch": "patch", "sd": "diffusion", "edit": "edit"}
 """Our renderers, and the section of settings that each reads."""
 
 log = logging.getLogger(__name__)
 
 
-def choose_renderer(name: str, styles: Sequence[Path], settings: Settings) -> Renderer:
+def select_renderer(name: str, styles: Sequence[Path], settings: Settings) -> Renderer:
     """Make the renderer called `name`; ``auto`` takes diffusion when its models and a device are here.
 
     What ``auto`` takes, and why, is said before any work; not where nobody has the packages of diffusion or
@@ -49,9 +47,7 @@ def choose_renderer(name: str, styles: Sequence[Path], settings: Settings) -> Re
     worded = bool(settings.diffusion.prompt) and name in ("auto", "sd")
     worded = worded or (bool(settings.edit.prompt) and name == "edit")
     if not styles and not worded:
-        raise UsageError(
-            "no style to paint in; name a picture with --style REF, or your own keys with --keys DIR"
-        )
+        raise UsageError("no style to paint in; name a picture with --style REF, or your own keys with --keys DIR")
     chosen = name
     if name == "auto":
         lacking = _lacking(settings, styled=bool(styles))
@@ -59,9 +55,7 @@ def choose_renderer(name: str, styles: Sequence[Path], settings: Settings) -> Re
         level = logging.INFO if lacking and not _wanted(settings) else logging.WARNING
         log.log(level, "painting with renderer %s: %s", chosen, lacking or "its models and a device are here")
         if lacking and not styles:
-            raise UsageError(
-                f"a prompt alone needs renderer sd, and {lacking}; or name a picture with --style REF"
-            )
+            raise UsageError(f"a prompt alone needs renderer sd, and {lacking}; or name a picture with --style REF")
     images = []
     for path in styles:
         try:
@@ -71,7 +65,7 @@ def choose_renderer(name: str, styles: Sequence[Path], settings: Settings) -> Re
     return make_renderer(chosen, images, _options(chosen, settings))
 
 
-def tell_unread(renderer: str, settings: Settings) -> None:
+def warn_unused_options(renderer: str, settings: Settings) -> None:
     """Say which options were set that the renderer of this name does not read; ``files`` reads none."""
     read = asdict(getattr(settings, _SECTIONS[renderer])) if renderer in _SECTIONS else {}
     unread = []
@@ -132,7 +126,5 @@ def _lacking(settings: Settings, *, styled: bool) -> str:
 
         prepare_imports()
         if choose_device("auto") == "cpu":
-            return (
-                "no GPU is here, and on a processor a key takes minutes (--device cpu takes it all the same)"
-            )
+            return "no GPU is here, and on a processor a key takes minutes (--device cpu takes it all the same)"
     return ""

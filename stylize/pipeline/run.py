@@ -10,27 +10,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize.errors import UsageError
-from stylize.pipeline.context import Job, look, memory_of, open_work
+from stylize.pipeline.context import RunRequest, measure_matte, memory_of, open_run
 from stylize.pipeline.inpainting import repaint_region
-from stylize.pipeline.output import check_apart, check_place
+from stylize.pipeline.output import check_distinct_paths, check_output_path
 from stylize.pipeline.stages import (
     layer_stage,
-    make_painter,
     make_recipe,
+    make_renderer_for,
     paint_stage,
     write_stage,
 )
-from stylize.progress import OnProgress, Overwrite, Watch, ignore
+from stylize.progress import OnProgress, Overwrite, StageTimer, ignore
 from stylize.report.run_facts import gather_facts
 from stylize.report.run_report import keep_facts, write_report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from stylize.pipeline.context import Work
+    from stylize.pipeline.context import RunContext
     from stylize.settings.schema import Settings
-
-__all__ = ["Result", "paint_job", "run_job", "stylize_clip"]
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +109,7 @@ def stylize_clip(  # noqa: PLR0913  the front door takes all its choices by name
         See `stylize.errors`: every message is one line with the way out. Finished work is kept.
     """
     styles = [style] if isinstance(style, (str, Path)) else style
-    job = Job(
+    request = RunRequest(
         Path(clip),
         tuple(Path(s) for s in styles),
         _path(output),
@@ -123,43 +121,43 @@ def stylize_clip(  # noqa: PLR0913  the front door takes all its choices by name
         end=end,
         scenes=_path(scenes),
     )
-    return run_job(job, settings, overwrite, on_progress)
+    return run_job(request, settings, overwrite, on_progress)
 
 
 def run_job(
-    job: Job,
+    request: RunRequest,
     settings: Settings | Mapping[str, Any] | None = None,
     overwrite: Overwrite = False,
     on_progress: OnProgress = ignore,
 ) -> Result:
-    """Do `job`; see `stylize_clip`."""
-    watch = Watch(on_progress)
-    with open_work(job, settings) as work, ExitStack() as locks:
-        check_apart({"output": work.place}, {"folder of keys": job.keys, "matte": job.matte})
-        check_place(work.place, work.clip, overwrite, work.project)
-        painters = [make_painter(layer) for layer in work.layers]
-        project = locks.enter_context(work.project.lock())
-        note_start(work)
-        for layer in work.parts:
+    """Do `request`; see `stylize_clip`."""
+    watch = StageTimer(on_progress)
+    with open_run(request, settings) as context, ExitStack() as locks:
+        check_distinct_paths({"output": context.place}, {"folder of keys": request.keys, "matte": request.matte})
+        check_output_path(context.place, context.clip, overwrite, context.project)
+        painters = [make_renderer_for(layer) for layer in context.layers]
+        project = locks.enter_context(context.project.lock())
+        note_start(context)
+        for layer in context.parts:
             locks.enter_context(layer.project.lock())
             note_start(layer)
-        stack = [layer_stage(*each, watch) for each in zip(work.layers, painters, strict=True)]
-        if work.parts:
-            project.remember(finished={"span": list(work.span)})
-        recipe = make_recipe(work, stack)
-        write_stage(work, stack, json.dumps(recipe, ensure_ascii=False, default=str), watch)
+        stack = [layer_stage(*each, watch) for each in zip(context.layers, painters, strict=True)]
+        if context.parts:
+            project.remember(finished={"span": list(context.span)})
+        recipe = make_recipe(context, stack)
+        write_stage(context, stack, json.dumps(recipe, ensure_ascii=False, default=str), watch)
         with watch.stage("report"):
-            facts = gather_facts(work, stack, recipe, watch.finished())
+            facts = gather_facts(context, stack, recipe, watch.finished())
             keep_facts(project, facts)
             write_report(project)
         seconds = watch.finished()
-        project.log("finished", output=str(work.place), seconds=seconds)
+        project.log("finished", output=str(context.place), seconds=seconds)
     keys = tuple(sorted({frame for layer in stack for frame in layer.keyed.frames}))
-    return Result(work.place, len(work.clip), keys, facts["renderer"], seconds)
+    return Result(context.place, len(context.clip), keys, facts["renderer"], seconds)
 
 
 def paint_job(
-    job: Job,
+    request: RunRequest,
     settings: Settings | Mapping[str, Any] | None = None,
     only: int | None = None,
     on_progress: OnProgress = ignore,
@@ -179,32 +177,32 @@ def paint_job(
     UsageError
         If `only` is no key, or the keys are given as files.
     """
-    watch = Watch(on_progress)
-    with open_work(job, settings) as work:
-        if work.parts:
-            folders = ", ".join(str(layer.project.root) for layer in work.parts)
-            raise UsageError(f"{work.project.root}: has several layers; paint one of them: {folders}")
-        renderer = make_painter(work)
+    watch = StageTimer(on_progress)
+    with open_run(request, settings) as context:
+        if context.parts:
+            folders = ", ".join(str(layer.project.root) for layer in context.parts)
+            raise UsageError(f"{context.project.root}: has several layers; paint one of them: {folders}")
+        renderer = make_renderer_for(context)
         if renderer is None:
             raise UsageError(
-                f"{work.project.root}: its keys are given as files; name a style to paint with: --style REF"
+                f"{context.project.root}: its keys are given as files; name a style to paint with: --style REF"
             )
         if region is not None and only is None:
             raise UsageError("--region is a part of one key; name it with --key N")
-        with work.project.lock():
-            note_start(work)
+        with context.project.lock():
+            note_start(context)
             if region is not None and only is not None:
-                return repaint_region(work, renderer, only, region, watch)
-            return paint_stage(look(work, watch), renderer, watch, only).notes
+                return repaint_region(context, renderer, only, region, watch)
+            return paint_stage(measure_matte(context, watch), renderer, watch, only).notes
 
 
-def note_start(work: Work) -> None:
+def note_start(context: RunContext) -> None:
     """Tell what changed since the last run, and remember what this one was asked."""
-    asked = memory_of(work.job)
-    for change in work.project.note_settings(work.settings.to_dict()):
+    asked = memory_of(context.request)
+    for change in context.project.note_settings(context.settings.to_dict()):
         log.warning("changed since the last run: %s", change)
-    work.project.remember(inputs=asked)
-    work.project.log("started", **asked)
+    context.project.remember(inputs=asked)
+    context.project.log("started", **asked)
 
 
 def _path(path: str | Path | None) -> Path | None:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Image
     from stylize.media import Clip, ClipInfo
 
-__all__ = ["by_shot", "cut_to", "find_shots", "measure_changes", "read_scenes", "small_frames"]
-
 LOOK = 320
 """Long side in pixels of the frames in which cuts are sought: as large as keys are usually sought in, so that
 a clip that is not long is decoded once for both."""
@@ -56,9 +54,7 @@ def find_shots(
 
     if scenes is not None:
         first, stop = clip.info.start, clip.info.start + clip.info.count
-        return tuple(
-            shot.moved(-first) for shot in cut_to(read_scenes(Path(scenes), clip.info), (first, stop))
-        )
+        return tuple(shot.moved(-first) for shot in cut_to(read_scenes(Path(scenes), clip.info), (first, stop)))
     return shots_from_scores(measure_changes(clip, on_progress), options)
 
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from stylize.errors import UsageError
 from stylize.media import write_image
 from stylize.media.frame_images import files_for, one_file
-from stylize.project.relocation import bring_along
+from stylize.project.relocation import relocate_paths
 from stylize.project.takes import keep_take
 from stylize.storage import serialization as store
 from stylize.storage.atomic import disk_errors, write_bytes, write_text
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import Image
     from stylize.media import ClipInfo
-
-__all__ = ["SCHEMA", "SETTINGS_FILE", "Project", "project_place"]
 
 SCHEMA = "stylize-project.1"
 SETTINGS_FILE = "stylize.toml"
@@ -90,8 +88,7 @@ class Project:
         """
         named = {SETTINGS_FILE, "overrides", partial_path(self.root / "project.json").name}
         return self.root.is_dir() and all(
-            path.name in named or path.name == ".lock" or path.name.startswith(".lock.")
-            for path in self.root.iterdir()
+            path.name in named or path.name == ".lock" or path.name.startswith(".lock.") for path in self.root.iterdir()
         )
 
     def about(self) -> dict[str, Any]:
@@ -106,10 +103,8 @@ class Project:
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(f"{path}: damaged ({error!r}); choose another folder with --project") from error
         if not schema.startswith("stylize-project.") or number > int(SCHEMA.rpartition(".")[2]):
-            raise UsageError(
-                f"{path}: made by a newer version ({schema}); update with: pip install -U keystylize"
-            )
-        return bring_along(about, self.root)
+            raise UsageError(f"{path}: made by a newer version ({schema}); update with: pip install -U keystylize")
+        return relocate_paths(about, self.root)
 
     @property
     def clip(self) -> Path:
@@ -219,7 +214,7 @@ class Project:
             write_text(path.with_suffix(".json"), json.dumps(note, indent=2, ensure_ascii=False) + "\n")
         return path
 
-    def hand_painted(self, name: str) -> Path | None:
+    def manual_key(self, name: str) -> Path | None:
         """Return the artist's own file for the frame, if any: in overrides/, or put or changed in keys/."""
         folder = self.root / "overrides"
         files = files_for(folder, name)
@@ -260,8 +255,7 @@ class Project:
 def _other_clip(project: Project, before: Path, now: Path) -> str:
     if before != now.absolute():
         return (
-            f"{project.root}: made from another clip ({before}), not from {now}; "
-            "choose another folder with --project"
+            f"{project.root}: made from another clip ({before}), not from {now}; choose another folder with --project"
         )
     keys = project.root / "keys"
     return (

@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["bring_along"]
 
-
-def bring_along(about: Mapping[str, Any], root: Path) -> dict[str, Any]:
+def relocate_paths(about: Mapping[str, Any], root: Path) -> dict[str, Any]:
     """Return what a project remembers, with paths as they are seen from where it is now.
 
     Parameters

@@ -28,18 +28,6 @@ if TYPE_CHECKING:
     from keyframes import Plan
     from stylize.project.project import Project
 
-__all__ = [
-    "Take",
-    "chosen_take",
-    "fitting_take",
-    "follow_plan",
-    "keep_hand",
-    "keep_take",
-    "set_aside",
-    "stand",
-    "takes_of",
-]
-
 
 @dataclass(frozen=True)
 class Take:
@@ -94,7 +82,7 @@ def chosen_take(project: Project, name: str, number: int) -> Take:
     return found
 
 
-def fitting_take(project: Project, name: str, mark: str) -> Take | None:
+def find_by_fingerprint(project: Project, name: str, mark: str) -> Take | None:
     """Return the latest take that was made from the inputs of fingerprint `mark`, if any."""
     return next((t for t in reversed(takes_of(project, name)) if t.recipe.get("fingerprint") == mark), None)
 
@@ -123,14 +111,14 @@ def stand(project: Project, name: str, take: Take) -> Path:
     What a person painted goes to overrides/, what the machine painted to keys/; a painting by hand that
     stands there is kept as a take first.
     """
-    set_aside(project, name)
+    archive_manual(project, name)
     if take.by_hand:
         target = project.root / "overrides" / f"{name}{take.path.suffix}"
         layers = take.path.with_suffix("")
         if layers.is_dir():
             for layer in sorted(layers.iterdir()):
                 _copy(layer, target.with_name(layer.name))
-            return project.hand_painted(name) or target
+            return project.manual_key(name) or target
         _copy(take.path, target)
         return target
     target = project.key_path(name)
@@ -143,9 +131,9 @@ def stand(project: Project, name: str, take: Take) -> Path:
     return target
 
 
-def keep_hand(project: Project, name: str) -> Take | None:
+def archive_current(project: Project, name: str) -> Take | None:
     """Keep the painting by hand that stands for a frame as a take, if there is one; it goes on standing."""
-    path = project.hand_painted(name)
+    path = project.manual_key(name)
     if path is None:
         return None
     layers = files_for(project.root / "overrides", name)
@@ -157,9 +145,9 @@ def keep_hand(project: Project, name: str) -> Take | None:
     return take
 
 
-def set_aside(project: Project, name: str) -> Take | None:
+def archive_manual(project: Project, name: str) -> Take | None:
     """Keep a frame's painting by hand as a take and clear its place, so that another painting can stand."""
-    take = keep_hand(project, name)
+    take = archive_current(project, name)
     if take is None:
         return None
     path = project.key_path(name)
@@ -169,7 +157,7 @@ def set_aside(project: Project, name: str) -> Take | None:
     return take
 
 
-def follow_plan(project: Project, names: Sequence[str], before: Plan, now: Plan) -> None:
+def sync_to_plan(project: Project, names: Sequence[str], before: Plan, now: Plan) -> None:
     """Bring the project's paintings in line with a plan that changed which takes stand.
 
     Parameters
@@ -189,7 +177,7 @@ def follow_plan(project: Project, names: Sequence[str], before: Plan, now: Plan)
         if wanted:
             stand(project, names[frame], chosen_take(project, names[frame], wanted))
         elif old is not None and chosen_take(project, names[frame], was).by_hand:
-            set_aside(project, names[frame])
+            archive_manual(project, names[frame])
 
 
 def _folder(project: Project, name: str) -> Path:

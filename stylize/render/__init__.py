@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from stylize.render.protocol import (
     Anchor,
+    FrameContext,
     PaintedKey,
+    PaintTask,
     Progress,
     Renderer,
-    Spot,
-    Task,
     make_renderer,
     register_renderer,
     renderer_names,
@@ -16,11 +16,11 @@ from stylize.render.protocol import (
 
 __all__ = [
     "Anchor",
+    "FrameContext",
+    "PaintTask",
     "PaintedKey",
     "Progress",
     "Renderer",
-    "Spot",
-    "Task",
     "make_renderer",
     "register_renderer",
     "renderer_names",

@@ -15,13 +15,11 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Image
     from stylize.render.protocol import Anchor
 
-__all__ = ["match_colors", "merge_anchors"]
-
 _DECIDED = 4
 """Power of the confidence with which anchors are mixed: the surer one shows, the other hardly does."""
 _GAINS = (0.8, 1.25)
 _LEAST = 0.01
-"""Share of the picture that must be known before its colours say anything of the whole."""
+"""Share of the picture that must be known before its colors say anything of the whole."""
 
 
 def merge_anchors(anchors: Sequence[Anchor], frame: Image) -> tuple[F32, F32]:
@@ -56,10 +54,10 @@ def merge_anchors(anchors: Sequence[Anchor], frame: Image) -> tuple[F32, F32]:
 
 
 def match_colors(painted: Image, known: F32, confidence: F32, amount: float) -> Image:
-    """Bring a painting's colours to those of the surface that it shares with finished keys.
+    """Bring a painting's colors to those of the surface that it shares with finished keys.
 
     One gain and offset for each channel of OKLab, fitted where the anchors are sure and applied everywhere;
-    the gain stays between 0.8 and 1.25, so that a difference of forms is not taken for one of colour.
+    the gain stays between 0.8 and 1.25, so that a difference of forms is not taken for one of color.
 
     Parameters
     ----------

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from propagate.arrays import Image
     from stylize.render.options import AgreementOptions
     from stylize.render.overlap import Overlap
-    from stylize.render.protocol import PaintedKey, Progress, Renderer, Task
-
-__all__ = ["paint_group", "painting_order", "take_group"]
+    from stylize.render.protocol import PaintedKey, PaintTask, Progress, Renderer
 
 
 def painting_order(
@@ -63,7 +61,7 @@ def take_group(
     most = 1
     for key, parents in order:
         painter = renderer(key) if callable(renderer) else renderer
-        if group and not (set(parents) <= there.keys() and group[0][2].goes_with(painter)):  # type: ignore[attr-defined]
+        if group and not (set(parents) <= there.keys() and group[0][2].batchable_with(painter)):  # type: ignore[attr-defined]
             break
         group.append((key, parents, painter))
         most = most if len(group) > 1 else int(getattr(painter, "together", 1))
@@ -72,11 +70,11 @@ def take_group(
     return group
 
 
-def paint_group(tasks: Sequence[Task], seed: int, report: Progress) -> Sequence[PaintedKey]:
+def paint_group(tasks: Sequence[PaintTask], seed: int, report: Progress) -> Sequence[PaintedKey]:
     """Paint the keys of a group, in their order."""
     painter: Any = tasks[0].painter
     if len(tasks) > 1:
-        found: Sequence[PaintedKey] = painter.paint_together(tasks, seed=seed, on_progress=report)
+        found: Sequence[PaintedKey] = painter.paint_batch(tasks, seed=seed, on_progress=report)
         return found
     return [painter.paint(tasks[0].frame, tasks[0].anchors, seed=seed, on_progress=report)]
 

@@ -10,7 +10,7 @@ import numpy as np
 from stylize.render.batching import paint_group, painting_order, take_group
 from stylize.render.options import AgreementOptions
 from stylize.render.overlap import Overlap
-from stylize.render.protocol import Anchor, Task
+from stylize.render.protocol import Anchor, PaintTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from propagate import Registration
     from propagate.arrays import Flow, Image
     from stylize.render.protocol import PaintedKey, Progress, Renderer
-
-__all__ = ["Agreement", "anchors_for", "measure_agreement", "paint_shot"]
 
 _USUAL = AgreementOptions()
 _SURE = 0.7
@@ -39,8 +37,8 @@ class Agreement:
     Attributes
     ----------
     difference
-        Mean colour difference on the shared surface, OKLab distance times 100: about 1 is just visible,
-        5 clearly another colour. NaN if nothing is shared.
+        Mean color difference on the shared surface, OKLab distance times 100: about 1 is just visible,
+        5 clearly another color. NaN if nothing is shared.
     shared
         Share of the picture that shows the same surface, 0 to 1.
     """
@@ -207,7 +205,7 @@ def paint_shot(  # noqa: PLR0913  what is there, what is wanted, and who listens
         for key, parents, painter in group:
             anchors = anchors_for(key, frames, there, parents)
             followed = anchors if agreement.level == "strong" else [_weakened(anchor) for anchor in anchors]
-            tasks.append(Task(painter, frames[key], followed))
+            tasks.append(PaintTask(painter, frames[key], followed))
             around.append(anchors)
 
         def report(share: float, done: int = done, count: int = len(tasks)) -> None:

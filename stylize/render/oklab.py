@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Image
 
-__all__ = ["oklab_to_rgb", "rgb_to_oklab"]
-
 _TO_LMS = np.array(
     [
         [0.4122214708, 0.5363325363, 0.0514459929],

@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["AgreementOptions", "PatchOptions"]
-
 
 @dataclass(frozen=True)
 class AgreementOptions:
@@ -55,7 +53,7 @@ class PatchOptions:
     stroke_scale : float
         0.25 to 4. 2 paints with strokes twice as large, 0.5 with finer ones.
     palette_reach : float
-        0 to 1. Larger uses more of the style's colours, however far from the frame's; 0 only the nearest.
+        0 to 1. Larger uses more of the style's colors, however far from the frame's; 0 only the nearest.
     """
 
     style_strength: float = 0.6

@@ -12,12 +12,10 @@ if TYPE_CHECKING:
 
     from propagate.arrays import Image
 
-__all__ = ["Overlap", "next_key"]
-
 _SMALL = 160
 """Longer side in pixels at which pairs of keys are compared: enough to see what they share."""
 _REACH = 6
-"""Keys are compared with so many neighbours on either side; those farther away share little else."""
+"""Keys are compared with so many neighbors on either side; those farther away share little else."""
 _TOLERANCE = 14.0
 """Difference in 8-bit steps at which two places count as one surface to 37 %; small pictures blur detail."""
 
@@ -106,7 +104,7 @@ def next_key(
 
 
 def _shared(one: Image, other: Image) -> float:
-    """Share of two small pictures that shows one surface: there and back again, and of one colour."""
+    """Share of two small pictures that shows one surface: there and back again, and of one color."""
     from propagate.flow import consistency, estimate_flow
     from propagate.registration import residual
     from propagate.warp import warp

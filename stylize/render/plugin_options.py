@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["BroughtOptions"]
-
 
 @dataclass(frozen=True)
-class BroughtOptions:
+class PluginOptions:
     """What renderers that other packages bring are asked for; ``[brought.NAME]`` in TOML.
 
     Attributes

@@ -14,18 +14,6 @@ from stylize.errors import UsageError
 if TYPE_CHECKING:
     from propagate.arrays import F32, Image
 
-__all__ = [
-    "Anchor",
-    "PaintedKey",
-    "Progress",
-    "Renderer",
-    "Spot",
-    "Task",
-    "make_renderer",
-    "register_renderer",
-    "renderer_names",
-]
-
 Progress: TypeAlias = Callable[[float], None]
 """Called with the finished share, 0 to 1."""
 
@@ -74,7 +62,7 @@ class PaintedKey:
 
 
 @dataclass(frozen=True)
-class Spot:
+class FrameContext:
     """Where in its clip a key stands: what a renderer may depend on that changes along the clip.
 
     Attributes
@@ -99,7 +87,7 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class Task:
+class PaintTask:
     """A key to paint: who paints it, as that renderer is there, its frame, and what it follows."""
 
     painter: Renderer
@@ -207,7 +195,6 @@ def _load_brought(entry: EntryPoint) -> Factory:
         factory: Factory = entry.load()
     except Exception as error:
         raise UsageError(
-            f"renderer {entry.name}{package} does not load: {type(error).__name__}: {error}; "
-            "update or remove it"
+            f"renderer {entry.name}{package} does not load: {type(error).__name__}: {error}; update or remove it"
         ) from error
     return factory

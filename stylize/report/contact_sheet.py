@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from keyframes import Key, Shot, Suggestion
     from propagate.arrays import Image
 
-__all__ = ["contact_sheet"]
-
-Colour: TypeAlias = tuple[int, int, int]
+Color: TypeAlias = tuple[int, int, int]
 
 _PAPER, _PANEL, _INK, _QUIET, _LINE = (
     (24, 26, 30),
@@ -29,7 +27,7 @@ _PAPER, _PANEL, _INK, _QUIET, _LINE = (
     (70, 75, 86),
 )
 _CURVE, _WEAK = (104, 178, 235), (238, 120, 92)
-_KINDS: Mapping[str, Colour] = {
+_KINDS: Mapping[str, Color] = {
     "auto": (104, 178, 235),
     "user": (246, 196, 83),
     "locked": (240, 137, 62),
@@ -43,7 +41,7 @@ _WORST = 4  # frames shown that are explained the least
 @dataclass(frozen=True)
 class _Cell:
     frame: int
-    colour: Colour
+    color: Color
     head: str
     text: str
 
@@ -94,9 +92,7 @@ def contact_sheet(
         raise ValueError(f"frame {outside[0]} is outside the {count} frames that coverage is given for")
     share = np.clip(np.asarray(coverage, np.float64), 0, 1)
     advice = _advice(keys, share, shots)
-    cells = [
-        _Cell(k.frame, _KINDS[k.kind], k.kind, f"{k.reason}. {k.note}".rstrip(". ")) for k in keys[:_MOST]
-    ]
+    cells = [_Cell(k.frame, _KINDS[k.kind], k.kind, f"{k.reason}. {k.note}".rstrip(". ")) for k in keys[:_MOST]]
     taken = {key.frame for key in keys}
     order = [int(f) for f in np.argsort(share, kind="stable") if int(f) not in taken]
     worst = [_Cell(f, _WEAK, "", f"{100 * (1 - share[f]):.1f} % not explained") for f in _apart(order, count)]
@@ -120,7 +116,7 @@ def _advice(keys: Sequence[Key], share: np.ndarray, shots: Sequence[Shot]) -> li
 
 def _apart(order: Sequence[int], count: int) -> list[int]:
     """Take the first frames of `order` that are not close to each other."""
-    least = max(count // 12, 2)  # neighbours look the same
+    least = max(count // 12, 2)  # neighbors look the same
     kept: list[int] = []
     for frame in order:
         if len(kept) == _WORST:
@@ -194,10 +190,10 @@ class _Sheet:
     def _name(self, frame: int) -> str:
         return self._names[frame] if self._names is not None else str(frame)
 
-    def _text(self, pen: ImageDraw, place: tuple[float, float], text: str, size: int, colour: Colour) -> None:
+    def _text(self, pen: ImageDraw, place: tuple[float, float], text: str, size: int, color: Color) -> None:
         from PIL import ImageFont
 
-        pen.text(place, text, fill=colour, font=ImageFont.load_default(size))
+        pen.text(place, text, fill=color, font=ImageFont.load_default(size))
 
     def _chart(
         self,
@@ -238,27 +234,21 @@ class _Sheet:
             pen.line((x, y, x, bottom), fill=_KINDS[key.kind], width=1)
             pen.ellipse((x - 5, y - 5, x + 5, y + 5), fill=_KINDS[key.kind], outline=_PAPER)
 
-    def _cells(
-        self, pen: ImageDraw, pictures: list[tuple[int, int, Image]], top: int, cells: Sequence[_Cell]
-    ) -> int:
+    def _cells(self, pen: ImageDraw, pictures: list[tuple[int, int, Image]], top: int, cells: Sequence[_Cell]) -> int:
         """Draw rows of thumbnails with their texts; return where they end."""
         for start in range(0, len(cells), self._columns):
             lines = 0
             for column, cell in enumerate(cells[start : start + self._columns]):
                 x = _MARGIN + column * (self._cell + _GAP)
                 picture = self._painted.get(cell.frame)
-                small = _fit(
-                    self._frame_at(cell.frame) if picture is None else picture, self._cell, self._thumb
-                )
+                small = _fit(self._frame_at(cell.frame) if picture is None else picture, self._cell, self._thumb)
                 pen.rectangle((x, top, x + self._cell - 1, top + self._thumb - 1), fill=_PANEL)
                 dx, dy = (self._cell - small.shape[1]) // 2, (self._thumb - small.shape[0]) // 2
                 pictures.append((x + dx, top + dy, small))
-                pen.rectangle(
-                    (x, top + self._thumb, x + self._cell - 1, top + self._thumb + 3), fill=cell.colour
-                )
+                pen.rectangle((x, top + self._thumb, x + self._cell - 1, top + self._thumb + 3), fill=cell.color)
                 name = self._name(cell.frame)
                 self._text(pen, (x, top + self._thumb + 9), name, 18, _INK)
-                self._text(pen, (x + 12 + 11 * len(name), top + self._thumb + 11), cell.head, 15, cell.colour)
+                self._text(pen, (x + 12 + 11 * len(name), top + self._thumb + 11), cell.head, 15, cell.color)
                 wrapped = textwrap.wrap(cell.text, max(self._cell // 8, 12))[:3]
                 lines = max(lines, len(wrapped))
                 for i, line in enumerate(wrapped):

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import Image
 
-__all__ = ["curve", "page", "picture", "table", "thumbnail"]
-
 Series: TypeAlias = "tuple[str, str, Sequence[float | None]]"
 """A name, a style class (``a`` or ``b``), a value per frame; None leaves a gap."""
 THUMB = 240
@@ -83,9 +81,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return "<table>" + "\n".join(lines) + "</table>"
 
 
-def curve(
-    series: Sequence[Series], keys: Iterable[int], cuts: Iterable[int], count: int, top: float = 1.0
-) -> str:
+def curve(series: Sequence[Series], keys: Iterable[int], cuts: Iterable[int], count: int, top: float = 1.0) -> str:
     """Return an SVG of curves over the frames, 0 to `top`, with keys as lines and cuts as dashes.
 
     Parameters
@@ -121,13 +117,9 @@ def curve(
             )
     marks.append(f'<text x="2" y="{pad - 5}">{top:g}</text><text x="2" y="{height - 3}">0 — frame 0</text>')
     marks.append(f'<text x="{width - 4}" y="{height - 3}" text-anchor="end">{max(count - 1, 0)}</text>')
-    legend = "".join(
-        f'<span class="swatch {escape(kind)}"></span>{escape(name)} &nbsp; ' for name, kind, _ in series
-    )
+    legend = "".join(f'<span class="swatch {escape(kind)}"></span>{escape(name)} &nbsp; ' for name, kind, _ in series)
     words = escape(", ".join(name for name, _, _ in series))
-    picture_ = (
-        f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{words}">{"".join(marks)}</svg>'
-    )
+    picture_ = f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{words}">{"".join(marks)}</svg>'
     signs = " &nbsp; ".join(word for word, some in (("| key", keys), ("┆ cut", cuts)) if some)
     return f'{picture_}<p class="soft">{legend}{signs}</p>'
 
@@ -139,9 +131,7 @@ def page(title: str, parts: Iterable[str]) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>\n"
-        + "\n".join(parts)
-        + "\n</body></html>\n"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>\n" + "\n".join(parts) + "\n</body></html>\n"
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylize.mattes.metrics import CHATTER, JUMP, complaints
+from stylize.mattes.metrics import CHATTER, JUMP, issues
 from stylize.report import html as page
 from stylize.storage.atomic import write_text
 
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from propagate.arrays import F32, Image
-    from stylize.mattes.metrics import FrameFacts
-
-__all__ = ["write_check"]
+    from stylize.mattes.metrics import MatteMetrics
 
 SHOWN = 12
 _OUTSIDE = np.array([255, 60, 60], np.float32)
@@ -28,7 +26,7 @@ _OUTSIDE = np.array([255, 60, 60], np.float32)
 def write_check(
     place: Path,
     name: str,
-    facts: Sequence[FrameFacts],
+    facts: Sequence[MatteMetrics],
     mattes: Sequence[F32],
     frames: Sequence[Image] | None = None,
     first: int = 0,
@@ -48,7 +46,7 @@ def write_check(
     first
         What the first frame is called.
     """
-    wrong = [one for one in facts if complaints(one)]
+    wrong = [one for one in facts if issues(one)]
     chatter = [one.chatter for one in facts]
     most = _above(max(chatter, default=0.0), CHATTER)
     step = _above(max((one.jump for one in facts), default=0.0), JUMP)
@@ -79,13 +77,13 @@ def write_check(
     write_text(place, page.page(f"matte — {name}", parts))
 
 
-def _summary(facts: Sequence[FrameFacts], wrong: Sequence[FrameFacts], moved: bool) -> str:
+def _summary(facts: Sequence[MatteMetrics], wrong: Sequence[MatteMetrics], moved: bool) -> str:
     mean = sum(one.chatter for one in facts) / max(len(facts), 1)
     way = "" if moved else "; without the clip, so motion counts as chatter: name it with --clip"
     return f"{len(facts)} frames, {len(wrong)} to look at, mean chatter {mean:.3f}{way}"
 
 
-def _parts_curve(facts: Sequence[FrameFacts]) -> str:
+def _parts_curve(facts: Sequence[MatteMetrics]) -> str:
     holes, specks = [one.holes for one in facts], [one.specks for one in facts]
     if not any(holes) and not any(specks):
         return "<p>There are none.</p>"
@@ -93,43 +91,34 @@ def _parts_curve(facts: Sequence[FrameFacts]) -> str:
     return page.curve([("holes", "a", holes), ("specks", "b", specks)], [], [], len(facts), top)
 
 
-def _worst(
-    wrong: Sequence[FrameFacts], mattes: Sequence[F32], frames: Sequence[Image] | None, first: int
-) -> str:
+def _worst(wrong: Sequence[MatteMetrics], mattes: Sequence[F32], frames: Sequence[Image] | None, first: int) -> str:
     if not wrong:
         return "<p>Nothing is wrong with any frame.</p>"
     ranked = sorted(wrong, key=_badness, reverse=True)[:SHOWN]
-    rows = [
-        [one.frame + first, ", ".join(complaints(one)), *_pictures(one, mattes, frames, first)]
-        for one in ranked
-    ]
+    rows = [[one.frame + first, ", ".join(issues(one)), *_pictures(one, mattes, frames, first)] for one in ranked]
     left = "" if len(wrong) <= SHOWN else f"<p>The worst {SHOWN} of {len(wrong)}.</p>"
     over = ["the frame before", "over the clip"] if frames is not None else ["the frame before"]
     return left + page.table(["frame", "what", "matte", *over], rows)
 
 
-def _badness(one: FrameFacts) -> float:
+def _badness(one: MatteMetrics) -> float:
     """How far beyond what is let pass; a hole or speck counts like a slight chatter."""
     return max(one.chatter / CHATTER, one.jump / JUMP, min(0.8 + 0.2 * (one.holes + one.specks), 3.0))
 
 
-def _pictures(
-    one: FrameFacts, mattes: Sequence[F32], frames: Sequence[Image] | None, first: int
-) -> list[bytes]:
+def _pictures(one: MatteMetrics, mattes: Sequence[F32], frames: Sequence[Image] | None, first: int) -> list[bytes]:
     matte = mattes[one.frame]
-    before = _grey(mattes[one.frame - 1]) if one.frame else None
-    found: list[tuple[Image | None, str]] = [(_grey(matte), "matte"), (before, "matte before")]
+    before = _gray(mattes[one.frame - 1]) if one.frame else None
+    found: list[tuple[Image | None, str]] = [(_gray(matte), "matte"), (before, "matte before")]
     if frames is not None:
         found.append((_over(frames[one.frame], matte), "over the clip"))
     return [
-        page.picture(
-            None if image is None else page.thumbnail(image), f"{words}, frame {one.frame + first}"
-        ).encode()
+        page.picture(None if image is None else page.thumbnail(image), f"{words}, frame {one.frame + first}").encode()
         for image, words in found
     ]
 
 
-def _grey(matte: F32) -> Image:
+def _gray(matte: F32) -> Image:
     return np.rint(np.clip(matte, 0, 1) * 255).astype(np.uint8)[..., None]
 
 

@@ -8,48 +8,44 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stylize.compositing.stack import Painted
-    from stylize.pipeline.context import Work
-
-__all__ = ["gather_facts"]
+    from stylize.compositing.stack import LayerResult
+    from stylize.pipeline.context import RunContext
 
 
 def gather_facts(
-    work: Work, stack: Sequence[Painted], recipe: dict[str, Any], seconds: dict[str, float]
+    context: RunContext, stack: Sequence[LayerResult], recipe: dict[str, Any], seconds: dict[str, float]
 ) -> dict[str, Any]:
     """Return everything that the report shows, JSON-ready; of several layers, the worst counts in a frame."""
     keys = [
-        note | ({"layer": layer.work.layer.name} if work.parts else {})
+        note | ({"layer": layer.context.layer.name} if context.parts else {})
         for layer in stack
         for note in layer.keyed.notes
     ]
     return {
-        "clip": work.whole.info.path.name,
-        "output": str(work.place),
-        "first": work.span[0],
-        "count": len(work.clip),
+        "clip": context.whole.info.path.name,
+        "output": str(context.place),
+        "first": context.span[0],
+        "count": len(context.clip),
         "shots": [[shot.start, shot.stop] for shot in stack[0].keyed.shots],
         "keys": sorted(keys, key=lambda note: note["frame"]),
-        "coverage": [
-            _least(values) for values in zip(*(layer.keyed.coverage for layer in stack), strict=True)
-        ],
-        "frames": frame_facts(work, stack),
+        "coverage": [_least(values) for values in zip(*(layer.keyed.coverage for layer in stack), strict=True)],
+        "frames": frame_facts(context, stack),
         "renderer": "+".join(dict.fromkeys(layer.keyed.renderer for layer in stack)),
         "seconds": seconds,
         "recipe": json.loads(json.dumps(recipe, default=str)),
     }
 
 
-def frame_facts(work: Work, stack: Sequence[Painted]) -> list[dict[str, Any]]:
+def frame_facts(context: RunContext, stack: Sequence[LayerResult]) -> list[dict[str, Any]]:
     """Return file and quality of every frame of which something was carried."""
     found: dict[int, dict[str, Any]] = {}
     for painted in stack:
         known = {layer: layer.facts() for layer in dict.fromkeys(painted.frames) if layer is not None}
-        for index, (name, layer) in enumerate(zip(work.clip.info.names, painted.frames, strict=True)):
+        for index, (name, layer) in enumerate(zip(context.clip.info.names, painted.frames, strict=True)):
             if layer is None:
                 continue
             fact = {
-                "frame": work.span[0] + index,
+                "frame": context.span[0] + index,
                 "file": str(layer.place(name)),
                 **known[layer].get(name, {}),
             }

@@ -21,17 +21,15 @@ if TYPE_CHECKING:
 
     from stylize.project.project import Project
 
-__all__ = ["keep_facts", "suggest_key", "write_report"]
-
 SHOWN_KEYS = 60
 SHOWN_WORST = 6
 SHOWN_ADVICE = 3
 AGREES = (
-    "How far a key is from those that it followed is their mean difference of colour on shared surface: "
-    "1 is just visible, 5 clearly another colour."
+    "How far a key is from those that it followed is their mean difference of color on shared surface: "
+    "1 is just visible, 5 clearly another color."
 )
 WORST = (
-    "Quality says how surely keys show the frame, 0 to 1; off by, how far its colours are in the mean from "
+    "Quality says how surely keys show the frame, 0 to 1; off by, how far its colors are in the mean from "
     "those of the places in the keys that it was painted from, of 255."
 )
 
@@ -53,21 +51,17 @@ def write_report(project: Project) -> Path:
     try:
         facts = json.loads(source.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UsageError(
-            f"{project.root}: nothing to report yet; run it first: stylize run CLIP --style REF"
-        ) from None
+        raise UsageError(f"{project.root}: nothing to report yet; run it first: stylize run CLIP --style REF") from None
     except ValueError as error:
         raise UsageError(f"{source}: damaged ({error}); run again") from error
     write_text(project.report_path, _page(facts, _thumbnails(project, facts)))
     return project.report_path
 
 
-def suggest_key(
-    quality: Sequence[float | None], keys: Sequence[int], shots: Sequence[Sequence[int]]
-) -> int | None:
+def suggest_key(quality: Sequence[float | None], keys: Sequence[int], shots: Sequence[Sequence[int]]) -> int | None:
     """Return the frame at which one more key would help most, None if nothing is lacking.
 
-    A key explains its neighbourhood best, so the frame is sought that has the most lack of quality around it
+    A key explains its neighborhood best, so the frame is sought that has the most lack of quality around it
     without another key or a cut in between: the sum of 1 - quality over the span, each frame weighted by its
     nearness to the candidate.
     """
@@ -104,7 +98,7 @@ def _thumbnails(project: Project, facts: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _worst(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the worst frames, apart from each other: neighbours look the same."""
+    """Return the worst frames, apart from each other: neighbors look the same."""
     known = [f for f in facts["frames"] if f.get("quality") is not None]
     apart, found = max(facts["count"] // 24, 1), list[dict[str, Any]]()
     for frame in sorted(known, key=lambda f: (f["quality"], f["frame"])):
@@ -116,7 +110,7 @@ def _worst(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _agreement(key: Mapping[str, Any]) -> str:
-    """Tell whom a key followed and how far its colours are from theirs on the surface that they share."""
+    """Tell whom a key followed and how far its colors are from theirs on the surface that they share."""
     found, parents = key.get("agreement") or {}, key.get("parents") or {}
     if not parents or found.get("difference") is None:
         return ""
@@ -176,14 +170,11 @@ def _page(facts: Mapping[str, Any], thumbs: Mapping[str, str]) -> str:
     ]
     seconds = facts["seconds"]
     mean = sum(q for q in quality if q is not None) / max(sum(q is not None for q in quality), 1)
-    hint = (
-        f"One more key would help most at frame {first + more}." if more is not None else "No key is missing."
-    )
+    hint = f"One more key would help most at frame {first + more}." if more is not None else "No key is missing."
     advice = _advice(quality if any(q is not None for q in quality) else facts["coverage"], keys, facts)
     shown = f"{counted(len(spans), 'shot')}, {counted(len(keys), 'key')}"
     summary = escape(
-        f"{count} frames, {shown}, renderer {facts['renderer']}, "
-        f"{seconds.get('total', 0):.1f} s → {facts['output']}"
+        f"{count} frames, {shown}, renderer {facts['renderer']}, {seconds.get('total', 0):.1f} s → {facts['output']}"
     )
     left_out = f" The first {SHOWN_KEYS} are shown." if len(keys) > SHOWN_KEYS else ""
     return page.page(

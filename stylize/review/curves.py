@@ -11,16 +11,14 @@ from stylize.pipeline.shots import cut_to
 
 if TYPE_CHECKING:
     from keyframes import Plan, Shot
-    from stylize.pipeline.context import Work
-
-__all__ = ["Curves"]
+    from stylize.pipeline.context import RunContext
 
 
 class Curves:
     """Works the curves out from the analyses in the project's cache; remembers what does not change."""
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    def __init__(self, context: RunContext) -> None:
+        self.context = context
         self._turn = threading.Lock()
         self._novelty: dict[tuple[int, int], list[float]] = {}
         self._coverage: dict[Any, list[float]] = {}
@@ -30,14 +28,14 @@ class Curves:
 
         None where nobody has looked yet.
         """
-        first, stop = self.work.span
+        first, stop = self.context.span
         novelty: list[float | None] = [None] * (stop - first)
         coverage: list[float | None] = [None] * (stop - first)
-        pieces = cut_to(plan.shots, self.work.span)
-        if self.work.seen is not None:
-            pieces = self.work.seen.with_subject(pieces)
+        pieces = cut_to(plan.shots, self.context.span)
+        if self.context.seen is not None:
+            pieces = self.context.seen.with_subject(pieces)
         with self._turn:
-            analyses = Analyses(self.work)
+            analyses = Analyses(self.context)
             for piece in pieces:
                 if not analyses.place(piece).exists():
                     continue
@@ -59,6 +57,6 @@ class Curves:
             if len(self._coverage) > 64:
                 self._coverage.clear()
             none = [0.0] * (piece.stop - piece.start)
-            found = measure_keys(plan, [piece], analyses, self.work.settings.select)[0] if keys else None
+            found = measure_keys(plan, [piece], analyses, self.context.settings.select)[0] if keys else None
             self._coverage[mark] = none if found is None else [round(float(v), 4) for v in found.coverage]
         return self._coverage[mark]

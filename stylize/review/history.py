@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["History", "Step"]
-
 _MOST_STEPS = 50
 _MOST_LETTERS = 2_000_000
 """Of all texts together: older steps are let go."""

@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from stylize.mattes import MatteClip
-    from stylize.pipeline.context import Work
-
-__all__ = ["PROXY", "LayerPictures", "Pictures", "encode_frame"]
+    from stylize.pipeline.context import RunContext
 
 PROXY = 640
 """Long side in pixels of the small pictures."""
@@ -38,7 +36,7 @@ _SMALL, _FULL = 86, 93
 _KEPT = 96 << 20
 """Bytes of finished JPEGs that are kept at hand."""
 _BACKDROP = 48
-"""Grey that shows where a painting is transparent."""
+"""Gray that shows where a painting is transparent."""
 
 
 class Pictures:
@@ -48,9 +46,9 @@ class Pictures:
     asked for sooner is made at once, by a decoder of its own, so that neither disturbs the other.
     """
 
-    def __init__(self, work: Work, on_progress: Callable[[int, int], None]) -> None:
-        self._work, self._on_progress = work, on_progress
-        self._folder = work.project.root / "cache" / "proxies" / work.whole.info.fingerprint[:16]
+    def __init__(self, context: RunContext, on_progress: Callable[[int, int], None]) -> None:
+        self._work, self._on_progress = context, on_progress
+        self._folder = context.project.root / "cache" / "proxies" / context.whole.info.fingerprint[:16]
         self._kept: OrderedDict[tuple[Any, ...], bytes] = OrderedDict()
         self._size = 0
         self._turn = threading.Lock()
@@ -129,8 +127,8 @@ class Pictures:
 class LayerPictures:
     """Makes the pictures of one layer, and hands on those of the clip; safe to use from several threads."""
 
-    def __init__(self, work: Work, clip: Pictures) -> None:
-        self.work, self._clip = work, clip
+    def __init__(self, context: RunContext, clip: Pictures) -> None:
+        self.context, self._clip = context, clip
         self._turn = threading.Lock()
         self._opened: tuple[MatteClip, MatteClip] | None = None
 
@@ -149,7 +147,7 @@ class LayerPictures:
         Steadying an edge takes a while, so small ones are kept in the project's cache; with `calm` off, edges
         are as they come.
         """
-        mattes, first = self.work.mattes, self.work.span[0]
+        mattes, first = self.context.mattes, self.context.span[0]
         if mattes is None:
             raise FileNotFoundError("no matte")
         if not calm:
@@ -158,7 +156,7 @@ class LayerPictures:
                 ("plain matte", plain.fingerprint, frame),
                 lambda: encode_matte(plain[frame - first], full=False),
             )
-        folder = self.work.project.root / "cache" / "proxies" / f"matte-{mattes.fingerprint[:16]}"
+        folder = self.context.project.root / "cache" / "proxies" / f"matte-{mattes.fingerprint[:16]}"
         path = folder / f"{frame:06d}.png"
         if not full:
             with contextlib.suppress(OSError):
@@ -175,8 +173,8 @@ class LayerPictures:
         with self._turn:
             if self._opened is None or self._opened[0] is not mattes:
                 self.close()
-                spec, work = self.work.job.matte or "", self.work
-                self._opened = mattes, open_matte(spec, work.clip.info, work.settings.matte)
+                spec, context = self.context.request.matte or "", self.context
+                self._opened = mattes, open_matte(spec, context.clip.info, context.settings.matte)
             return self._opened[1]
 
     def close(self) -> None:
@@ -191,7 +189,7 @@ class LayerPictures:
         return self._clip.recall(mark, lambda: encode_matte(one_plane(read_image(path), "luma"), full=full))
 
     def confidence(self, sure: Path, carried: Path, *, full: bool = False) -> bytes:
-        """Return how sure a frame is: its own picture in grey where it is, warm colours where it is not."""
+        """Return how sure a frame is: its own picture in gray where it is, warm colors where it is not."""
         mark = ("sure", str(sure), sure.stat().st_mtime_ns, full)
         return self._clip.recall(
             mark, lambda: encode(heat(read_image(sure), read_image(carried)), None if full else PROXY)
@@ -204,7 +202,7 @@ def encode(image: NDArray[Any], side: int | None) -> bytes:
     Parameters
     ----------
     image
-        uint8 or uint16 (H, W, 1 to 4); what is transparent shows a dark grey.
+        uint8 or uint16 (H, W, 1 to 4); what is transparent shows a dark gray.
     side
         Longer side in pixels that it is shrunk to; None leaves it as it is.
     """
@@ -248,9 +246,9 @@ def encode_matte(matte: NDArray[np.float32], *, full: bool) -> bytes:
 def heat(sure: NDArray[Any], carried: NDArray[Any]) -> NDArray[np.uint8]:
     """Lay doubt over a picture: amber where it is half sure, red and bright where it is not sure at all."""
     eight = (carried >> 8).astype(np.uint8) if carried.dtype == np.uint16 else carried
-    grey = eight[..., :3].mean(axis=2, dtype=np.float32)
+    gray = eight[..., :3].mean(axis=2, dtype=np.float32)
     doubt = 1 - sure[..., 0].astype(np.float32) / 255
     warm = np.stack([np.full_like(doubt, 255), 190 * (1 - doubt), 40 + 20 * (1 - doubt)], axis=2)
-    base = 0.55 * grey[..., None]
+    base = 0.55 * gray[..., None]
     share = np.clip(doubt * 1.25, 0, 0.9)[..., None]
     return np.asarray(np.rint(base * (1 - share) + warm * share), np.uint8)

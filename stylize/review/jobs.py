@@ -19,8 +19,6 @@ from stylize.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Run", "Runner"]
-
 _GRACE = 15.0
 """Seconds that a cancelled run has to put finished work away before it is killed."""
 

@@ -14,11 +14,11 @@ import numpy as np
 from stylize.errors import UsageError
 from stylize.mattes import open_matte
 from stylize.mattes.options import MatteOptions
-from stylize.mattes.segment.grabcut import cut_out_box
+from stylize.mattes.segment.grabcut import segment_box
 from stylize.review.roto.active_matte import MATTE, use
 from stylize.review.roto.propagation import known_spans, painted_mattes, published, read_matte, write_matte
-from stylize.review.roto.stroke_store import MarkBook
-from stylize.review.roto.strokes import Mark, matte_from, read_mark, standing
+from stylize.review.roto.stroke_store import StrokeStore
+from stylize.review.roto.strokes import Stroke, matte_from, read_mark, standing
 from stylize.storage.atomic import disk_errors
 from stylize.storage.fingerprint import file_hash
 
@@ -28,16 +28,14 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Image
     from stylize.mattes.segment.grabcut import Box
-    from stylize.pipeline.context import Work
-
-__all__ = ["Matting"]
+    from stylize.pipeline.context import RunContext
 
 _MOST_MARKS = 400
 """On one frame."""
 _MOST_UNDONE = 100
 
 
-class Matting:
+class MatteEditor:
     """Reads and changes the painted matte of an opened project; safe to use from several threads.
 
     Marks are kept with the frame that they are on, in ``matte/marks``, so they can be taken back at any later
@@ -45,23 +43,23 @@ class Matting:
     hand counts as well.
     """
 
-    def __init__(self, work: Work, hold: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(self, context: RunContext, hold: Callable[[], AbstractContextManager[None]]) -> None:
         """Read what was painted; `hold` keeps others out of the project."""
-        self.work, self._hold = work, hold
-        self._root = work.project.root / MATTE
+        self.context, self._hold = context, hold
+        self._root = context.project.root / MATTE
         self._turn = threading.RLock()
-        self._undone: list[tuple[int, Mark]] = []
-        info = work.whole.info
-        self._book = MarkBook(self._root / "marks", info.names, info.width, info.height)
+        self._undone: list[tuple[int, Stroke]] = []
+        info = context.whole.info
+        self._book = StrokeStore(self._root / "marks", info.names, info.width, info.height)
         self._raw: Any = None
         self._boxed: tuple[tuple[int, Box], F32] | None = None
         self._warm = False
         self._open = ExitStack()
 
-    def adopt(self, work: Work) -> None:
+    def adopt(self, context: RunContext) -> None:
         """Take the work as it is after its matte became another one."""
         with self._turn:
-            self.work, self._raw = work, None
+            self.context, self._raw = context, None
 
     def close(self) -> None:
         """Close what was opened."""
@@ -77,9 +75,9 @@ class Matting:
             self._warm = True
             threading.Thread(target=_warm_up, daemon=True).start()
         with self._turn:
-            painted, names = painted_mattes(self.work), self.work.whole.info.names
-            carried, old, spans = dict[int, str](), dict[int, str](), known_spans(self.work, painted)
-            told = published(self.work)
+            painted, names = painted_mattes(self.context), self.context.whole.info.names
+            carried, old, spans = dict[int, str](), dict[int, str](), known_spans(self.context, painted)
+            told = published(self.context)
             there = {folder: _listing(folder) for folder in {span.folder for span in spans if span.keys}}
             for span in spans:
                 for frame in range(span.start, span.stop) if span.keys else ():
@@ -87,10 +85,10 @@ class Matting:
                     known_as = told.get(name) == span.folder.name
                     if frame not in painted and (known_as or name in there[span.folder]):
                         carried[frame] = span.folder.name[:8]
-            known, kept = self._book.marks, _listing(self.work.project.painted_matte)
-            mark = _stamp(self.work.project.painted_matte)
+            known, kept = self._book.marks, _listing(self.context.project.painted_matte)
+            mark = _stamp(self.context.project.painted_matte)
             blank = {frame for span in spans if not span.keys for frame in range(span.start, span.stop)}
-            for frame in range(*self.work.span):
+            for frame in range(*self.context.span):
                 if (
                     frame not in painted
                     and frame not in carried
@@ -104,10 +102,10 @@ class Matting:
                 "marks": {frame: len(standing(marks)) for frame, marks in known.items() if standing(marks)},
                 "carried": carried,
                 "old": old,
-                "left": len(self.work.clip) - len(painted) - len(carried) - len(blank) if painted else 0,
+                "left": len(self.context.clip) - len(painted) - len(carried) - len(blank) if painted else 0,
                 "empty": len(blank),
                 "use": self._use(),
-                "source": "" if self.work.job.matte is None else _short(str(self.work.job.matte)),
+                "source": "" if self.context.request.matte is None else _short(str(self.context.request.matte)),
                 "former": _former(self._root),
                 "can": {
                     "undo": None if last is None else last[1].tool,
@@ -123,14 +121,14 @@ class Matting:
         FileNotFoundError
             If there is none.
         """
-        name = f"{self.work.whole.info.names[frame]}.png"
-        painted = painted_mattes(self.work)
+        name = f"{self.context.whole.info.names[frame]}.png"
+        painted = painted_mattes(self.context)
         if frame in painted:
             return painted[frame]
-        for span in known_spans(self.work, painted):
+        for span in known_spans(self.context, painted):
             if span.keys and span.start <= frame < span.stop and (span.folder / name).is_file():
                 return span.folder / name
-        found = self.work.project.painted_matte / name
+        found = self.context.project.painted_matte / name
         if found.is_file():
             return found
         raise FileNotFoundError
@@ -140,23 +138,21 @@ class Matting:
         try:
             return read_matte(self.file(frame))
         except FileNotFoundError:
-            if self.work.job.matte is None:
+            if self.context.request.matte is None:
                 raise
             with self._turn:
                 if self._raw is None:
-                    options = self.work.settings.matte
-                    plain = MatteOptions(
-                        fit=options.fit, missing=options.missing, match=options.match, stabilize=0.0
-                    )
+                    options = self.context.settings.matte
+                    plain = MatteOptions(fit=options.fit, missing=options.missing, match=options.match, stabilize=0.0)
                     self._raw = self._open.enter_context(
-                        open_matte(self.work.job.matte, self.work.clip.info, plain)
+                        open_matte(self.context.request.matte, self.context.clip.info, plain)
                     )
-                found: F32 = self._raw[frame - self.work.span[0]]
+                found: F32 = self._raw[frame - self.context.span[0]]
                 return found
 
     def add(self, frame: int, facts: Any) -> None:
         """Do what somebody paints on a frame: `facts` as for `read_mark`."""
-        info = self.work.whole.info
+        info = self.context.whole.info
         mark = read_mark(facts, info.width, info.height)
         with self._turn:
             with self._hold():  # or it would be for nothing that the matte is made
@@ -167,7 +163,7 @@ class Matting:
             mark = replace(mark, number=self._book.next(marks))
             if not standing(marks) and mark.tool != "clear":
                 mark = replace(mark, base=self._base(frame, mark))
-            if mark.tool == "clear" and not standing(marks) and frame not in painted_mattes(self.work):
+            if mark.tool == "clear" and not standing(marks) and frame not in painted_mattes(self.context):
                 raise UsageError(f"nothing is painted on frame {frame}")
             self._set(frame, [*marks, mark])
             self._undone.clear()
@@ -197,33 +193,33 @@ class Matting:
     def use(self, wanted: bool) -> None:
         """Make the carried matte the project's, or bring back the one before."""
         with self._turn, self._hold():
-            carried = self.work.project.painted_matte
+            carried = self.context.project.painted_matte
             if wanted and not carried.is_dir():
                 raise UsageError("the painted matte is not carried yet; carry it first")
-            use(self.work, carried if wanted else None)
+            use(self.context, carried if wanted else None)
 
     def _use(self) -> str:
-        if self.work.job.matte is None:
+        if self.context.request.matte is None:
             return "none"
-        mine = str((self.work.project.painted_matte).absolute())
-        return "painted" if str(self.work.job.matte) == mine else "other"
+        mine = str((self.context.project.painted_matte).absolute())
+        return "painted" if str(self.context.request.matte) == mine else "other"
 
-    def _own(self, frame: int) -> list[Mark]:
+    def _own(self, frame: int) -> list[Stroke]:
         """Return the marks of a frame; a matte that somebody put there by hand is taken over as one."""
-        marks, path = self._book.marks.get(frame, []), painted_mattes(self.work).get(frame)
+        marks, path = self._book.marks.get(frame, []), painted_mattes(self.context).get(frame)
         if path is None or self._book.file(frame) == file_hash(path):
             return marks
-        number, name = self._book.next(marks), self.work.whole.info.names[frame]
+        number, name = self._book.next(marks), self.context.whole.info.names[frame]
         base = self._keep(name, number + 1, read_matte(path))
-        return [*marks, Mark("clear", number=number), Mark("keep", number=number + 1, base=base)]
+        return [*marks, Stroke("clear", number=number), Stroke("keep", number=number + 1, base=base)]
 
     def _cut(self, frame: int, image: Image, box: Box) -> F32:
         """Cut out what a box holds, once: what is painted afterwards begins from it."""
         if self._boxed is None or self._boxed[0] != (frame, box):
-            self._boxed = ((frame, box), cut_out_box(image, box))
+            self._boxed = ((frame, box), segment_box(image, box))
         return self._boxed[1]
 
-    def _base(self, frame: int, mark: Mark) -> str:
+    def _base(self, frame: int, mark: Stroke) -> str:
         """Keep the matte that a first mark changes; a box or an empty frame changes none."""
         if mark.tool in ("box", "empty"):
             return ""
@@ -233,19 +229,19 @@ class Matting:
             if mark.tool == "keep":
                 raise UsageError(f"frame {frame} has no matte yet that could be kept") from None
             return ""
-        return self._keep(self.work.whole.info.names[frame], mark.number, matte)
+        return self._keep(self.context.whole.info.names[frame], mark.number, matte)
 
     def _keep(self, name: str, number: int, matte: F32) -> str:
         write_matte(self._root / "base" / f"{name}-{number}.png", matte)
         return f"{name}-{number}.png"
 
-    def _set(self, frame: int, marks: list[Mark]) -> None:
+    def _set(self, frame: int, marks: list[Stroke]) -> None:
         """Let these be the marks of a frame: its matte first, which takes a while to make, then the marks."""
-        name, counted = self.work.whole.info.names[frame], standing(marks)
+        name, counted = self.context.whole.info.names[frame], standing(marks)
         base = next((mark.base for mark in counted if mark.base), "")
         kept = self._root / "base" / base
         under = read_matte(kept) if base and kept.parent.name == "base" and kept.is_file() else None
-        matte = matte_from(self.work.whole[frame], marks, under, lambda *asked: self._cut(frame, *asked))
+        matte = matte_from(self.context.whole[frame], marks, under, lambda *asked: self._cut(frame, *asked))
         path = self._root / "painted" / f"{name}.png"
         with self._hold():
             if matte is None:
@@ -269,7 +265,7 @@ def _warm_up() -> None:
     """Have the solver of edges ready before the first stroke: loading it takes seconds."""
     image = np.zeros((48, 48, 3), np.uint8)
     image[16:32, 16:32] = 200
-    cut_out_box(image, (12, 12, 24, 24))
+    segment_box(image, (12, 12, 24, 24))
 
 
 def _listing(folder: Path) -> set[str]:

@@ -17,20 +17,18 @@ from keyframes import edits, new_plan
 from stylize.errors import StylizeError, UsageError
 from stylize.pipeline.key_renderers import check_names
 from stylize.pipeline.keyframing import facts_of, read_plan, save_plan
-from stylize.project.takes import chosen_take, follow_plan, keep_hand, keep_take
+from stylize.project.takes import archive_current, chosen_take, keep_take, sync_to_plan
 from stylize.review.history import History, Step
 from stylize.settings.schema import changed
 from stylize.storage.atomic import disk_errors, write_text
-from stylize.storage.lock import HeldError
+from stylize.storage.lock import ProjectBusyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from keyframes import Plan
-    from stylize.pipeline.context import Work
-
-__all__ = ["ConflictError", "Desk"]
+    from stylize.pipeline.context import RunContext
 
 _PATIENCE = 1.0
 """Seconds that an edit waits for another to let go of the project."""
@@ -41,13 +39,13 @@ class ConflictError(StylizeError):
     """The plan is another by now than the one that an edit was made on."""
 
 
-class Desk:
+class PlanEditor:
     """Reads and changes the plan of an opened project; safe to use from several threads."""
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    def __init__(self, context: RunContext) -> None:
+        self.context = context
         self._turn = threading.Lock()
-        self._history = History(work.project.root / "undo.json", bare)
+        self._history = History(context.project.root / "undo.json", bare)
 
     @property
     def revision(self) -> str:
@@ -62,7 +60,7 @@ class Desk:
 
     def plan(self) -> Plan | None:
         """Return the plan as the file has it; UsageError if it is damaged."""
-        return read_plan(self.work.project, self.work.whole.info)
+        return read_plan(self.context.project, self.context.whole.info)
 
     def edit(self, revision: str, action: str, asked: Mapping[str, Any]) -> None:
         """Do one edit.
@@ -88,14 +86,14 @@ class Desk:
         frame, words = asked["frame"], f"{action} {asked['frame']}"
         with self._turn, self.held():
             text = self._checked(revision)
-            plan = self.plan() or new_plan(facts_of(self.work.whole.info), ())
+            plan = self.plan() or new_plan(facts_of(self.context.whole.info), ())
             try:
                 before = self._with_hand_take(plan, frame) if action in _TAKES_OFF else plan
                 now = ACTIONS[action](self, before, asked)
             except ValueError as error:
                 raise UsageError(str(error)) from error
             if before is not plan:
-                save_plan(self.work.project, before)
+                save_plan(self.context.project, before)
                 text = self._text()
             self._write(text, before, now, words)
 
@@ -109,10 +107,10 @@ class Desk:
         called
             What its file was called, for the history.
         """
-        project, names = self.work.project, self.work.whole.info.names
+        project, names = self.context.project, self.context.whole.info.names
         with self._turn, self.held():
             text = self._checked(revision)
-            plan = self.plan() or new_plan(facts_of(self.work.whole.info), ())
+            plan = self.plan() or new_plan(facts_of(self.context.whole.info), ())
             try:
                 now = plan if plan.key_at(frame) else edits.add(plan, frame)
                 before = self._with_hand_take(plan, frame)
@@ -138,9 +136,7 @@ class Desk:
             text = self._checked(revision)
             if self._history.left_behind(text):
                 self._history.forget()
-                raise ConflictError(
-                    "the plan was changed outside of the page; undo does not reach beyond that"
-                )
+                raise ConflictError("the plan was changed outside of the page; undo does not reach beyond that")
             done, undone = self._history.reaching(text)
             if not (done if back else undone):
                 raise UsageError("there is nothing to take back" if back else "there is nothing to do again")
@@ -149,18 +145,18 @@ class Desk:
             number = plan.revision + 1 if plan is not None else 1
             self._put(_REVISION.sub(f"revision = {number}", step.before if back else step.after, count=1))
             now = self.plan()
-            empty = new_plan(facts_of(self.work.whole.info), ())
-            follow_plan(self.work.project, self.work.whole.info.names, plan or empty, now or empty)
+            empty = new_plan(facts_of(self.context.whole.info), ())
+            sync_to_plan(self.context.project, self.context.whole.info.names, plan or empty, now or empty)
             (undone if back else done).append(step)
             self._history.keep(done, undone)
         return step.words
 
     def _write(self, text: str, before: Plan, now: Plan, words: str) -> None:
         """Save a plan and bring the paintings in line; all or nothing."""
-        project = self.work.project
+        project = self.context.project
         save_plan(project, now)
         try:
-            follow_plan(project, self.work.whole.info.names, before, now)
+            sync_to_plan(project, self.context.whole.info.names, before, now)
         except BaseException:
             self._put(text)
             raise
@@ -169,11 +165,11 @@ class Desk:
 
     def _with_hand_take(self, plan: Plan, frame: int) -> Plan:
         """Return the plan in which the painting by hand that stands at `frame` is named as a take."""
-        project, names = self.work.project, self.work.whole.info.names
+        project, names = self.context.project, self.context.whole.info.names
         key = plan.key_at(frame)
         if key is None or not 0 <= frame < len(names):
             return plan
-        take = keep_hand(project, names[frame])
+        take = archive_current(project, names[frame])
         return (
             plan
             if take is None or key.take == take.number
@@ -192,24 +188,24 @@ class Desk:
         until = time.monotonic() + _PATIENCE
         while True:
             try:
-                with self.work.project.lock():
+                with self.context.project.lock():
                     yield
                     return
-            except HeldError:
+            except ProjectBusyError:
                 if time.monotonic() > until:
                     raise
                 time.sleep(0.02)
 
     def _text(self) -> str:
         try:
-            return self.work.project.plan_path.read_text(encoding="utf-8")
+            return self.context.project.plan_path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return ""
         except (OSError, ValueError) as error:
-            raise UsageError(f"{self.work.project.plan_path}: cannot be read ({error})") from error
+            raise UsageError(f"{self.context.project.plan_path}: cannot be read ({error})") from error
 
     def _put(self, text: str) -> None:
-        path = self.work.project.plan_path
+        path = self.context.project.plan_path
         if text:
             write_text(path, text)
             return
@@ -217,24 +213,24 @@ class Desk:
             path.unlink(missing_ok=True)
 
 
-def _take(desk: Desk, plan: Plan, asked: Mapping[str, Any]) -> Plan:
-    name = desk.work.whole.info.names[asked["frame"]]
-    take = chosen_take(desk.work.project, name, asked["take"])
+def _take(desk: PlanEditor, plan: Plan, asked: Mapping[str, Any]) -> Plan:
+    name = desk.context.whole.info.names[asked["frame"]]
+    take = chosen_take(desk.context.project, name, asked["take"])
     if plan.key_at(asked["frame"]) is None:
         plan = edits.add(plan, asked["frame"])
     kind = "override" if take.by_hand else "user"
     return edits.choose_take(plan, asked["frame"], take.number, kind=kind)
 
 
-def _settings(desk: Desk, plan: Plan, asked: Mapping[str, Any]) -> Plan:
+def _settings(desk: PlanEditor, plan: Plan, asked: Mapping[str, Any]) -> Plan:
     where = f"key {asked['frame']}"
     check_names(asked["settings"], where)
-    changed(desk.work.settings, asked["settings"], where)
+    changed(desk.context.settings, asked["settings"], where)
     now = edits.set_options(plan, asked["frame"], asked["settings"])
     return edits.choose_take(now, asked["frame"], 0)
 
 
-ACTIONS: dict[str, Callable[[Desk, Plan, Mapping[str, Any]], Plan]] = {
+ACTIONS: dict[str, Callable[[PlanEditor, Plan, Mapping[str, Any]], Plan]] = {
     "add": lambda _, plan, asked: edits.add(plan, asked["frame"]),
     "remove": lambda _, plan, asked: edits.remove(plan, asked["frame"]),
     "move": lambda _, plan, asked: edits.move(plan, asked["frame"], asked["to"]),

@@ -1,6 +1,6 @@
 """What the plan means as it stands: which keys are painted, what is carried and how sure, what is left.
 
-Nothing is written. The same functions decide that decide in a run (`key_states`, `layers_of`), so what the
+Nothing is written. The same functions decide that decide in a run (`key_states`, `frame_stores`), so what the
 page says will be done is what will be done.
 """
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from stylize.errors import StylizeError
 from stylize.media.frame_images import check_keys
-from stylize.pipeline.key_renderers import painters_of
+from stylize.pipeline.key_renderers import renderer_for_keys
 from stylize.pipeline.painting import key_states
-from stylize.pipeline.propagation import Layer, layers_of
+from stylize.pipeline.propagation import FrameStore, frame_stores
 from stylize.pipeline.shots import cut_to
 from stylize.project.takes import chosen_take, takes_of
 
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from keyframes import Key, Plan, Shot
-    from stylize.pipeline.context import Work
+    from stylize.pipeline.context import RunContext
     from stylize.render import Renderer
-
-__all__ = ["KeyState", "Outlook", "SpanState", "look_ahead"]
 
 UNPAINTED = "unpainted"
 """Stands for the file of a key that is still to be painted: a layer made from it cannot be there yet."""
@@ -57,7 +55,7 @@ class KeyState:
 
 @dataclass(frozen=True)
 class SpanState:
-    """Frames [start, stop) between neighbouring keys.
+    """Frames [start, stop) between neighboring keys.
 
     Attributes
     ----------
@@ -74,7 +72,7 @@ class SpanState:
 
 
 @dataclass(frozen=True)
-class Outlook:
+class RunStatus:
     """The state of a project under its plan.
 
     Attributes
@@ -105,7 +103,7 @@ class Outlook:
     problem: str = ""
 
 
-def look_ahead(work: Work, plan: Plan, renderer: Renderer) -> Outlook:
+def run_status(context: RunContext, plan: Plan, renderer: Renderer) -> RunStatus:
     """Find out what a run would find, under `plan`.
 
     Parameters
@@ -115,21 +113,21 @@ def look_ahead(work: Work, plan: Plan, renderer: Renderer) -> Outlook:
     renderer
         Made from the run's settings.
     """
-    job = work.job
+    job = context.request
     try:
-        painter = painters_of(renderer, plan.keys, str(job.renderer), job.styles, work.settings)
+        painter = renderer_for_keys(renderer, plan.keys, str(job.renderer), job.styles, context.settings)
     except StylizeError as error:
-        return Outlook(problem=str(error))
+        return RunStatus(problem=str(error))
     keys: list[KeyState] = []
     spans: list[SpanState] = []
     confidence: dict[int, float] = {}
     places: dict[int, tuple[Path, Path]] = {}
     took: list[float] = []
-    for piece in work.pieces(cut_to(plan.shots, work.span)):
+    for piece in context.pieces(cut_to(plan.shots, context.span)):
         mine = [key for key in plan.keys if piece.start <= key.frame < piece.stop]
-        states = _key_states(work, piece, mine, painter)
+        states = _key_states(context, piece, mine, painter)
         keys += states
-        for start, frames in _carried(work, piece, states):
+        for start, frames in _carried(context, piece, states):
             facts = frames.facts()
             known = {f: facts[name] for f, name in start.items() if name in facts}
             confidence |= {f: float(fact.get("confidence", 0)) for f, fact in known.items()}
@@ -139,23 +137,23 @@ def look_ahead(work: Work, plan: Plan, renderer: Renderer) -> Outlook:
             spans.append(SpanState(min(start), max(start) + 1, len(known), _mean(sure)))
     paint = tuple(key.frame for key in keys if key.state == "to paint")
     carry = sum(span.stop - span.start - span.done for span in spans)
-    each = {"paint": _painting_takes(work, keys), "carry": _mean(took) or _before(work)}
+    each = {"paint": _painting_takes(context, keys), "carry": _mean(took) or _before(context)}
     seconds = {
         "paint": 0.0 if not paint else None if each["paint"] is None else len(paint) * each["paint"],
         "carry": 0.0 if not carry else None if each["carry"] is None else carry * each["carry"],
     }
-    return Outlook(tuple(keys), tuple(spans), confidence, places, paint, carry, seconds)
+    return RunStatus(tuple(keys), tuple(spans), confidence, places, paint, carry, seconds)
 
 
-def _key_states(work: Work, piece: Shot, keys: Sequence[Key], painter: Renderer) -> list[KeyState]:
+def _key_states(context: RunContext, piece: Shot, keys: Sequence[Key], painter: Renderer) -> list[KeyState]:
     """Return the keys of a piece; one whose file cannot be used does not hide the others."""
-    project, names = work.project, work.whole.info.names
+    project, names = context.project, context.whole.info.names
     failed: dict[int, KeyState] = {}
     for key in keys:
         try:
-            hand = project.hand_painted(names[key.frame])
+            hand = project.manual_key(names[key.frame])
             if hand is not None:
-                check_keys({key.frame: hand}, work.whole.info)
+                check_keys({key.frame: hand}, context.whole.info)
             elif key.take:
                 chosen_take(project, names[key.frame], key.take)
         except StylizeError as error:
@@ -163,57 +161,51 @@ def _key_states(work: Work, piece: Shot, keys: Sequence[Key], painter: Renderer)
     good = [key for key in keys if key.frame not in failed]
     states = key_states(
         project,
-        work.view(piece),
+        context.view(piece),
         [key.frame - piece.start for key in good],
         painter,
-        work.settings.synthesis.seed,
-        work.settings.agreement,
+        context.settings.synthesis.seed,
+        context.settings.agreement,
         [key.frame - piece.start for key in good if key.kind == "locked"],
         {key.frame - piece.start: key.take for key in good},
     )
     found = dict(failed)
     for key in good:
         state, path = states[key.frame - piece.start]
-        machine = project.hand_painted(names[key.frame]) is None
-        words = {"cached": "painted", "to do": "to paint"}.get(
-            state, "take" if machine and key.take else "hand"
-        )
+        machine = project.manual_key(names[key.frame]) is None
+        words = {"cached": "painted", "to do": "to paint"}.get(state, "take" if machine and key.take else "hand")
         found[key.frame] = KeyState(key.frame, words, path if path.exists() else None)
     return [found[key.frame] for key in keys]
 
 
-def _carried(work: Work, piece: Shot, keys: Sequence[KeyState]) -> list[tuple[dict[int, str], Layer]]:
+def _carried(context: RunContext, piece: Shot, keys: Sequence[KeyState]) -> list[tuple[dict[int, str], FrameStore]]:
     """Return the spans of a piece: names of their frames, by frame of the clip, and where these are kept."""
-    view = work.view(piece)
+    view = context.view(piece)
     files: Mapping[int, Any] = {
-        key.frame - piece.start: UNPAINTED if key.file is None or key.state == "to paint" else key.file
-        for key in keys
+        key.frame - piece.start: UNPAINTED if key.file is None or key.state == "to paint" else key.file for key in keys
     }
     if not files:
         return []
-    layers = layers_of(work.project, view, cast("Mapping[int, Path]", files), work.settings.propagate)
+    layers = frame_stores(context.project, view, cast("Mapping[int, Path]", files), context.settings.propagate)
     names = view.info.names
     cuts = sorted({0, *files, len(names)})
-    return [
-        ({piece.start + i: names[i] for i in range(first, stop)}, layers[first])
-        for first, stop in pairwise(cuts)
-    ]
+    return [({piece.start + i: names[i] for i in range(first, stop)}, layers[first]) for first, stop in pairwise(cuts)]
 
 
-def _painting_takes(work: Work, keys: Sequence[KeyState]) -> float | None:
+def _painting_takes(context: RunContext, keys: Sequence[KeyState]) -> float | None:
     """Return the mean seconds of paintings by machine so far."""
-    names = work.whole.info.names
-    took = [take.recipe.get("seconds") for key in keys for take in takes_of(work.project, names[key.frame])]
+    names = context.whole.info.names
+    took = [take.recipe.get("seconds") for key in keys for take in takes_of(context.project, names[key.frame])]
     return _mean([float(seconds) for seconds in took if isinstance(seconds, int | float)])
 
 
-def _before(work: Work) -> float | None:
+def _before(context: RunContext) -> float | None:
     """Return the mean seconds of frames that were carried under earlier plans."""
-    folder = work.project.root / "layers"
+    folder = context.project.root / "layers"
     if not folder.is_dir():
         return None
     latest = sorted((p for p in folder.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime)[-4:]
-    took = [fact.get("seconds") for place in latest for fact in Layer(place).facts().values()]
+    took = [fact.get("seconds") for place in latest for fact in FrameStore(place).facts().values()]
     return _mean([float(seconds) for seconds in took if isinstance(seconds, int | float)])
 
 

@@ -16,16 +16,14 @@ if TYPE_CHECKING:
 
     from stylize.review.session import Session
 
-__all__ = ["details", "last_run", "state"]
-
 _RANGE = re.compile(r"^(\d[\d.]*) to (\d[\d.]*)[.,:]")
 
 
 def state(session: Session) -> dict[str, Any]:
     """Return what the page needs at once: the clip, the plan, who works, what can be undone."""
-    work, desk = session.work, session.desk
+    context, desk = session.context, session.desk
     plan, problem = session.plan()
-    info, (first, stop) = work.whole.info, work.span
+    info, (first, stop) = context.whole.info, context.span
     keys = [] if plan is None else [key for key in plan.keys if first <= key.frame < stop]
     shots = [] if plan is None else [s for s in plan.shots if s.start < stop and s.stop > first]
     run = session.runner.run
@@ -39,7 +37,7 @@ def state(session: Session) -> dict[str, Any]:
             "height": info.height,
             "version": info.fingerprint[:12],
         },
-        "project": str(work.project.root),
+        "project": str(context.project.root),
         "revision": desk.revision,
         "generation": session.generation,
         "planned": plan is not None,
@@ -50,9 +48,9 @@ def state(session: Session) -> dict[str, Any]:
         "shots": [[max(s.start, first), min(s.stop, stop), s.begins] for s in shots],
         "banned": [] if plan is None else [f for f in plan.banned if first <= f < stop],
         "matte": session.matte,
-        "styles": [path.name for path in work.job.styles],
-        "renderer": work.job.renderer,
-        "given": work.job.keys is not None,
+        "styles": [path.name for path in context.request.styles],
+        "renderer": context.request.renderer,
+        "given": context.request.keys is not None,
         "options": options(session),
         "proxies": session.proxies,
         "run": None if run is None else asdict(run),
@@ -61,11 +59,11 @@ def state(session: Session) -> dict[str, Any]:
 
 def details(session: Session) -> dict[str, Any]:
     """Return what takes a moment to find out: curves, states of keys, spans, what a run will cost."""
-    work = session.work
+    context = session.context
     plan, _ = session.plan()
     revision, generation = session.desk.revision, session.generation
-    found, names = session.outlook(), work.whole.info.names
-    first, stop = work.span
+    found, names = session.outlook(), context.whole.info.names
+    first, stop = context.span
     curves = {"novelty": [], "coverage": []} if plan is None else session.curves.of(plan)
     keys = {}
     for key in found.keys:
@@ -74,8 +72,8 @@ def details(session: Session) -> dict[str, Any]:
             "state": "failed" if failed else key.state,
             "words": failed or key.words,
             "file": None if key.file is None else _stamp(key.file),
-            "stands": (work.project.key_recipe(names[key.frame]) or {}).get("take"),
-            "takes": [_take(take) for take in takes_of(work.project, names[key.frame])],
+            "stands": (context.project.key_recipe(names[key.frame]) or {}).get("take"),
+            "takes": [_take(take) for take in takes_of(context.project, names[key.frame])],
         }
     old = last_run(session)
     stale = [f for f in old if f not in found.places]
@@ -95,7 +93,7 @@ def details(session: Session) -> dict[str, Any]:
 
 def last_run(session: Session) -> dict[int, tuple[Path, Path]]:
     """Return picture and confidence of each frame as the last run left them, as far as they are there."""
-    project = session.work.project
+    project = session.context.project
     root = project.root
     try:
         facts = json.loads((root / "report" / "run.json").read_text(encoding="utf-8"))
@@ -112,9 +110,9 @@ def last_run(session: Session) -> dict[int, tuple[Path, Path]]:
 
 def _finished(session: Session) -> dict[int, str]:
     """Return the frames that the project notes as finished, by frame of the clip."""
-    names = session.work.whole.info.names
+    names = session.context.whole.info.names
     try:
-        done = session.work.project.about()["finished"]
+        done = session.context.project.about()["finished"]
         folders = [name for name, count in done["folders"] for _ in range(count)]
         frames = range(int(done["span"][0]), int(done["span"][1]))
         return {f: f"layers/{name}/{names[f]}.png" for f, name in zip(frames, folders, strict=True) if name}
@@ -124,9 +122,9 @@ def _finished(session: Session) -> dict[int, str]:
 
 def options(session: Session) -> list[dict[str, Any]]:
     """Return the settings that a key can have for itself with the renderer of this project."""
-    name = session.work.job.renderer
+    name = session.context.request.renderer
     painter = "patch" if name in (None, "auto", "patch") else name
-    values = session.work.settings.to_dict()
+    values = session.context.settings.to_dict()
     shown = []
     for full in key_options():
         section, _, option = full.partition(".")
@@ -144,9 +142,7 @@ def options(session: Session) -> list[dict[str, Any]]:
                 "value": value,
                 "kind": type(value).__name__ if value is not None else "str",
                 "about": about,
-                "range": [float(bounds[1]), float(bounds[2])]
-                if bounds and isinstance(value, float)
-                else None,
+                "range": [float(bounds[1]), float(bounds[2])] if bounds and isinstance(value, float) else None,
             }
         )
     return shown

@@ -14,26 +14,24 @@ from typing import TYPE_CHECKING, Any
 from stylize.errors import StylizeError, UsageError
 from stylize.mattes import open_matte
 from stylize.media.frame_images import find_keys
-from stylize.pipeline.context import look
-from stylize.pipeline.output import is_ours
-from stylize.pipeline.stages import make_painter
-from stylize.progress import Watch
+from stylize.pipeline.context import measure_matte
+from stylize.pipeline.output import written_by_project
+from stylize.pipeline.stages import make_renderer_for
+from stylize.progress import StageTimer
 from stylize.review.curves import Curves
 from stylize.review.image_cache import LayerPictures
-from stylize.review.matte_editor import Matting
-from stylize.review.plan_editor import Desk
-from stylize.review.plan_status import KeyState, Outlook, look_ahead
+from stylize.review.matte_editor import MatteEditor
+from stylize.review.plan_editor import PlanEditor
+from stylize.review.plan_status import KeyState, RunStatus, run_status
 from stylize.review.roto.active_matte import matte_in_use
 from stylize.storage.lock import holder
 
 if TYPE_CHECKING:
     from keyframes import Plan
-    from stylize.pipeline.context import Work
+    from stylize.pipeline.context import RunContext
     from stylize.render import Renderer
     from stylize.review.image_cache import Pictures
     from stylize.review.jobs import Run, Runner
-
-__all__ = ["Session"]
 
 _LOOK = 0.4
 """Seconds between two looks at the plan's file and the lock."""
@@ -50,55 +48,55 @@ class Session:
         Counts what may have changed pictures or states; the page asks again when it rises.
     """
 
-    def __init__(self, work: Work, runner: Runner, clip: Pictures) -> None:
+    def __init__(self, context: RunContext, runner: Runner, clip: Pictures) -> None:
         """Open the review of a layer; the one `runner` and the pictures of the `clip` are shared by all."""
-        self.work, self.runner = work, runner
-        self.desk = Desk(work)
-        self.matting = Matting(work, self.desk.held)
-        self.pictures = LayerPictures(work, clip)
-        self.curves = Curves(work)
+        self.context, self.runner = context, runner
+        self.desk = PlanEditor(context)
+        self.matting = MatteEditor(context, self.desk.held)
+        self.pictures = LayerPictures(context, clip)
+        self.curves = Curves(context)
         self.generation = 1
-        self.proxies = (0, work.span[1] - work.span[0])
+        self.proxies = (0, context.span[1] - context.span[0])
         self.failed: dict[int, str] = {}
         self._turn = threading.Lock()
         self._looking = threading.Lock()
         self._open = ExitStack()
-        self._outlook: tuple[Any, Outlook] | None = None
+        self._outlook: tuple[Any, RunStatus] | None = None
         self._renderer: Renderer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listeners: set[asyncio.Queue[str]] = set()
         self._refreshed = 0.0
 
     @property
-    def seen(self) -> Work:
+    def seen(self) -> RunContext:
         """The work with its matte looked at."""
-        if self.work.mattes is not None and self.work.seen is None:
+        if self.context.mattes is not None and self.context.seen is None:
             with self._looking:
-                if self.work.seen is None:
-                    self._take(look(self.work, Watch(), keep=True))
-        return self.work
+                if self.context.seen is None:
+                    self._take(measure_matte(self.context, StageTimer(), keep=True))
+        return self.context
 
     @property
     def matte(self) -> str:
         """A short name of the matte in use; empty without one."""
-        return "" if self.work.mattes is None else self.work.mattes.fingerprint[:12]
+        return "" if self.context.mattes is None else self.context.mattes.fingerprint[:12]
 
     def adopt_matte(self) -> None:
         """Open the matte that the project has by now."""
-        spec = matte_in_use(self.work)
+        spec = matte_in_use(self.context)
         mattes = None
         if spec is not None:
-            work = self.work
-            mattes = open_matte(spec, work.clip.info, work.settings.matte, work.clip)
+            context = self.context
+            mattes = open_matte(spec, context.clip.info, context.settings.matte, context.clip)
             self._open.callback(mattes.close)
-        job = replace(self.work.job, matte=spec)
-        self._take(replace(self.work, job=job, mattes=mattes, seen=None))
+        request = replace(self.context.request, matte=spec)
+        self._take(replace(self.context, request=request, mattes=mattes, seen=None))
         self.generation += 1
 
-    def _take(self, work: Work) -> None:
+    def _take(self, context: RunContext) -> None:
         """Let everybody know the work as it is now."""
-        self.work = self.desk.work = self.pictures.work = self.curves.work = work
-        self.matting.adopt(work)
+        self.context = self.desk.context = self.pictures.context = self.curves.context = context
+        self.matting.adopt(context)
 
     def plan(self) -> tuple[Plan | None, str]:
         """Return the plan, or what is wrong with its file."""
@@ -109,13 +107,13 @@ class Session:
 
     def busy(self) -> str:
         """Say who else works on the project; empty if nobody does."""
-        found = holder(self.work.project.root / ".lock")
+        found = holder(self.context.project.root / ".lock")
         run = self.runner.run
         if not found or found.get("pid") == _own_pid() or (run is not None and run.live):
             return ""
         return f"process {found['pid']} on {found.get('host')} is working on this project"
 
-    def outlook(self) -> Outlook:
+    def outlook(self) -> RunStatus:
         """Return what the plan means as it stands; worked out once for each change."""
         plan, problem = self.plan()
         mark = (self.desk.revision, self.generation)
@@ -159,21 +157,23 @@ class Session:
                     before = now
                     self.tell("plan", {"revision": now[0], "busy": now[1], "generation": self.generation})
 
-    def order(self, what: str, key: int | None, work: Work | None = None) -> dict[str, Any]:
-        """Return what a worker is told to do, with this layer's project or another `work`."""
-        work = work or self.work
-        whole = work.span == (0, len(work.whole))
-        written = work.project.about().get("outputs", {})
-        there = [place for place, made in written.items() if is_ours(work.project, Path(place), made["mark"])]
+    def order(self, what: str, key: int | None, context: RunContext | None = None) -> dict[str, Any]:
+        """Return what a worker is told to do, with this layer's project or another `context`."""
+        context = context or self.context
+        whole = context.span == (0, len(context.whole))
+        written = context.project.about().get("outputs", {})
+        there = [
+            place for place, made in written.items() if written_by_project(context.project, Path(place), made["mark"])
+        ]
         return {
             "what": what,
             "key": key,
-            "layer": self.work.layer.name,
-            "clip": str(work.whole.info.path),
-            "project": str(work.project.root),
-            "span": [None, None] if whole else [str(work.span[0]), str(work.span[1])],
-            "styles": [str(style) for style in work.job.styles],
-            "renderer": work.job.renderer,
+            "layer": self.context.layer.name,
+            "clip": str(context.whole.info.path),
+            "project": str(context.project.root),
+            "span": [None, None] if whole else [str(context.span[0]), str(context.span[1])],
+            "styles": [str(style) for style in context.request.styles],
+            "renderer": context.request.renderer,
             "output": there[-1] if there else None,
         }
 
@@ -183,20 +183,20 @@ class Session:
         self.pictures.close()
         self._open.close()
 
-    def _look(self, plan: Plan | None, problem: str) -> Outlook:
+    def _look(self, plan: Plan | None, problem: str) -> RunStatus:
         try:
-            work = self.seen
-            if work.job.keys is not None:
-                return _given(work)
+            context = self.seen
+            if context.request.keys is not None:
+                return _given(context)
             if plan is None:
-                return Outlook(problem=problem)
+                return RunStatus(problem=problem)
             if self._renderer is None:
-                self._renderer = make_painter(work)
+                self._renderer = make_renderer_for(context)
             if self._renderer is None:
-                return Outlook(problem="nobody paints here")
-            return look_ahead(work, plan, self._renderer)
+                return RunStatus(problem="nobody paints here")
+            return run_status(context, plan, self._renderer)
         except StylizeError as error:
-            return Outlook(problem=str(error))
+            return RunStatus(problem=str(error))
 
     def proxies_made(self, done: int, total: int) -> None:
         """Tell how many small pictures of the clip there are."""
@@ -208,7 +208,7 @@ class Session:
         import time
 
         now = time.monotonic()
-        mine = run.layer == self.work.layer.name or run.what == "all"
+        mine = run.layer == self.context.layer.name or run.what == "all"
         if not run.live:
             if mine and run.key is not None and run.what == "paint":
                 self.failed.pop(run.key, None)
@@ -230,13 +230,13 @@ class Session:
             queue.put_nowait(line)
 
 
-def _given(work: Work) -> Outlook:
+def _given(context: RunContext) -> RunStatus:
     """Return the keys of a project that carries a folder of files; its plan is not asked."""
-    if work.job.keys is None:
+    if context.request.keys is None:
         raise UsageError("no folder of keys")
-    found = find_keys(work.job.keys, work.clip.info, work.project.root / "cache" / "layers")
-    keys = tuple(KeyState(work.span[0] + index, "hand", path) for index, path in found.items())
-    return Outlook(keys, problem=f"keys come from {work.job.keys}; the plan is not asked")
+    found = find_keys(context.request.keys, context.clip.info, context.project.root / "cache" / "layers")
+    keys = tuple(KeyState(context.span[0] + index, "hand", path) for index, path in found.items())
+    return RunStatus(keys, problem=f"keys come from {context.request.keys}; the plan is not asked")
 
 
 def _own_pid() -> int:

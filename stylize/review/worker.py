@@ -46,15 +46,15 @@ class Teller(logging.Handler):
         self.say(note=record.getMessage())
 
 
-def work(order: dict[str, Any], teller: Teller) -> None:
+def context(order: dict[str, Any], teller: Teller) -> None:
     """Do what `order` says: choose keys, paint some, carry the painted matte, or run the whole job."""
     from stylize.api.keys import auto_keys
-    from stylize.pipeline.context import Job
+    from stylize.pipeline.context import RunRequest
     from stylize.pipeline.run import paint_job, run_job
 
     clip, project, settings = Path(order["clip"]), Path(order["project"]), order["settings"]
     start, end = order["span"]
-    job = Job(
+    job = RunRequest(
         clip,
         tuple(Path(style) for style in order["styles"]),
         Path(order["output"]) if order["output"] else None,
@@ -68,12 +68,12 @@ def work(order: dict[str, Any], teller: Teller) -> None:
     elif order["what"] == "paint":
         paint_job(job, settings, order["key"], teller.on_progress)
     elif order["what"] == "matte":
-        from stylize.pipeline.context import open_work
-        from stylize.progress import Watch
+        from stylize.pipeline.context import open_run
+        from stylize.progress import StageTimer
         from stylize.review.roto.propagation import carry_matte
 
-        with open_work(job, settings) as opened, opened.project.lock():
-            carry_matte(opened, order["key"] or 0, Watch(teller.on_progress))
+        with open_run(job, settings) as opened, opened.project.lock():
+            carry_matte(opened, order["key"] or 0, StageTimer(teller.on_progress))
     else:
         result = run_job(job, settings, lambda _: bool(order["output"]), teller.on_progress)
         teller.say(output=str(result.output), frames=result.frames)
@@ -86,7 +86,7 @@ def main() -> int:
     order = json.loads(sys.stdin.readline())
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     try:
-        work(order, teller)
+        context(order, teller)
     except KeyboardInterrupt:
         teller.say(end="cancelled")
         return 130

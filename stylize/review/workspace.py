@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from stylize.compositing.stack import Painted, Stack
+from stylize.compositing.stack import LayerResult, Stack
 from stylize.errors import UsageError
-from stylize.pipeline.propagation import Layer
-from stylize.pipeline.stages import Keyed
+from stylize.pipeline.propagation import FrameStore
+from stylize.pipeline.stages import KeyframeResult
 from stylize.review.image_cache import Pictures, encode_frame
 from stylize.review.jobs import Run, Runner
 from stylize.review.serializers import last_run
@@ -18,12 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from propagate.arrays import Image
-    from stylize.pipeline.context import Work
-
-__all__ = ["House"]
+    from stylize.pipeline.context import RunContext
 
 
-class House:
+class Workspace:
     """The sessions of a project: one, or one for each of its layers.
 
     Attributes
@@ -32,14 +30,14 @@ class House:
         By the layer's name, bottom first; that of a project without layers is called ``""``.
     """
 
-    def __init__(self, work: Work, settings: Mapping[str, Any] | None = None) -> None:
-        """Show `work`, which was opened with `settings`: some by full name, for runs from the page too."""
-        self.work, self._settings = work, dict(settings or {})
+    def __init__(self, context: RunContext, settings: Mapping[str, Any] | None = None) -> None:
+        """Show `context`, which was opened with `settings`: some by full name, for runs from the page too."""
+        self.context, self._settings = context, dict(settings or {})
         self.runner = Runner(self._run_changed)
-        self.pictures = Pictures(work, self._proxies_made)
+        self.pictures = Pictures(context, self._proxies_made)
         self.sessions = {
-            part.layer.name if work.parts else "": Session(part, self.runner, self.pictures)
-            for part in work.layers
+            part.layer.name if context.parts else "": Session(part, self.runner, self.pictures)
+            for part in context.layers
         }
 
     @property
@@ -69,12 +67,12 @@ class House:
         if what != "all":
             self.runner.start({**session.order(what, frame), "settings": self._settings})
             return
-        if not self.work.parts:
+        if not self.context.parts:
             raise UsageError("this project has no layers")
         for one in self.sessions.values():
             if busy := one.busy():
                 raise UsageError(busy)
-        self.runner.start({**session.order("all", None, self.work), "settings": self._settings})
+        self.runner.start({**session.order("all", None, self.context), "settings": self._settings})
 
     def comp(self, frame: int, *, full: bool) -> bytes:
         """Return a frame with all layers laid over the clip, as far as they are finished.
@@ -89,26 +87,24 @@ class House:
 
     def composed(self, frame: int) -> Image:
         """Return a frame with all layers as pixels; see `comp`."""
-        at = frame - self.work.span[0]
-        clip, layers = self.work.clip[at : at + 1], []
+        at = frame - self.context.span[0]
+        clip, layers = self.context.clip[at : at + 1], []
         for session in self.sessions.values():
-            work = session.seen
-            mattes = None if work.mattes is None else work.mattes[at : at + 1]
-            found: Layer | None = None
-            if work.seen is None or work.seen.outline.shown(at):
+            context = session.seen
+            mattes = None if context.mattes is None else context.mattes[at : at + 1]
+            found: FrameStore | None = None
+            if context.seen is None or context.seen.outline.shown(at):
                 place = session.outlook().places.get(frame) or last_run(session).get(frame)
                 if place is None:
                     raise FileNotFoundError
-                found = Layer(place[0].parent)
-            one = replace(work, clip=clip, mattes=mattes)
-            layers.append(Painted(one, Keyed((), (), (), (None,), ""), (found,)))
-        with Stack(clip, layers, linear=self.work.settings.compose.light == "linear") as stack:
+                found = FrameStore(place[0].parent)
+            one = replace(context, clip=clip, mattes=mattes)
+            layers.append(LayerResult(one, KeyframeResult((), (), (), (None,), ""), (found,)))
+        with Stack(clip, layers, linear=self.context.settings.compose.light == "linear") as stack:
             return stack.frame(0)
 
     def _comp_mark(self) -> str:
-        return "-".join(
-            f"{session.generation}.{session.desk.revision[:6]}" for session in self.sessions.values()
-        )
+        return "-".join(f"{session.generation}.{session.desk.revision[:6]}" for session in self.sessions.values())
 
     def _proxies_made(self, done: int, total: int) -> None:
         for session in self.sessions.values():

@@ -13,8 +13,6 @@ from stylize.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["CONSTANTS", "FUNCTIONS", "VARIABLES", "Expression", "parse_expression"]
-
 VARIABLES: Final = ("t", "s", "max_f")
 """The frame's number, its time in seconds, and the number of the clip's last frame."""
 CONSTANTS: Final = {"pi": math.pi, "e": math.e}
@@ -87,9 +85,7 @@ class Expression:
         try:
             value = _value(self.tree, {**CONSTANTS, **variables})
         except (ArithmeticError, ValueError, TypeError) as error:
-            raise UsageError(
-                f"{self.text!r} has no value at t = {variables.get('t', 0):g}: {error}"
-            ) from error
+            raise UsageError(f"{self.text!r} has no value at t = {variables.get('t', 0):g}: {error}") from error
         if not math.isfinite(value):
             raise UsageError(f"{self.text!r} has no finite value at t = {variables.get('t', 0):g}")
         return value
@@ -128,11 +124,7 @@ def _check(node: ast.expr, text: str, names: set[str]) -> None:
     elif isinstance(node, ast.Name):
         if node.id not in VARIABLES and node.id not in CONSTANTS:
             known = ", ".join((*VARIABLES, *CONSTANTS))
-            what = (
-                "is a function; give it a bracket"
-                if node.id in FUNCTIONS
-                else f"is unknown; there are {known}"
-            )
+            what = "is a function; give it a bracket" if node.id in FUNCTIONS else f"is unknown; there are {known}"
             _refuse(node, text, what)
         if node.id in VARIABLES:
             names.add(node.id)

@@ -20,8 +20,6 @@ from stylize.schedules.expressions import Expression, parse_expression
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["NumberSchedule", "PromptAt", "PromptSchedule", "parse_schedule"]
-
 Kind: TypeAlias = Literal["prompt", "number"]
 KEY = r"\d+(?:\.\d+)?s|\d+"
 """A frame, or seconds."""
@@ -219,9 +217,7 @@ def _value_from(
             wrong = suspect.match(text[place:])
             if wrong:
                 raise UsageError(
-                    _misspelt(
-                        text, place + wrong.start(1), wrong[1], "it is no frame; quote a prompt that holds it"
-                    )
+                    _misspelt(text, place + wrong.start(1), wrong[1], "it is no frame; quote a prompt that holds it")
                 )
         place += 1
     if opened:

@@ -33,16 +33,7 @@ if TYPE_CHECKING:
     from stylize.render.diffusion.options import DiffusionOptions
     from stylize.render.edit.options import EditOptions
     from stylize.render.options import AgreementOptions, PatchOptions
-    from stylize.render.plugin_options import BroughtOptions
-
-__all__ = [
-    "SECTIONS",
-    "Settings",
-    "changed",
-    "describe",
-    "load_settings",
-    "user_settings_path",
-]
+    from stylize.render.plugin_options import PluginOptions
 
 SECTIONS: Final = {
     "clip": "stylize.media.options:ClipOptions",
@@ -84,7 +75,7 @@ class Settings:
     patch: PatchOptions = field(default_factory=partial(_defaults, "patch"))
     diffusion: DiffusionOptions = field(default_factory=partial(_defaults, "diffusion"))
     edit: EditOptions = field(default_factory=partial(_defaults, "edit"))
-    brought: BroughtOptions = field(default_factory=partial(_defaults, "brought"))
+    brought: PluginOptions = field(default_factory=partial(_defaults, "brought"))
     propagate: PropagateOptions = field(default_factory=partial(_defaults, "propagate"))
     synthesis: SynthesisOptions = field(default_factory=partial(_defaults, "synthesis"))
     compose: ComposeOptions = field(default_factory=partial(_defaults, "compose"))
@@ -197,9 +188,7 @@ def changed(settings: Settings, values: Mapping[str, Any], where: str = "command
 
 def describe() -> dict[str, Any]:
     """Every option by full name (``select.max_keys``) with its default."""
-    return {
-        f"{name}.{option}": value for name in SECTIONS for option, value in _leaves(section_class(name)())
-    }
+    return {f"{name}.{option}": value for name in SECTIONS for option, value in _leaves(section_class(name)())}
 
 
 def _leaves(options: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -237,9 +226,7 @@ def _build(kind: type[Any], given: Mapping[str, tuple[Any, str]], section: str) 
 def _convert(value: Any, hint: Any, where: str) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
-    if (
-        value == "" or value == "auto"
-    ):  # how a person says "decide for me"; TOML and the environment know no None
+    if value == "" or value == "auto":  # how a person says "decide for me"; TOML and the environment know no None
         try:
             return TypeAdapter(hint).validate_python(None)
         except ValidationError:

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["disk_errors", "write_bytes", "write_text"]
-
 
 @contextmanager
 def disk_errors(path: Path, way_out: str = "choose another place") -> Iterator[None]:

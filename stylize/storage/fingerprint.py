@@ -13,8 +13,6 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
-__all__ = ["HasFingerprint", "file_hash", "fingerprint", "step"]
-
 CHUNK = 1 << 20
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -17,12 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["HeldError", "alive", "holder", "locked"]
-
 _HELD: set[str] = set()  # locks of this very process: its own pid in a file proves nothing after a restart
 
 
-class HeldError(UsageError):
+class ProjectBusyError(UsageError):
     """Somebody else works on the project."""
 
 
@@ -111,7 +109,7 @@ def _clear_stale(path: Path, name: str) -> None:
     ours = pid == os.getpid() and name not in _HELD
     if not isinstance(pid, int) or host != socket.gethostname() or (alive(pid) and not ours):
         where = f"process {pid} on {host}" if found else "a process that left no name"
-        raise HeldError(
+        raise ProjectBusyError(
             f"{path.parent}: {where} is working on this project; wait for it, or delete {path} if it is gone"
         )
     moved = path.with_name(f"{path.name}.stale.{os.getpid()}")

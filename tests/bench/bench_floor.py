@@ -40,9 +40,9 @@ def floor_of(frames: list[np.ndarray], painted: dict[int, np.ndarray]) -> list[n
         for order in (range(key - 1, -1, -1), range(key + 1, len(frames))):
             before, flow = key, np.zeros((*frames[0].shape[:2], 2), np.float32)
             for t in order:
-                step = search.calc(bench.grey(frames[t]), bench.grey(frames[before]), None)
+                step = search.calc(bench.gray(frames[t]), bench.gray(frames[before]), None)
                 chained = step + fetched(flow, step, cv2.INTER_LINEAR)
-                found = search.calc(bench.grey(frames[t]), bench.grey(frames[key]), chained.copy())
+                found = search.calc(bench.gray(frames[t]), bench.gray(frames[key]), chained.copy())
                 lefts = [apart(frames[t], fetched(frames[key], one)) for one in (chained, found)]
                 flow = np.where((lefts[1] < lefts[0])[..., None], found, chained)
                 said[t].append((np.minimum(*lefts), fetched(picture.astype(np.float32), flow)))
@@ -61,9 +61,7 @@ def floor_of(frames: list[np.ndarray], painted: dict[int, np.ndarray]) -> list[n
 
 def main() -> None:
     """Measure and print, or write, one JSON object."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", type=Path, required=True, help="a folder of cases")
     parser.add_argument("--only", help="of the set, these cases: car-turn,scene1")
     parser.add_argument("--gap", type=int, default=20, help="about so many frames from key to key")
@@ -76,7 +74,7 @@ def main() -> None:
         made = floor_of(frames, {key: truth[key] for key in keys})
         between = [t for t in range(len(frames)) if t not in keys]
         noise = [bench.psnr(made[t], truth[t]) for t in between]
-        alike = [structural_similarity(bench.grey(made[t]), bench.grey(truth[t])) for t in between]
+        alike = [structural_similarity(bench.gray(made[t]), bench.gray(truth[t])) for t in between]
         sharp = sum(bench.detail(made[t]) for t in between) / sum(bench.detail(truth[t]) for t in between)
         figures[f"{name} {painter}"] = {
             "psnr": round(float(np.mean(noise)), 3),

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keyframes.coverage import analyse
+from keyframes.coverage import analyze
 from keyframes.options import SelectOptions
 from keyframes.select import select_keyframes
 from tests.bench.bench_propagate import about, carry, own_clips, psnr
@@ -52,9 +52,7 @@ def judged(frames: Frames, truth: Frames, keys: list[int]) -> dict[str, object]:
 
 def main() -> None:
     """Measure and print one JSON object; a line on stderr for each choice."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", type=Path, help="a folder of cases")
     parser.add_argument("--only", help="of the set, these cases")
     parser.add_argument("--keys", default="2,3,5", help="numbers of keys")
@@ -67,7 +65,7 @@ def main() -> None:
         orders = {"plain": list(range(len(frames)))} | (uneven_orders(len(frames)) if asked.uneven else {})
         for how, order in orders.items():
             shown, painted = [frames[t] for t in order], [truth[t] for t in order]
-            analysis = analyse(shown)
+            analysis = analyze(shown)
             for count in map(int, asked.keys.split(",")):
                 options = SelectOptions(coverage=1.0, min_gain=0.0, max_keys=count)
                 keys = [key.frame for key in select_keyframes(analysis, options).keys]
@@ -76,8 +74,7 @@ def main() -> None:
                 rows.append(row | {who: judged(shown, painted, those) for who, those in sets.items()})
                 print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     gain = {
-        figure: np.array([row["chosen"][figure] - row["even"][figure] for row in rows])
-        for figure in ("psnr", "worst")
+        figure: np.array([row["chosen"][figure] - row["even"][figure] for row in rows]) for figure in ("psnr", "worst")
     }
     summary = {
         figure: {"mean": round(float(g.mean()), 3), "least": round(g.min(), 3), "higher": int((g > 0).sum())}

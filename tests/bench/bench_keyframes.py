@@ -32,7 +32,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from keyframes.coverage import analyse
+from keyframes.coverage import analyze
 from keyframes.options import AnalysisOptions, SelectOptions
 from keyframes.select import select_keyframes
 from keyframes.shots import detect_shots
@@ -46,7 +46,7 @@ LEAST = 1e-4
 
 
 def judge(frames: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Tables (n + 1, n + 1): shares left over between neighbouring keys, summed, and the worst.
+    """Tables (n + 1, n + 1): shares left over between neighboring keys, summed, and the worst.
 
     Row a + 1 is for key a before, row 0 for none; column b for key b after, column n for none.
     """
@@ -75,8 +75,7 @@ def best_of_all(total: np.ndarray, most: int) -> dict[int, list[int]]:
             spent, a = min((ways[k - 1][a][0] + total[a + 1, b], a) for a in ways[k - 1] if a < b)
             ways[k][b] = (spent, [*ways[k - 1][a][1], b])
     return {
-        k: min((spent + total[b + 1, count], keys) for b, (spent, keys) in ends.items())[1]
-        for k, ends in ways.items()
+        k: min((spent + total[b + 1, count], keys) for b, (spent, keys) in ends.items())[1] for k, ends in ways.items()
     }
 
 
@@ -91,7 +90,7 @@ def row(clip: tuple[str, list[np.ndarray], list[int]]) -> dict[str, object]:
     """Figures of one clip: chosen, even and best keys of each number."""
     name, frames, counts = clip
     cv2.setNumThreads(1)
-    analysis, tables = analyse(frames), judge(frames)
+    analysis, tables = analyze(frames), judge(frames)
     best = best_of_all(tables[0], max(counts))
     sets = []
     for count in counts:
@@ -200,7 +199,7 @@ def memory(asked: argparse.Namespace) -> dict[str, object]:
     """The most memory in MiB, each length in a process of its own."""
     if asked.alone:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        select_keyframes(analyse(wander(asked.lengths[0])))
+        select_keyframes(analyze(wander(asked.lengths[0])))
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         return {"before_mib": round(before), "most_mib": round(most)}
     command = [sys.executable, "-m", "tests.bench.bench_keyframes", "memory", "--alone"]
@@ -212,9 +211,7 @@ def memory(asked: argparse.Namespace) -> dict[str, object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = parser.add_subparsers(required=True)
     part = parts.add_parser("choices")
     part.add_argument("clips", nargs="*", type=Path)

@@ -4,7 +4,7 @@
     python tests/bench/bench_layers.py --set DIR           every DIR/CASE with frames, matte, truth and paint
     python tests/bench/bench_layers.py --cover 0.2         the share of the frame that the matte covers
 
-Of a case, `truth` is the whole frame painted, of which the keys are taken, and `paint` the subject's colours
+Of a case, `truth` is the whole frame painted, of which the keys are taken, and `paint` the subject's colors
 alone, under its edge too. What is carried is laid over a new background:
 
 after    the whole frame is carried, and the result is cut out with the matte
@@ -14,7 +14,7 @@ painted  the same with keys that were painted from the cut-out subject, as a run
 edge     mean error where the matte is soft, 0 to 1
 band     and within three pixels of it
 core     and inside
-seconds  processor time of carrying, mattes and colours of the subject included
+seconds  processor time of carrying, mattes and colors of the subject included
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ import cv2
 import numpy as np
 
 from propagate import PropagateOptions, propagate_keyframes
-from stylize.compositing.bounds import measure_mattes
-from stylize.compositing.shot_view import Subject, Whole
+from stylize.compositing.bounds import measure_bounds
+from stylize.compositing.shot_view import FullFrameView, MattedView
 from stylize.media import open_clip, read_image, write_image
 from stylize.project.project import Project
 from tests.synthetic import sample, texture
@@ -55,9 +55,7 @@ def make_case(folder: Path, seed: int, cover: float, count: int, size: tuple[int
         sway = 2 * np.sin(phases[2] + 0.2 * t + y / 40)
         near = (x - cx + width + sway, y - cy + height)
         far = (x + width / 2 + pan[0] * t, y + height / 2 + pan[1] * t)
-        pictures = [
-            [sample(p, *place) for p in sheet] for sheet, place in zip(sheets, (far, near), strict=True)
-        ]
+        pictures = [[sample(p, *place) for p in sheet] for sheet, place in zip(sheets, (far, near), strict=True)]
         whole = [b + matte[..., None] * (f.astype(np.float32) - b) for b, f in zip(*pictures, strict=True)]
         whole[0] = whole[0] + rng.normal(0, 2, whole[0].shape)
         name = f"{t:04d}.png"
@@ -77,10 +75,10 @@ def measure(case: Path, keys: list[int], work: Path, options: PropagateOptions) 
     with open_clip(case / "frames") as clip:
         files = {key: case / "truth" / f"{clip.info.names[key]}.png" for key in keys}
         began = time.process_time()
-        whole = Whole(clip)
+        whole = FullFrameView(clip)
         after = [made.image for made in propagate_keyframes(whole, whole.keys(files), options)]
         middle = time.process_time()
-        seen = Subject(clip, mattes, measure_mattes(mattes), 0, Project(work, clip.info))  # type: ignore[arg-type]
+        seen = MattedView(clip, mattes, measure_bounds(mattes), 0, Project(work, clip.info))  # type: ignore[arg-type]
         carried = propagate_keyframes(seen.carried, seen.keys(files), options, mattes=seen.mattes)
         layer = [seen.place(made.image, made.index) for made in carried]
         ended = time.process_time()
@@ -128,9 +126,7 @@ def _code(image: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", type=Path)
     parser.add_argument("--cover", type=float, default=0.2)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
@@ -146,8 +142,7 @@ def main() -> None:
             cases = sorted(path for path in args.set.iterdir() if (path / "paint").is_dir())
         else:
             cases = [
-                make_case(place / f"seed-{seed}", seed, args.cover, args.frames, (height, width))
-                for seed in args.seeds
+                make_case(place / f"seed-{seed}", seed, args.cover, args.frames, (height, width)) for seed in args.seeds
             ]
         make_case(place / "warm", 0, 0.2, 3, (90, 160))
         measure(place / "warm", [0], place / "work", options)  # compiles

@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from propagate.warp import warp
 from stylize.mattes import steady
-from stylize.mattes.segment.flow_propagation import follow_matte
-from stylize.mattes.segment.grabcut import cut_out_box
+from stylize.mattes.segment.flow_propagation import propagate_matte
+from stylize.mattes.segment.grabcut import segment_box
 from stylize.media import read_image
 from tests.stylize.mattes import motion
 
@@ -67,9 +67,7 @@ def measure(scenes: Any, seed: int, count: int, size: tuple[int, int]) -> dict[s
     steadying = (time.process_time() - start) / count
     kept = list(steady(frames, truth))
     start = time.process_time()
-    carried = [
-        overlap(matte, truth[at]) for at, matte, _ in follow_matte(frames, 0, truth[0], range(1, count))
-    ]
+    carried = [overlap(matte, truth[at]) for at, matte, _ in propagate_matte(frames, 0, truth[0], range(1, count))]
     carrying = (time.process_time() - start) / len(carried)
     before, after = (motion.chatter(mattes, truth, frames) for mattes in (shaken, calm))
     return {
@@ -96,7 +94,7 @@ def measure_boxes(folder: Path) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"frame": picture.name}
         for loose in LOOSE:
             start = time.process_time()
-            cut = cut_out_box(frames[number], box_around(truth, loose), ways_of(frames, number))
+            cut = segment_box(frames[number], box_around(truth, loose), ways_of(frames, number))
             row[f"{loose:+.0%}"] = round(overlap(cut, truth), 4)
             row["cpu_seconds"] = round(time.process_time() - start, 2)
         print(json.dumps(row), flush=True)
@@ -111,7 +109,7 @@ def measure_scene_boxes(scenes: Any, seed: int, count: int, size: tuple[int, int
     for at in (0, count // 3, 2 * count // 3):
         truth = made[at][2].astype(np.float32) / 255
         for loose in LOOSE:
-            cut = cut_out_box(made[at][0], box_around(truth, loose), ways_of([one[0] for one in made], at))
+            cut = segment_box(made[at][0], box_around(truth, loose), ways_of([one[0] for one in made], at))
             found.setdefault(f"{loose:+.0%}", []).append(round(overlap(cut, truth), 4))
     return found
 
@@ -132,9 +130,7 @@ def box_around(truth: Any, loose: float) -> tuple[int, int, int, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", type=Path)
     parser.add_argument("--boxes", type=Path)
     parser.add_argument("--one-box", action="store_true", help="of scenes: cut out by one box")
@@ -152,9 +148,7 @@ def main() -> None:
     for seed in asked.seeds:
         cases.append(job(scenes, seed, asked.frames, (height, width)))
         print(json.dumps(cases[-1]), flush=True)
-    asked.output.write_text(
-        json.dumps({"frames": asked.frames, "size": asked.size, "cases": cases}, indent=1) + "\n"
-    )
+    asked.output.write_text(json.dumps({"frames": asked.frames, "size": asked.size, "cases": cases}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 ``python tests/bench/bench_patch.py`` prints one object: seconds for a key at 640x360 and at 1280x720 (warm,
 median of three, and processor seconds, which other work on the machine disturbs less), how well the frame is
-recognised (correlation of lightness), how near the paint is to the style's colours (OKLab x 100) and how well
+recognized (correlation of lightness), how near the paint is to the style's colors (OKLab x 100) and how well
 keys agree (OKLab x 100 on shared surface).
 """
 
@@ -27,7 +27,7 @@ SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 KEYS = (4, 24, 42)
 
 
-def recognised(painted: np.ndarray, frame: np.ndarray) -> float:
+def recognized(painted: np.ndarray, frame: np.ndarray) -> float:
     """Correlation of lightness."""
     light = [rgb_to_oklab(image)[..., 0].ravel() for image in (painted, frame)]
     return float(np.corrcoef(*light)[0, 1])
@@ -66,13 +66,11 @@ def main() -> None:
             "640x360": seconds(lambda: renderer.paint(small)),
             "1280x720": seconds(lambda: renderer.paint(large)),
         },
-        "recognised": round(recognised(painted, small), 3),
+        "recognized": round(recognized(painted, small), 3),
         "off_palette": round(off_palette(painted, style), 3),
     }
     lookup = [frames.get(i) for i in range(max(KEYS) + 1)]
-    report["agreement"] = {
-        str(key): made.recipe["agreement"] for key, made in paint_shot(lookup, KEYS, renderer)
-    }
+    report["agreement"] = {str(key): made.recipe["agreement"] for key, made in paint_shot(lookup, KEYS, renderer)}
     print(json.dumps(report, indent=2))
 
 

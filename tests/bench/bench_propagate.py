@@ -52,7 +52,7 @@ def read_folder(folder: Path) -> dict[str, np.ndarray]:
     return {path.stem: np.ascontiguousarray(read_image(path)[..., :3]) for path in files}
 
 
-def grey(image: np.ndarray) -> np.ndarray:
+def gray(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
@@ -63,16 +63,14 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 def detail(image: np.ndarray) -> float:
     """Mean gradient magnitude."""
-    light = grey(image).astype(np.float32)
+    light = gray(image).astype(np.float32)
     return float(np.hypot(cv2.Sobel(light, cv2.CV_32F, 1, 0), cv2.Sobel(light, cv2.CV_32F, 0, 1)).mean())
 
 
 def follow(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
     height, width = flow.shape[:2]
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    return cv2.remap(
-        image, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    return cv2.remap(image, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def unrest(frames: list[np.ndarray], *clips: list[np.ndarray]) -> list[float]:
@@ -83,7 +81,7 @@ def unrest(frames: list[np.ndarray], *clips: list[np.ndarray]) -> list[float]:
     judge = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     changes: list[list[float]] = [[] for _ in clips]
     for t in range(1, len(frames)):
-        now, before = grey(frames[t]), grey(frames[t - 1])
+        now, before = gray(frames[t]), gray(frames[t - 1])
         back, forth = judge.calc(now, before, None), judge.calc(before, now, None)
         astray = np.linalg.norm(back + follow(forth, back), axis=-1)
         differs = cv2.absdiff(frames[t], follow(frames[t - 1], back)).max(-1)
@@ -113,7 +111,7 @@ def judge_case(
     made, seconds = carry(frames, painted, threads)
     between = [t for t in range(len(frames)) if t not in painted]
     noise = [psnr(made[t], truth[t]) for t in between]
-    alike = [structural_similarity(grey(made[t]), grey(truth[t])) for t in between]
+    alike = [structural_similarity(gray(made[t]), gray(truth[t])) for t in between]
     ours, right = unrest(frames, made, truth)
     height, width = frames[0].shape[:2]
     figures = {
@@ -140,9 +138,7 @@ def own_clips(size: tuple[int, int], count: int) -> dict[str, tuple[list[np.ndar
     moves = {
         "pan": lambda seed: synthetic.pan(count, (3.0, 1.0), seed=seed, size=size),
         "zoom": lambda seed: synthetic.zoom(count, 1.01, seed=seed, size=size),
-        "occluder": lambda seed: synthetic.occluder(
-            count, 3, count - 4, seed=seed, size=size, width=size[1] // 4
-        ),
+        "occluder": lambda seed: synthetic.occluder(count, 3, count - 4, seed=seed, size=size, width=size[1] // 4),
         "reveal": lambda seed: synthetic.reveal(count, count // 3, seed=seed, size=size),
     }
     return {name: (move(1), move(101)) for name, move in moves.items()}
@@ -233,9 +229,7 @@ def even_keys(count: int, gap: int) -> list[int]:
 def cases_of(asked: argparse.Namespace) -> Iterator[tuple[str, str, list[np.ndarray], list[np.ndarray]]]:
     """Case, painter, frames and truth of everything asked for, read when its turn comes."""
     if asked.frames:
-        places = [
-            (asked.name or asked.frames.resolve().parent.name, asked.painter, asked.frames, asked.truth)
-        ]
+        places = [(asked.name or asked.frames.resolve().parent.name, asked.painter, asked.frames, asked.truth)]
     elif asked.set:
         truths = sorted(path for path in asked.set.glob("*/truth*") if (path.parent / "frames").is_dir())
         places = [
@@ -264,9 +258,7 @@ def show(report: dict[str, object], place: Path | None) -> None:
 
 def main() -> None:
     """Measure and print, or write, one JSON object."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=Path, help="the clip's frames, one image each")
     parser.add_argument("--truth", type=Path, help="the painted frames under the same names")
     parser.add_argument("--set", type=Path, help="a folder of cases")
@@ -295,9 +287,7 @@ def main() -> None:
     found: list[dict[str, object]] = []
     report["cases"] = found
     for name, painter, frames, truth in cases_of(asked):
-        keys = (
-            [int(key) for key in asked.keys.split(",")] if asked.keys else even_keys(len(frames), asked.gap)
-        )
+        keys = [int(key) for key in asked.keys.split(",")] if asked.keys else even_keys(len(frames), asked.gap)
         carry(frames[:2], {0: truth[0]}, asked.threads)  # compiles what these need
         figures, made = judge_case(frames, truth, keys, asked.threads)
         found.append({"case": name, "truth": painter, **figures})

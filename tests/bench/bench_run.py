@@ -49,9 +49,7 @@ def measure(arguments: list[str], environment: dict[str, str]) -> dict[str, obje
     began = time.perf_counter()
     command = [sys.executable, str(ROOT / "stylize/cli/app.py"), "run", *arguments, "--json", "-y"]
     with tempfile.TemporaryFile("w+") as out:
-        child = subprocess.Popen(
-            command, stdout=out, stderr=subprocess.DEVNULL, env={**os.environ, **environment}
-        )
+        child = subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL, env={**os.environ, **environment})
         process, peak, others = psutil.Process(child.pid), 0, 0
         while child.poll() is None:
             try:
@@ -77,9 +75,7 @@ def measure(arguments: list[str], environment: dict[str, str]) -> dict[str, obje
 
 def main() -> None:
     """Measure and print one JSON object."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clip", type=Path, default=ROOT / "samples" / "clip.mp4")
     parser.add_argument("--style", type=Path, default=ROOT / "samples" / "style.png")
     parser.add_argument("--keys", type=Path, help="painted keys, to leave the painting out")

@@ -41,9 +41,7 @@ class Case:
 
 
 CASES = (
-    Case(
-        "stylit", "source_style", (("fullgi", 0.66), ("dirdif", 0.66), ("indirb", 0.66)), SynthesisOptions()
-    ),
+    Case("stylit", "source_style", (("fullgi", 0.66), ("dirdif", 0.66), ("indirb", 0.66)), SynthesisOptions()),
     Case("facestyle", "source_painting", (("Gapp", 0.5), ("Gseg", 1.5), ("Gpos", 10.0)), SynthesisOptions()),
     Case("texbynum", "source_photo", (("segment", 1.0),), SynthesisOptions(patch_size=3, uniformity=1000.0)),
 )
@@ -148,9 +146,7 @@ def measure(case: Case, examples: Path, binary: Path | None, repeat: int) -> dic
     for seed in range(repeat):
         result: dict[str, Any] = {}
         for threads in (1, 2):
-            result[f"threads_{threads}"], made = timed(
-                style, guides, replace(case.options, threads=threads, seed=seed)
-            )
+            result[f"threads_{threads}"], made = timed(style, guides, replace(case.options, threads=threads, seed=seed))
         result["energy"], result["spread"] = energy(style, made.image, guides)
         if binary is not None:
             with tempfile.TemporaryDirectory() as place:
@@ -177,9 +173,7 @@ def cropped(case: Case, examples: Path, place: Path, number: int) -> Case:
     for file, part in parts.items():
         cv2.imwrite(str(place / f"{file}.png"), part[..., ::-1])
     weights = tuple((n, float(w * rng.choice([0.5, 1, 2, 4]))) for n, w in case.guides)
-    options = replace(
-        case.options, patch_size=int(rng.choice([3, 5, 7])), uniformity=float(rng.choice([1000, 3500]))
-    )
+    options = replace(case.options, patch_size=int(rng.choice([3, 5, 7])), uniformity=float(rng.choice([1000, 3500])))
     return replace(case, guides=weights, options=options)
 
 
@@ -191,24 +185,17 @@ def compare_crops(case: Case, examples: Path, binary: Path, count: int) -> dict[
             place = Path(name)
             crop = cropped(case, examples, place, number)
             style = read(place / f"{crop.style}.png")
-            guides = [
-                Guide(*(read(place / f"{s}_{n}.png") for s in ("source", "target")), w)
-                for n, w in crop.guides
-            ]
+            guides = [Guide(*(read(place / f"{s}_{n}.png") for s in ("source", "target")), w) for n, w in crop.guides]
             ours = energy(style, synthesize(style, guides, crop.options).image, guides)
             theirs(binary, crop, place, place / "out.png")
             other = energy(style, read(place / "out.png"), guides)
-            rows.append(
-                {"energy": ours[0] / other[0], "spread": ours[1] / other[1], "patch": crop.options.patch_size}
-            )
+            rows.append({"energy": ours[0] / other[0], "spread": ours[1] / other[1], "patch": crop.options.patch_size})
     means = {k: float(np.exp(np.mean([np.log(row[k]) for row in rows]))) for k in ("energy", "spread")}
     return {"case": case.folder, "mean": means, "crops": rows}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--examples", type=Path)
     parser.add_argument("--ebsynth", type=Path, help="a binary of its CPU build")
@@ -221,18 +208,12 @@ def main() -> None:
         if examples is None:
             examples = Path(place)
             drawn(examples)
-        cases = [
-            c for c in CASES if (examples / c.folder).is_dir() and c.folder in (wanted.case or [c.folder])
-        ]
+        cases = [c for c in CASES if (examples / c.folder).is_dir() and c.folder in (wanted.case or [c.folder])]
         report = {
             "machine": {"processor": platform.processor(), "cores": os.cpu_count()},
             "cold_start_seconds": cold(),
-            "cases": [
-                measure(case, examples, wanted.ebsynth, wanted.repeat) for case in cases if wanted.repeat
-            ],
-            "crops": [
-                compare_crops(case, examples, wanted.ebsynth, wanted.crops) for case in cases if wanted.crops
-            ],
+            "cases": [measure(case, examples, wanted.ebsynth, wanted.repeat) for case in cases if wanted.repeat],
+            "crops": [compare_crops(case, examples, wanted.ebsynth, wanted.crops) for case in cases if wanted.crops],
         }
     wanted.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 

@@ -24,9 +24,7 @@ def load(path: Path, first: int, count: int, side: int = SIDE) -> list[np.ndarra
         images = (cv2.imread(str(p)) for p in sorted(path.iterdir()) if p.suffix.lower() in suffixes)
     else:
         capture = cv2.VideoCapture(str(path))
-        images = itertools.takewhile(
-            lambda image: image is not None, (capture.read()[1] for _ in itertools.count())
-        )
+        images = itertools.takewhile(lambda image: image is not None, (capture.read()[1] for _ in itertools.count()))
     frames = []
     for image in itertools.islice(images, first, first + count):
         height, width = image.shape[:2]

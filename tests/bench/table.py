@@ -83,9 +83,7 @@ def _cell(value: float | None, digits: int) -> str:
 
 def main() -> None:
     """Read, and print or write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, nargs="+")
     parser.add_argument("--into", type=Path, help="a page with the two marks")
     parser.add_argument("--floor", type=Path, default=FLOOR, help="the floor's figures, of bench_floor.py")

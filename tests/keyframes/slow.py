@@ -9,15 +9,15 @@ import numpy as np
 
 
 def flow(a, b):
-    grey = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in (a, b)]
-    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*grey, None)
+    gray = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in (a, b)]
+    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*gray, None)
 
 
 def look(image, x, y):
     return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def explained(frames, colour=30.0, gap=1.0):
+def explained(frames, color=30.0, gap=1.0):
     """(n, n, H, W) bool: [t, s] tells which pixels of t are found in s by following the flow."""
     height, width = frames[0].shape[:2]
     yy, xx = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -42,7 +42,7 @@ def explained(frames, colour=30.0, gap=1.0):
                 sure &= ok[row.astype(int), column.astype(int)]
                 move = look(there, x, y)
                 x, y, s = x + move[..., 0], y + move[..., 1], s + way
-                alike = np.abs(look(frames[s], x, y).astype(float) - frames[t]).max(axis=-1) < colour
+                alike = np.abs(look(frames[s], x, y).astype(float) - frames[t]).max(axis=-1) < color
                 out[t, s] = sure & alike
     return out
 

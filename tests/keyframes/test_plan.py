@@ -59,7 +59,7 @@ def test_comments_order_and_spacing_survive_changes(text):
     assert parse_plan(out).key_at(50).reason == "now"
 
 
-def test_a_comment_above_a_key_stays_with_it_when_its_neighbour_goes(plan, text):
+def test_a_comment_above_a_key_stays_with_it_when_its_neighbor_goes(plan, text):
     edited = text.replace("[[key]]\nframe = 50", "# the turn\n[[key]]\nframe = 50")
     out = format_plan(remove(parse_plan(edited), 12), edited)
     assert "# the turn\n[[key]]\nframe = 50" in out

@@ -11,7 +11,7 @@ import pytest
 
 from keyframes._dynamic_programming import along, best_paths, interval_costs
 from keyframes._node_chain import _in_order
-from keyframes.coverage import ShotAnalysis, analyse
+from keyframes.coverage import ShotAnalysis, analyze
 from keyframes.importance import region
 from keyframes.options import AnalysisOptions, SelectOptions
 from keyframes.select import select_keyframes
@@ -23,7 +23,7 @@ QUICK = AnalysisOptions(points=1024)
 
 
 def chosen(frames, options=None, **given):
-    selection = select_keyframes(analyse(frames, QUICK), options, **given)
+    selection = select_keyframes(analyze(frames, QUICK), options, **given)
     return [key.frame for key in selection.keys], selection
 
 
@@ -42,7 +42,7 @@ CLIPS = {
 @pytest.fixture(scope="module", params=CLIPS)
 def clip(request):
     frames = CLIPS[request.param]
-    return frames, analyse(frames), slow.explained(frames)
+    return frames, analyze(frames), slow.explained(frames)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -111,7 +111,7 @@ def test_what_an_occluder_hid_is_explained_by_the_keys_before():
 
 
 def test_coverage_stops_and_more_keys_never_explain_less():
-    analysis = analyse(synthetic.pan(40, (5.0, 0.0)), QUICK)
+    analysis = analyze(synthetic.pan(40, (5.0, 0.0)), QUICK)
     strict = select_keyframes(analysis, SelectOptions(coverage=0.97, min_gain=0.0))
     assert strict.total >= 0.96
     assert list(strict.curve) == sorted(strict.curve)
@@ -121,7 +121,7 @@ def test_coverage_stops_and_more_keys_never_explain_less():
 
 
 def test_calm_and_lively():
-    analysis = analyse(synthetic.pan(60, (4.0, 0.0)), QUICK)
+    analysis = analyze(synthetic.pan(60, (4.0, 0.0)), QUICK)
     calm = select_keyframes(analysis, SelectOptions(liveliness=0.0))
     lively = select_keyframes(analysis, SelectOptions(liveliness=1.0))
     assert len(calm.keys) < len(lively.keys)
@@ -130,22 +130,18 @@ def test_calm_and_lively():
 
 
 def test_gaps_are_kept():
-    analysis = analyse(synthetic.pan(40, (5.0, 0.0)), QUICK)
-    apart = [
-        k.frame for k in select_keyframes(analysis, SelectOptions(coverage=1.0, min_gain=0, min_gap=9)).keys
-    ]
+    analysis = analyze(synthetic.pan(40, (5.0, 0.0)), QUICK)
+    apart = [k.frame for k in select_keyframes(analysis, SelectOptions(coverage=1.0, min_gain=0, min_gap=9)).keys]
     assert min(np.diff(apart)) >= 9
     near = [k.frame for k in select_keyframes(analysis, SelectOptions(coverage=0.5, max_gap=7)).keys]
     assert max(np.diff([0, *near, 39])) <= 7
 
 
 def test_forced_keys_stay_and_banned_frames_stay_free():
-    analysis = analyse(synthetic.pan(40, (4.0, 0.0)), QUICK)
+    analysis = analyze(synthetic.pan(40, (4.0, 0.0)), QUICK)
     free = select_keyframes(analysis, first(3), offset=100)
     banned = [key.frame for key in free.keys]
-    asked = select_keyframes(
-        analysis, first(5), offset=100, forced={103: "locked", 121: "user"}, banned=banned
-    )
+    asked = select_keyframes(analysis, first(5), offset=100, forced={103: "locked", 121: "user"}, banned=banned)
     frames = {key.frame: key.kind for key in asked.keys}
     assert frames[103] == "locked"
     assert frames[121] == "user"
@@ -156,14 +152,14 @@ def test_forced_keys_stay_and_banned_frames_stay_free():
 
 
 def test_forced_keys_count_and_are_kept_when_they_alone_are_too_many():
-    analysis = analyse(synthetic.pan(40, (4.0, 0.0)), QUICK)
+    analysis = analyze(synthetic.pan(40, (4.0, 0.0)), QUICK)
     kept = select_keyframes(analysis, first(2), forced=[3, 20, 30])
     assert [key.frame for key in kept.keys] == [3, 20, 30]
     assert len(select_keyframes(analysis, first(4), forced=[3, 20, 30]).keys) == 4
 
 
 def test_forced_keys_that_share_a_node_are_all_kept():
-    analysis = analyse(synthetic.still(60), AnalysisOptions(points=512, nodes=8))
+    analysis = analyze(synthetic.still(60), AnalysisOptions(points=512, nodes=8))
     kept = select_keyframes(analysis, forced=[30, 31])
     assert {30, 31} <= {key.frame for key in kept.keys}
 
@@ -194,9 +190,7 @@ def test_a_region_has_its_size_and_place():
 
 
 def test_only_forced_keys_when_all_others_are_banned():
-    selection = select_keyframes(
-        analyse(synthetic.pan(12), QUICK), forced=[5], banned=[f for f in range(12) if f != 5]
-    )
+    selection = select_keyframes(analyze(synthetic.pan(12), QUICK), forced=[5], banned=[f for f in range(12) if f != 5])
     assert [key.frame for key in selection.keys] == [5]
 
 
@@ -214,12 +208,12 @@ def test_weights_say_what_counts():
 
 def test_long_shots_are_thinned_where_they_are_still():
     frames = synthetic.burst(60, 20, 60, (5.0, 0.0))
-    analysis = analyse(frames, AnalysisOptions(nodes=40, points=1024))
+    analysis = analyze(frames, AnalysisOptions(nodes=40, points=1024))
     assert len(analysis.nodes) == 40
     assert analysis.length == 140
     assert sum(58 <= node <= 82 for node in analysis.nodes) >= 18
     keys = [key.frame for key in select_keyframes(analysis, first(4)).keys]
-    whole = [key.frame for key in select_keyframes(analyse(frames, QUICK), first(4)).keys]
+    whole = [key.frame for key in select_keyframes(analyze(frames, QUICK), first(4)).keys]
     assert sum(key >= 58 for key in keys) >= 3
     assert np.abs(np.subtract(keys[1:], whole[1:])).max() <= 6
     assert len(select_keyframes(analysis, first(4)).coverage) == 140
@@ -232,7 +226,7 @@ def test_rows_are_brought_in_order_in_place(rng):
 
 
 def test_the_analysis_survives_storing():
-    analysis = analyse(synthetic.pan(10), QUICK)
+    analysis = analyze(synthetic.pan(10), QUICK)
     again = ShotAnalysis.from_arrays(analysis.to_arrays())
     for name, value in vars(analysis).items():
         assert np.array_equal(getattr(again, name), value), name
@@ -242,7 +236,7 @@ def test_the_analysis_survives_storing():
 
 def test_the_same_twice():
     frames = synthetic.noise(synthetic.pan(20), 4.0)
-    a, b = select_keyframes(analyse(frames, QUICK)), select_keyframes(analyse(frames, QUICK))
+    a, b = select_keyframes(analyze(frames, QUICK)), select_keyframes(analyze(frames, QUICK))
     assert a.keys == b.keys
     assert np.array_equal(a.coverage, b.coverage)
 
@@ -258,7 +252,7 @@ def test_odd_sizes_and_lengths(size, count):
 
 def test_deep_and_large_frames_are_taken():
     frames = [np.repeat(np.repeat(f, 5, 0), 5, 1).astype(np.uint16) * 257 for f in synthetic.pan(4)]
-    assert analyse(frames).size == (180, 320)
+    assert analyze(frames).size == (180, 320)
 
 
 @pytest.mark.parametrize(
@@ -270,15 +264,15 @@ def test_deep_and_large_frames_are_taken():
         (lambda a: select_keyframes(a, banned=range(12)), "every frame"),
         (lambda a: select_keyframes(a, weights=[None] * 3), "3 weight maps for 12 frames"),
         (lambda a: select_keyframes(a, weights=[np.full((4, 4), 2.0, np.float32)] * 12), "leaves 0 to 1"),
-        (lambda _: analyse([]), "no frame"),
-        (lambda _: analyse([np.zeros((8, 8, 3), np.uint8), np.zeros((8, 9, 3), np.uint8)]), "frame 1 is"),
+        (lambda _: analyze([]), "no frame"),
+        (lambda _: analyze([np.zeros((8, 8, 3), np.uint8), np.zeros((8, 9, 3), np.uint8)]), "frame 1 is"),
         (lambda _: SelectOptions(coverage=0), "coverage is 0"),
         (lambda _: SelectOptions(max_gap=2, min_gap=3), "max_gap is 2"),
         (lambda _: AnalysisOptions(nodes=1), "nodes is 1"),
     ],
 )
 def test_bad_input_is_named(call, what):
-    analysis = analyse(synthetic.still(12), QUICK)
+    analysis = analyze(synthetic.still(12), QUICK)
     with pytest.raises(ValueError, match=what):
         call(analysis)
 
@@ -306,9 +300,7 @@ def test_memory_does_not_grow_with_the_length():
     peaks = []
     for count in (150, 600):
         base = synthetic.pan(30, (1.0, 0.0))
-        analyse(
-            (base[min(t % 60, 59 - t % 60)] for t in range(count)), AnalysisOptions(nodes=100, points=512)
-        )
+        analyze((base[min(t % 60, 59 - t % 60)] for t in range(count)), AnalysisOptions(nodes=100, points=512))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.reset_peak()
     tracemalloc.stop()

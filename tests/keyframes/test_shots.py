@@ -48,9 +48,7 @@ def test_nothing_is_invented(frames):
 
 @pytest.mark.parametrize("length", [6, 12, 20])
 def test_a_dissolve_is_found_near_its_middle(length):
-    frames = synthetic.dissolve(
-        synthetic.pan(40, (0.7, 0.0), seed=1), synthetic.pan(40, (0.4, 0.3), seed=60), length
-    )
+    frames = synthetic.dissolve(synthetic.pan(40, (0.7, 0.0), seed=1), synthetic.pan(40, (0.4, 0.3), seed=60), length)
     shots = detect_shots(frames).shots
     assert [shot.begins for shot in shots] == ["start", "dissolve"]
     assert abs(shots[1].start - (40 - length / 2)) <= max(3, length / 4)
@@ -64,9 +62,7 @@ def test_a_fade_through_black_is_one_boundary_in_the_black():
 
 
 def test_a_dissolve_names_its_mixed_frames_and_shares_them():
-    frames = synthetic.dissolve(
-        synthetic.pan(40, (0.7, 0.0), seed=1), synthetic.pan(40, (0.4, 0.3), seed=60), 12
-    )
+    frames = synthetic.dissolve(synthetic.pan(40, (0.7, 0.0), seed=1), synthetic.pan(40, (0.4, 0.3), seed=60), 12)
     before, after = detect_shots(frames).shots
     assert abs(before.stop - before.fade_out - 28) <= 3
     assert abs(after.start + after.fade_in - 40) <= 3
@@ -131,10 +127,7 @@ def test_very_short_clips_are_one_shot(count):
 
 def test_tiny_and_deep_frames_are_taken():
     assert len(detect_shots([np.zeros((1, 1, 3), np.uint8)] * 3).shots) == 1
-    deep = [
-        f.astype(np.uint16) * 257
-        for f in synthetic.cut(synthetic.still(8, seed=1), synthetic.still(8, seed=2))
-    ]
+    deep = [f.astype(np.uint16) * 257 for f in synthetic.cut(synthetic.still(8, seed=1), synthetic.still(8, seed=2))]
     assert starts(deep) == [0, 8]
 
 

@@ -37,7 +37,7 @@ def inputs(rng, size=(18, 21), depth=np.uint8, far=2.0):
     return {
         "a": rng.integers(0, top, (*size, 3), depth, endpoint=True),
         "b": rng.integers(0, top, (*size, 3), depth, endpoint=True),
-        "grey": rng.integers(0, 255, (*size, 1), np.uint8, endpoint=True),
+        "gray": rng.integers(0, 255, (*size, 1), np.uint8, endpoint=True),
         "paint": rng.integers(0, 65535, (*size, 4), np.uint16, endpoint=True),
         "flow": (rng.normal(0, 1, (*size, 2)) * far).astype(np.float32),
         "back": (rng.normal(0, 1, (*size, 2)) * far).astype(np.float32),
@@ -50,7 +50,7 @@ def inputs(rng, size=(18, 21), depth=np.uint8, far=2.0):
 def synthesized(v):
     made = synthesize(
         v["paint"],
-        [Guide(v["a"], v["b"], 2.0, v["map"]), Guide(v["grey"], v["grey"], 0.5)],
+        [Guide(v["a"], v["b"], 2.0, v["map"]), Guide(v["gray"], v["gray"], 0.5)],
         QUICK,
         source_valid=v["mask"],
         target_valid=v["mask"],
@@ -69,7 +69,7 @@ DOORS = {
     "estimate_flow": lambda v: [estimate_flow(v["a"], v["b"], initial=v["flow"])],
     "chain": lambda v: [chain(v["flow"], v["back"])],
     "consistency": lambda v: [consistency(v["flow"], v["back"])],
-    "warp": lambda v: [warp(v[name], v["flow"]) for name in ("a", "grey", "paint", "map", "flow")],
+    "warp": lambda v: [warp(v[name], v["flow"]) for name in ("a", "gray", "paint", "map", "flow")],
     "register": lambda v: vars(register(v["a"], v["b"], initial=v["flow"])).values(),
     "synthesize": synthesized,
     "propagate_keyframes": carried,

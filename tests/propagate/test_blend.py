@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from propagate.backend import Crew
-from propagate.blend import Witness, join, premultiplied, straight
+from propagate.backend import ThreadTeam
+from propagate.blend import Candidate, join, premultiplied, straight
 from propagate.resample import detail_energy, split
 from tests import synthetic
 
@@ -20,12 +20,12 @@ def witness(key, picture, left=1.0, nearness=0.5):
     picture = np.asarray(picture, np.float32)
     left = np.broadcast_to(np.float32(left), picture.shape[:2]).copy()
     energy = detail_energy(split(picture)[1])
-    return Witness(key, picture, energy, left, nearness)
+    return Candidate(key, picture, energy, left, nearness)
 
 
-def joined(*witnesses, choice=12.0, colour_match=False, before=None, steadiness=0.0):
-    more = {"colour_match": colour_match, "before": before, "steadiness": steadiness}
-    with Crew(1) as crew:
+def joined(*witnesses, choice=12.0, color_match=False, before=None, steadiness=0.0):
+    more = {"color_match": color_match, "before": before, "steadiness": steadiness}
+    with ThreadTeam(1) as crew:
         return join(witnesses, choice=choice, crew=crew, **more)
 
 
@@ -54,20 +54,18 @@ def test_a_single_witness_is_believed(rng, channels):
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-@pytest.mark.parametrize("colour_match", [False, True])
-def test_equal_witnesses_change_nothing(rng, channels, colour_match):
+@pytest.mark.parametrize("color_match", [False, True])
+def test_equal_witnesses_change_nothing(rng, channels, color_match):
     picture = rng.uniform(0, 255, (*SIZE, channels)).astype(np.float32)
-    made = joined(
-        *(witness(k, picture, nearness=n) for k, n in ((0, 0.7), (1, 0.3))), colour_match=colour_match
-    )
+    made = joined(*(witness(k, picture, nearness=n) for k, n in ((0, 0.7), (1, 0.3))), color_match=color_match)
     assert made.picture.dtype == np.float32
     np.testing.assert_allclose(made.picture, picture, atol=0.05)
     np.testing.assert_allclose(made.shares[0], 0.7, atol=1e-3)
 
 
-@pytest.mark.parametrize("colour_match", [False, True])
-def test_on_a_keys_own_frame_the_other_has_no_say(one, other, colour_match):
-    made = joined(witness(0, one, nearness=1.0), witness(1, other, nearness=0.0), colour_match=colour_match)
+@pytest.mark.parametrize("color_match", [False, True])
+def test_on_a_keys_own_frame_the_other_has_no_say(one, other, color_match):
+    made = joined(witness(0, one, nearness=1.0), witness(1, other, nearness=0.0), color_match=color_match)
     assert np.abs(made.picture - one).mean() < 0.5
     assert made.shares[1].max() < 1e-3
 
@@ -89,7 +87,7 @@ def test_shares_add_up_to_one(one, other, rng):
 
 
 def test_two_paintings_are_not_washed_into_one(rng):
-    """Same slow colours, other strokes, nearly even shares: strokes of one, at full strength."""
+    """Same slow colors, other strokes, nearly even shares: strokes of one, at full strength."""
     strokes = [detail(rng.normal(0, 60, (*SIZE, 3))) for _ in range(2)]
     one, other = (128 + s for s in strokes)
     made = joined(witness(0, one, nearness=0.6), witness(1, other, nearness=0.4))
@@ -107,7 +105,7 @@ def test_agreeing_witnesses_are_averaged(rng, one):
     assert error < 0.8 * min(np.square(n - one).mean() for n in noisy)
 
 
-def test_slow_colours_go_over_softly():
+def test_slow_colors_go_over_softly():
     """Two flat keys that differ by 40 steps: no edge where the choice changes."""
     left = np.where(np.arange(96) < 48, np.float32(1), np.float32(6))[None].repeat(64, 0)
     left = cv2.GaussianBlur(left, (0, 0), 3.0)
@@ -121,13 +119,13 @@ def test_slow_colours_go_over_softly():
     assert row.max() < row[-1] + 0.5
 
 
-def test_matched_colours_drift_with_nearness():
+def test_matched_colors_drift_with_nearness():
     flat = np.full((*SIZE, 3), 100, np.float32)
     for nearness in (1.0, 0.75, 0.5, 0.25):
         made = joined(
             witness(0, flat, nearness=nearness),
             witness(1, flat + 20, nearness=1 - nearness),
-            colour_match=True,
+            color_match=True,
         )
         np.testing.assert_allclose(made.picture, 100 + 20 * (1 - nearness), atol=0.5)
 
@@ -143,9 +141,7 @@ def test_the_choice_of_the_frame_before_is_kept_in_part(one, other):
 def test_a_key_fades_out_before_the_next_keys_own_frame(one, other):
     """Whatever was chosen before, at nearness 0 there is no say left."""
     before = {0: np.ones(SIZE, np.float32), 1: np.zeros(SIZE, np.float32)}
-    made = joined(
-        witness(0, one, nearness=0.0), witness(1, other, nearness=1.0), before=before, steadiness=0.9
-    )
+    made = joined(witness(0, one, nearness=0.0), witness(1, other, nearness=1.0), before=before, steadiness=0.9)
     assert made.shares[0].max() < 1e-2
 
 
@@ -163,7 +159,7 @@ def test_alpha_there_and_back(rng, channels):
     assert np.isfinite(back).all()
 
 
-def test_what_is_transparent_lends_no_colour():
+def test_what_is_transparent_lends_no_color():
     """Red behind zero alpha next to opaque blue: a mean of both is blue, half transparent."""
     red = np.broadcast_to(np.float32([255, 0, 0, 0]), (8, 8, 4))
     blue = np.broadcast_to(np.float32([0, 0, 255, 255]), (8, 8, 4))
@@ -188,7 +184,7 @@ def test_any_witnesses_give_a_sensible_picture(h, w, channels, count, match, cho
         for k in range(count)
     ]
     before = {0: rng.choice([0, 1], (h, w)).astype(np.float32)}
-    made = joined(*witnesses, choice=choice, colour_match=match, before=before, steadiness=steadiness)
+    made = joined(*witnesses, choice=choice, color_match=match, before=before, steadiness=steadiness)
     assert made.picture.shape == (h, w, channels)
     assert np.isfinite(made.picture).all()
     assert made.picture.min() > -600

@@ -25,10 +25,10 @@ def pictures_of(rng, channels):
     return rng.uniform(0, 255, (N, H, W, channels)).astype(np.float32)
 
 
-def test_normalise(rng):
+def test_normalize(rng):
     raw = rng.random((N, H, W)).astype(np.float32)
     shares = raw.copy()
-    in_parts(kernels.normalise, shares)
+    in_parts(kernels.normalize, shares)
     np.testing.assert_allclose(shares, raw / raw.sum(0), rtol=1e-5)
 
 

@@ -59,14 +59,14 @@ with Crew(1) as crew:
     np.testing.assert_array_equal(field.cost, new)
     crowd = reference.crowd(matches, (9, 11), 3)
     if {uniformity}:
-        np.testing.assert_array_equal(field._crowd.copy_to_host()[level.centres], crowd[level.centres])
+        np.testing.assert_array_equal(field._crowd.copy_to_host()[level.centers], crowd[level.centers])
     else:
         assert (new <= old).all()
         assert (new < old).mean() > 0.4
         offered = reference.field_costs(level.target, level.source, factors, np.abs(offer), active, 3, 1)
         assert (new[1:6, 1:9] <= offered[1:6, 1:9]).all()
         assert (matches[:6] == 4).all(axis=2).any()
-    assert level.centres[matches[..., 1][active], matches[..., 0][active]].all()
+    assert level.centers[matches[..., 1][active], matches[..., 0][active]].all()
     assert (matches[~active] == -1).all()
     field.vote(active, blind=False)
     field.finish()
@@ -98,9 +98,7 @@ def simulate(script: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(
-    ("modulated", "uniformity", "vote"), [(True, 0.0, "plain"), (False, 3500.0, "weighted")]
-)
+@pytest.mark.parametrize(("modulated", "uniformity", "vote"), [(True, 0.0, "plain"), (False, 3500.0, "weighted")])
 def test_sweep_and_vote(modulated, uniformity, vote):
     simulate(COMMON + FIELD.format(modulated=modulated, uniformity=uniformity, vote=vote))
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from propagate.backend import Crew
-from propagate.distant_keys import OtherKeys
+from propagate.backend import ThreadTeam
+from propagate.distant_keys import DistantKeys
 from propagate.inputs import Frames
 from tests import synthetic
 from tests.propagate import moves
@@ -18,7 +18,7 @@ LOST, EXPLAINED = np.full(SIZE, 40, np.float32), np.full(SIZE, 1, np.float32)
 
 @pytest.fixture
 def crew():
-    with Crew(1) as crew:
+    with ThreadTeam(1) as crew:
         yield crew
 
 
@@ -31,7 +31,7 @@ def frames():
 
 
 def others(frames, crew, keys=(0, 1, 2), most=1):
-    return OtherKeys(Frames(frames), keys, most, crew, "fine")
+    return DistantKeys(Frames(frames), keys, most, crew, "fine")
 
 
 def test_a_view_that_comes_back_finds_its_key(frames, crew):
@@ -51,15 +51,15 @@ def test_keys_are_read_once_and_only_when_they_may_be_needed(frames, crew):
     shot = Frames(Watched(frames))
     asked.clear()
     for _ in range(3):
-        seeker = OtherKeys(shot, (1, 2), 1, crew, "fine")
+        seeker = DistantKeys(shot, (1, 2), 1, crew, "fine")
         seeker.find(frames[3], EXPLAINED, None)
         assert asked == []
     for _ in range(3):
-        OtherKeys(shot, (1, 2), 1, crew, "fine").find(frames[3], LOST / 3, None)
+        DistantKeys(shot, (1, 2), 1, crew, "fine").find(frames[3], LOST / 3, None)
     assert sorted(asked) == [1, 2]
 
 
-def test_what_neighbours_explain_needs_no_other_key(frames, crew):
+def test_what_neighbors_explain_needs_no_other_key(frames, crew):
     assert others(frames, crew).find(frames[3], EXPLAINED, None) == {}
 
 

@@ -1,4 +1,4 @@
-"""Light that changes everywhere is taken over; other pictures are not recoloured into likeness."""
+"""Light that changes everywhere is taken over; other pictures are not recolored into likeness."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from propagate.exposure import relit
+from propagate.exposure import match_exposure
 from tests import synthetic
 
 SIZE = (96, 128)
@@ -19,31 +19,29 @@ def lit(picture, gain, offset):
 
 def test_even_light_is_left_alone():
     frame = synthetic.texture(1, SIZE)
-    assert relit(frame, frame) is frame
+    assert match_exposure(frame, frame) is frame
     noisy = synthetic.noise([frame], 3.0)[0]
-    assert relit(frame, noisy) is frame
+    assert match_exposure(frame, noisy) is frame
 
 
-@pytest.mark.parametrize(
-    ("gain", "offset"), [(1.3, 0), (0.6, 0), (1, 40), (0.3, 170), ((1.2, 1, 0.7), (0, 10, 20))]
-)
+@pytest.mark.parametrize(("gain", "offset"), [(1.3, 0), (0.6, 0), (1, 40), (0.3, 170), ((1.2, 1, 0.7), (0, 10, 20))])
 def test_a_change_of_light_is_taken_over(gain, offset):
     key = synthetic.texture(1, SIZE)
     frame = lit(key, gain, offset)
     inside = (frame > 2) & (frame < 253)
-    assert np.abs(relit(key, frame).astype(int) - frame)[inside].mean() < 2
+    assert np.abs(match_exposure(key, frame).astype(int) - frame)[inside].mean() < 2
 
 
 def test_a_third_of_new_surface_does_not_mislead():
     key = synthetic.texture(1, SIZE)
     frame = lit(key, 0.7, 10)
     frame[:, :42] = synthetic.texture(2, SIZE)[:, :42]
-    assert np.abs(relit(key, frame).astype(int) - frame)[:, 42:].mean() < 3
+    assert np.abs(match_exposure(key, frame).astype(int) - frame)[:, 42:].mean() < 3
 
 
 def test_another_picture_is_not_made_alike():
     key, frame = synthetic.texture(1, SIZE), synthetic.texture(2, SIZE)
-    alike = (np.abs(relit(key, frame).astype(int) - frame) < 10).all(-1).mean()
+    alike = (np.abs(match_exposure(key, frame).astype(int) - frame) < 10).all(-1).mean()
     assert alike < 0.15
 
 
@@ -54,6 +52,6 @@ def test_any_pictures(h, w, flat, seed):
     a = rng.integers(0, 256, (h, w, 3), np.uint8)
     b = np.full_like(a, flat)
     for one, other in ((a, b), (b, a), (a, a[::-1])):
-        made = relit(one, other)
+        made = match_exposure(one, other)
         assert made.dtype == np.uint8
         assert made.shape == a.shape

@@ -56,12 +56,12 @@ def test_small_frames_have_flow_too(size, quality):
         assert np.abs(found).max() < 0.01
 
 
-def test_depth_and_grey_do_not_matter_to_what_is_found():
+def test_depth_and_gray_do_not_matter_to_what_is_found():
     frame, key, _ = moves.pan()
     deep = [i.astype(np.uint16) * 257 for i in (frame, key)]
     np.testing.assert_array_equal(estimate_flow(*deep), estimate_flow(frame, key))
-    grey = [luminance(i)[..., None] for i in (frame, key)]
-    np.testing.assert_array_equal(estimate_flow(*grey), estimate_flow(frame, key))
+    gray = [luminance(i)[..., None] for i in (frame, key)]
+    np.testing.assert_array_equal(estimate_flow(*gray), estimate_flow(frame, key))
     assert eight_bit(deep[0]).dtype == np.uint8
     np.testing.assert_array_equal(eight_bit(deep[0]), frame)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from propagate import _smoothing_kernels as kernels
-from propagate.backend import Crew
-from propagate.flow_smoothing import grain, halved, reach_of, settled, steadied, whole
-from propagate.tracking import Fields
+from propagate.backend import ThreadTeam
+from propagate.flow_smoothing import damp_towards, grain, halved, noise_radius, smooth_flows, whole
+from propagate.tracking import FlowBuffer
 from tests import synthetic
 
 H, W = 12, 20
@@ -18,7 +18,7 @@ H, W = 12, 20
 
 @pytest.fixture
 def crew():
-    with Crew(1) as crew:
+    with ThreadTeam(1) as crew:
         yield crew
 
 
@@ -42,7 +42,7 @@ def test_draw_is_tukeys_biweight_in_parts_as_in_one_go(rng):
 def test_motion_is_not_settled(crew):
     found, expected = np.zeros((2, 4, 5, 2), np.float32)
     expected[:2], expected[2:] = 2.0, 0.1
-    flow = settled(found, expected, crew=crew)
+    flow = damp_towards(found, expected, crew=crew)
     assert (flow[:2] == 0).all()
     assert ((flow[2:] > 0.02) & (flow[2:] < 0.05)).all()
     assert (found == 0).all()
@@ -52,7 +52,7 @@ def spans(order, trembling):
     """Flows of a pan of (1, 0.5) a frame from key 0 to key 9, which tremble, and the true flows beside."""
     known, steps = {}, {}
     for key in (0, 9):
-        known[key], steps[key] = Fields(0, 10, (H, W)), Fields(0, 10, (H // 2, W // 2))
+        known[key], steps[key] = FlowBuffer(0, 10, (H, W)), FlowBuffer(0, 10, (H // 2, W // 2))
         side = 1 if key == 0 else -1
         line = [key, *(order if key == 0 else order[::-1])]
         for before, t in pairwise(line):
@@ -66,7 +66,7 @@ def spans(order, trembling):
 def test_what_trembles_is_settled_from_both_sides(crew, order, rng):
     trembling = rng.normal(0, 0.1, (10, H, W, 2)).astype(np.float32)
     astray, rough = [], []
-    for t, flows, back in steadied(order, *spans(order, trembling), crew, 1.4):
+    for t, flows, back in smooth_flows(order, *spans(order, trembling), crew, 1.4):
         before = max((u for u in (0, *order) if u < t), default=0)
         np.testing.assert_allclose(back, constant(t - before, 0.5 * (t - before)), atol=1 / 32)
         for key, flow in flows.items():
@@ -78,7 +78,7 @@ def test_what_trembles_is_settled_from_both_sides(crew, order, rng):
 
 def test_true_flows_stay(crew):
     order = range(1, 9)
-    for t, flows, _ in steadied(order, *spans(order, np.zeros((10, H, W, 2), np.float32)), crew, 1.4):
+    for t, flows, _ in smooth_flows(order, *spans(order, np.zeros((10, H, W, 2), np.float32)), crew, 1.4):
         for key, flow in flows.items():
             np.testing.assert_allclose(flow, constant(t - key, 0.5 * (t - key)), atol=1 / 32)
 
@@ -108,6 +108,6 @@ def test_grain_is_measured(sigma, rng):
 def test_reach_grows_with_grain_within_bounds(rng):
     flat = np.full((64, 64, 3), 128, np.uint8)
     frames = [np.rint(flat + rng.normal(0, s, flat.shape)).clip(0, 255).astype(np.uint8) for s in (0, 1, 20)]
-    least, some, most = (reach_of(frame) for frame in frames)
+    least, some, most = (noise_radius(frame) for frame in frames)
     assert 0 < least < some < most < 2
-    assert reach_of(np.zeros((1, 1, 3), np.uint8)) == least
+    assert noise_radius(np.zeros((1, 1, 3), np.uint8)) == least

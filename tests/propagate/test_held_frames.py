@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from propagate.held_frames import shown_again, way_passed
+from propagate.held_frames import find_held_frames, motion_progress
 from propagate.inputs import Frames, Mattes
 from propagate.span import PropagateOptions, propagate_keyframes
 from tests import synthetic
@@ -28,7 +28,7 @@ def carry(frames, painted, done=(), **more):
 def again(frames, ends, painted, mattes=None):
     inner = range(0 if ends[0] is None else ends[0] + 1, len(frames) if ends[1] is None else ends[1])
     checked = None if mattes is None else Mattes(mattes, SIZE)
-    return shown_again(Frames(frames), inner, ends, painted, checked)
+    return find_held_frames(Frames(frames), inner, ends, painted, checked)
 
 
 def test_every_repetition_is_named():
@@ -108,9 +108,7 @@ def test_what_is_done_is_left_out_and_changes_nothing():
 def test_who_changes_a_frame_changes_no_other():
     frames = held(PAN[:2], 1, 4)
     expected = [f.image for f in carry(frames, {0: PAINT[0]})]
-    for frame, right in zip(
-        propagate_keyframes(frames, {0: PAINT[0]}, PropagateOptions()), expected, strict=True
-    ):
+    for frame, right in zip(propagate_keyframes(frames, {0: PAINT[0]}, PropagateOptions()), expected, strict=True):
         np.testing.assert_array_equal(frame.image, right)
         frame.image[...] = 0
         frame.error[...] = 0
@@ -129,10 +127,10 @@ def test_two_paintings_of_one_held_picture_go_over_into_each_other():
 def test_the_way_is_that_of_motion():
     one, three = (np.full((*SIZE, 2), x, np.float32) * (1, 0) for x in (1.0, 3.0))
     still = np.zeros((*SIZE, 2), np.float32)
-    assert way_passed((still, 5), (still, 15)) == pytest.approx(0.25)
-    assert way_passed((one, 4), (three, 12)) == pytest.approx(0.25)
-    assert way_passed((still, 40), (three, 10)) < 0.3
-    assert way_passed((three, 10), (still, 40)) > 0.7
+    assert motion_progress((still, 5), (still, 15)) == pytest.approx(0.25)
+    assert motion_progress((one, 4), (three, 12)) == pytest.approx(0.25)
+    assert motion_progress((still, 40), (three, 10)) < 0.3
+    assert motion_progress((three, 10), (still, 40)) > 0.7
 
 
 def test_stillness_under_grain_is_all_but_its_key():
@@ -141,7 +139,4 @@ def test_stillness_under_grain_is_all_but_its_key():
     painted = {0: PAINT[0], 14: PAINT[5]}
     made = carry(frames, painted)
     assert min(psnr(f.image, PAINT[0]) for f in made[1:10]) > 50
-    assert (
-        min(psnr(f.image[8:-8, 12:-12], p[8:-8, 12:-12]) for f, p in zip(made[10:], PAINT[1:], strict=True))
-        > 36
-    )
+    assert min(psnr(f.image[8:-8, 12:-12], p[8:-8, 12:-12]) for f, p in zip(made[10:], PAINT[1:], strict=True)) > 36

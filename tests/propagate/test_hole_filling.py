@@ -6,7 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from propagate.hole_filling import Past, _apart, _gone_on, _less_washed, invent, unseen
+from propagate.hole_filling import (
+    PreviousFrame,
+    _apart,
+    _gone_on,
+    _less_washed,
+    synthesize_fill,
+    unexplained_mask,
+)
 from propagate.resample import detail_energy, split
 from propagate.synthesis import Synthesis
 from propagate.warp import warp
@@ -29,32 +36,32 @@ def paint(frame, where, sources, **more):
     canvas = sources[0][1].copy()
     canvas[where] = np.iinfo(canvas.dtype).max
     more = {"before": None, "usable": None, "seed": 0, "threads": 1} | more
-    return invent(frame, canvas, where, sources, [still(frame.shape[:2])] * len(sources), **more), canvas
+    return synthesize_fill(frame, canvas, where, sources, [still(frame.shape[:2])] * len(sources), **more), canvas
 
 
 def test_low_confidence_is_unseen_and_specks_are_not():
     confidence = np.ones(SIZE, np.float32)
     confidence[10:20, 10:20] = 0
     confidence[30, 30] = 0
-    where = unseen(confidence, 0.2, None)
+    where = unexplained_mask(confidence, 0.2, None)
     assert where[11:19, 11:19].all()
     assert not where[28:33, 28:33].any()
     assert not where[:8].any()
-    assert not unseen(np.ones(SIZE, np.float32), 0.2, None).any()
-    assert unseen(np.zeros(SIZE, np.float32), 0.2, None).all()
+    assert not unexplained_mask(np.ones(SIZE, np.float32), 0.2, None).any()
+    assert unexplained_mask(np.zeros(SIZE, np.float32), 0.2, None).all()
 
 
 def test_nothing_is_unseen_with_a_threshold_of_zero():
-    assert not unseen(np.zeros(SIZE, np.float32), 0.0, None).any()
+    assert not unexplained_mask(np.zeros(SIZE, np.float32), 0.0, None).any()
 
 
 def test_nothing_is_unseen_far_outside_the_matte():
     matte = np.zeros(SIZE, np.float32)
     matte[:, :30] = 1
-    where = unseen(np.zeros(SIZE, np.float32), 0.2, matte)
+    where = unexplained_mask(np.zeros(SIZE, np.float32), 0.2, matte)
     assert where[:, :30].all()
     assert not where[:, 32:].any()
-    assert not unseen(np.zeros(SIZE, np.float32), 0.2, np.zeros(SIZE, np.float32)).any()
+    assert not unexplained_mask(np.zeros(SIZE, np.float32), 0.2, np.zeros(SIZE, np.float32)).any()
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -71,8 +78,8 @@ def test_only_the_hole_is_painted_and_in_the_keys_type(dtype, channels):
     assert (made[where] != canvas[where]).any()
 
 
-def test_colours_come_from_the_keys():
-    """The keys hold two flat colours: whatever is painted lies between them, and mostly is one of them."""
+def test_colors_come_from_the_keys():
+    """The keys hold two flat colors: whatever is painted lies between them, and mostly is one of them."""
     frame = synthetic.texture(1, SIZE)
     style = np.where(frame[..., :1] > 120, np.uint8([200, 40, 30]), np.uint8([20, 60, 160]))
     made, _ = paint(frame, hole(), [(frame, style)])
@@ -119,15 +126,15 @@ def test_the_frame_before_is_continued():
     style = np.zeros((*SIZE, 3), np.uint8)
     style[:, :32] = (200, 60, 40)
     style[:, 32:] = (40, 60, 200)
-    for colour in ((200, 60, 40), (40, 60, 200)):
-        past = np.broadcast_to(np.uint8(colour), style.shape).copy()
+    for color in ((200, 60, 40), (40, 60, 200)):
+        past = np.broadcast_to(np.uint8(color), style.shape).copy()
         canvas = past.copy()
-        made = invent(
+        made = synthesize_fill(
             frame, canvas, hole(), [(frame, style)], [still()],
-            before=Past(past, np.zeros(SIZE, bool), still(), np.ones(SIZE, np.float32)),
+            before=PreviousFrame(past, np.zeros(SIZE, bool), still(), np.ones(SIZE, np.float32)),
             usable=None, seed=0, threads=1,
         )  # fmt: skip
-        assert np.abs(made[hole()].astype(int) - colour).mean() < 25
+        assert np.abs(made[hole()].astype(int) - color).mean() < 25
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -142,7 +149,7 @@ def test_new_surface_goes_on_with_the_motion(dtype):
     shown = np.full(SIZE, 0.7, np.float32)
     shown[:10] = 0.1
     canvas = np.zeros_like(style)
-    kept, left = _gone_on(canvas, where, Past(own, made, back, shown), warp(own, back))
+    kept, left = _gone_on(canvas, where, PreviousFrame(own, made, back, shown), warp(own, back))
     assert left[:, :2].all(), "the border is repeated"
     assert left[:10, :40].all()
     assert left[:, 34:40].all()
@@ -152,7 +159,7 @@ def test_new_surface_goes_on_with_the_motion(dtype):
     np.testing.assert_array_equal(kept[~gone_on], 0)
     apart = np.abs(kept[12:, 6:30].astype(float) - own[12:, 3:27]) / scale
     assert apart.mean() < 1
-    whole, _ = paint(frame, where, [(frame, style)], before=Past(own, made, back, shown))
+    whole, _ = paint(frame, where, [(frame, style)], before=PreviousFrame(own, made, back, shown))
     np.testing.assert_array_equal(whole[gone_on], kept[gone_on])
 
 
@@ -203,7 +210,7 @@ def test_a_small_hole_in_a_large_frame_is_painted_from_where_it_points():
     flow = np.zeros((*size, 2), np.float32)
     flow[..., 0] = 300
     more = {"before": None, "usable": None, "seed": 0, "threads": 1}
-    made = invent(frame, canvas, where, [(key, style)], [flow], **more)
+    made = synthesize_fill(frame, canvas, where, [(key, style)], [flow], **more)
     assert np.abs(made.astype(int) - (255 - frame))[where].mean() < 12
     np.testing.assert_array_equal(made[~where], canvas[~where])
 

@@ -14,7 +14,7 @@ from propagate import _vote_kernels as _paint
 from propagate._atomics import count
 from propagate._match_field import NOTHING
 from propagate._patch_distance import between, hash3, patch_cost, patch_cost_modulated, random_place, reaches
-from propagate.backend import Crew
+from propagate.backend import ThreadTeam
 from propagate.guides import replicate_border
 from tests import reference
 
@@ -90,9 +90,7 @@ def test_full_factors_halve_differences(rng):
 @pytest.mark.parametrize("shape", [(8, 6, 3), (7, 5, 4), (1, 9, 1)])
 @pytest.mark.parametrize("dtype", [np.int16, np.uint16])
 def test_halve(rng, shape, dtype, pad):
-    fine = rng.integers(0, np.iinfo(dtype).max, (shape[0] + 2 * pad, shape[1] + 2 * pad, shape[2])).astype(
-        dtype
-    )
+    fine = rng.integers(0, np.iinfo(dtype).max, (shape[0] + 2 * pad, shape[1] + 2 * pad, shape[2])).astype(dtype)
     height, width = (shape[0] + 1) // 2, (shape[1] + 1) // 2
     coarse = np.zeros((height + 2 * pad, width + 2 * pad, shape[2]), dtype)
     _paint.halve(0, height, fine, coarse, pad)
@@ -173,9 +171,7 @@ def test_vote(rng, channels):
     target = np.zeros((12, 11, 8), np.int16)
     changed = np.ones((8, 7), np.bool_)
     gain = np.full(channels, 0.1, np.float32)
-    _paint.vote(
-        0, 8, matches, weight, style, usable, wanted, 3, canvas, target, gain, 2, np.float32(30000), changed
-    )
+    _paint.vote(0, 8, matches, weight, style, usable, wanted, 3, canvas, target, gain, 2, np.float32(30000), changed)
     np.testing.assert_allclose(canvas[wanted], expected[wanted], atol=0.6)
     np.testing.assert_allclose(target[2:-2, 2:-2, :channels][wanted], expected[wanted] / 10, atol=0.6)
     assert not canvas[~wanted].any()
@@ -267,7 +263,7 @@ def test_counting_together_loses_nothing():
         for _ in range(first, last):
             count(counters, 1)
 
-    with Crew(3) as crew:
+    with ThreadTeam(3) as crew:
         crew.run(add, 60000, counters)
     assert counters[1] == 60000
     assert not counters[[0, 2]].any()
@@ -314,15 +310,15 @@ def test_search_finds_the_best_place_in_the_end(rng):
 def test_places_by_guides_come_from_the_leaf_of_the_wanted_value(rng, tolerance, enough, deepest):
     source, target = features(rng, 9, 12, 8, 1), features(rng, 7, 8, 8, 1)
     source[1:5, 1:6, 3:] = source[1, 1, 3:]
-    centres, active = rng.random((9, 12)) < 0.8, rng.random((7, 8)) < 0.9
-    kept = np.argwhere(centres).astype(np.int32)
+    centers, active = rng.random((9, 12)) < 0.8, rng.random((7, 8)) < 0.9
+    kept = np.argwhere(centers).astype(np.int32)
     places, nodes = kept.copy(), np.empty((200, 6), np.int32)
     nodes = nodes[: _index.grow(source[1:-1, 1:-1], 3, places, tolerance, enough, deepest, nodes)]
     assert sorted(map(tuple, places)) == sorted(map(tuple, kept))
     leaf, field = np.empty((7, 8), np.int32), np.empty((7, 8, 2), np.int32)
     _index.find_leaves(0, 7, target, 1, active, nodes, leaf)
     _index.draw_places(0, 7, leaf, nodes, places, 5, 9, field)
-    values = source[1:-1, 1:-1, 3:][centres]
+    values = source[1:-1, 1:-1, 3:][centers]
     for y, x in np.ndindex(7, 8):
         if not active[y, x]:
             assert leaf[y, x] == -1

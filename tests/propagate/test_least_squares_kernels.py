@@ -14,11 +14,11 @@ from propagate._flow_kernels import (
     find_torn,
     lay_out,
     take_over,
-    try_neighbours,
+    try_neighbors,
     whole_steps,
 )
 from propagate._warp_kernels import show
-from propagate.backend import Crew
+from propagate.backend import ThreadTeam
 from propagate.registration import _FINE, _LIKE, _WIDE
 from propagate.warp import warp
 from tests import reference
@@ -224,7 +224,7 @@ def test_whole_steps():
 
 
 @pytest.mark.parametrize("far", [1, 30])
-def test_try_neighbours(rng, frame, flow, far):
+def test_try_neighbors(rng, frame, flow, far):
     key = np.roll(frame, (2, 1), (0, 1))
     flow[1::3, 1::2] *= far  # the farther ones leave the key
     flow[5, 5] = flow[12, 9] = (1, 2)
@@ -232,8 +232,8 @@ def test_try_neighbours(rng, frame, flow, far):
     steps = np.array([3, 7], np.int32)
     found = np.full_like(flow, np.nan)
     pair = planes(frame, FRAME_ENDS), planes(key, KEY_ENDS)
-    in_parts(try_neighbours, H, *pair, flow, whole(flow), where, steps, 1, _LIKE, found)
-    np.testing.assert_array_equal(found, reference.try_neighbours(frame, key, flow, where, steps, 1))
+    in_parts(try_neighbors, H, *pair, flow, whole(flow), where, steps, 1, _LIKE, found)
+    np.testing.assert_array_equal(found, reference.try_neighbors(frame, key, flow, where, steps, 1))
     assert (found != flow).any()
     np.testing.assert_array_equal(found[~where], flow[~where])
 
@@ -252,7 +252,7 @@ def test_threads_change_nothing(rng, frame, key, flow, threads):
             np.empty((H, W), np.float32),
         )
         last = np.empty_like(flow)
-        with Crew(count) as crew:
+        with ThreadTeam(count) as crew:
             crew.run(show, H, lined(key), rows(flow), rows(frame), rows(shown), apart)
             crew.run(kernels.normal_equations, HALF[0], rows(frame), rows(shown), shift, 12.0, sums)
             crew.run(kernels.motion_edges, HALF[0], even, table, 9.0, across, down)
@@ -261,7 +261,7 @@ def test_threads_change_nothing(rng, frame, key, flow, threads):
             crew.run(kernels.solve, HALF[0], sums, 2.0, 1.0, step)
             crew.run(kernels.spread, H, step, 1.0, rows(flow), rows(found))
             pair = planes(frame, FRAME_ENDS), planes(key, KEY_ENDS)
-            crew.run(try_neighbours, H, *pair, found, whole(found), apart > 9, steps, 1, _LIKE, last)
+            crew.run(try_neighbors, H, *pair, found, whole(found), apart > 9, steps, 1, _LIKE, last)
         made.append((sums, found, shown, apart, last))
     for one, other in zip(*made, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -27,9 +27,7 @@ print((before - psutil.Process().memory_info().rss) >> 20)
 
 
 def run(program: str) -> str:
-    made = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    made = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     return made.stdout.strip()
 
 
@@ -43,5 +41,5 @@ def test_other_libraries_are_left_alone(monkeypatch):
 
     monkeypatch.setattr(sys, "platform", "win32")
     assert memory._glibc("malloc_trim") is None
-    memory.one_heap()
-    memory.give_back()
+    memory.use_single_arena()
+    memory.trim_heap()

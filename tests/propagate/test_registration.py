@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from propagate.backend import Crew
+from propagate.backend import ThreadTeam
 from propagate.flow import estimate_flow
 from propagate.registration import Tracker, confidence_of, key_search, register, residual
 from propagate.warp import warp
@@ -35,7 +35,7 @@ def test_a_guess_finds_what_lies_far_apart():
 def test_refinement_never_makes_it_worse():
     frame, key, _ = moves.wave(4.0)
     guess = estimate_flow(frame, key, quality="fast")
-    with Crew(1) as crew:
+    with ThreadTeam(1) as crew:
         _, left = Tracker(key, crew, key_search("fine")).find(frame, guess)
     assert (left <= residual(frame, warp(key, guess))).all()
     assert left.mean() < residual(frame, warp(key, guess)).mean()
@@ -95,7 +95,7 @@ def test_threads_change_nothing():
     guess = estimate_flow(frame, key)
     made = []
     for threads in (1, 2, 3):
-        with Crew(threads) as crew:
+        with ThreadTeam(threads) as crew:
             made.append(Tracker(key, crew, key_search("fine")).find(frame, guess))
     for flow, left in made[1:]:
         np.testing.assert_array_equal(flow, made[0][0])
@@ -106,7 +106,7 @@ def test_a_tracker_keeps_nothing_of_the_frame_before():
     frame, key, _ = moves.wave(3.0)
     other = moves.pan()[0]
     guess = estimate_flow(frame, key)
-    with Crew(1) as crew:
+    with ThreadTeam(1) as crew:
         fresh, used = Tracker(key, crew, key_search("fine")), Tracker(key, crew, key_search("fine"))
         used.find(other, estimate_flow(other, key))
         (flow, left), (again, rest) = fresh.find(frame, guess), used.find(frame, guess)

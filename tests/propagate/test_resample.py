@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from propagate import _flow_kernels as kernels
-from propagate.backend import Crew
-from propagate.resample import detail_energy, fetch, split
+from propagate.backend import ThreadTeam
+from propagate.resample import detail_energy, resample, split
 from propagate.warp import warp
 from tests import reference, synthetic
 from tests.propagate import moves
@@ -18,7 +18,7 @@ SIZE = (48, 64)
 
 @pytest.fixture
 def crew():
-    with Crew(1) as crew:
+    with ThreadTeam(1) as crew:
         yield crew
 
 
@@ -29,7 +29,7 @@ def sure(size=SIZE):
 def test_a_smooth_flow_is_a_plain_warp(crew):
     key = synthetic.texture(2, SIZE).astype(np.float32)
     flow = moves.wave(2.0, size=SIZE)[2]
-    np.testing.assert_array_equal(fetch(key, flow, sure(), crew)[0], warp(key, flow))
+    np.testing.assert_array_equal(resample(key, flow, sure(), crew)[0], warp(key, flow))
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -40,7 +40,7 @@ def test_a_torn_flow_is_mended(rng, crew, channels):
     wild = rng.random(SIZE) < 0.2
     flow[wild] = rng.normal(0, 15, (wild.sum(), 2))
     left = np.where(wild, np.float32(20), np.float32(0.5))
-    made, energy = fetch(key, flow, left, crew)
+    made, energy = resample(key, flow, left, crew)
     assert energy.shape == SIZE
     assert made.shape == key.shape
     assert made.dtype == np.float32
@@ -50,7 +50,7 @@ def test_a_torn_flow_is_mended(rng, crew, channels):
 def test_the_key_stays_as_it_was(rng, crew):
     key = synthetic.texture(2, SIZE).astype(np.float32)
     kept = key.copy()
-    fetch(key, rng.normal(0, 9, (*SIZE, 2)).astype(np.float32), sure(), crew)
+    resample(key, rng.normal(0, 9, (*SIZE, 2)).astype(np.float32), sure(), crew)
     np.testing.assert_array_equal(key, kept)
 
 
@@ -75,7 +75,7 @@ def test_vote(rng, channels):
 def test_small_pictures(rng, crew, size):
     key = rng.uniform(0, 255, (*size, 3)).astype(np.float32)
     flow = rng.normal(0, 1e4, (*size, 2)).astype(np.float32)
-    made, energy = fetch(key, flow, sure(size), crew)
+    made, energy = resample(key, flow, sure(size), crew)
     assert np.isfinite(energy).all()
     assert np.isfinite(made).all()
     assert made.min() >= key.min() - 30
@@ -87,8 +87,8 @@ def test_threads_change_nothing(rng):
     flow = rng.normal(0, 6, (*SIZE, 2)).astype(np.float32)
     made = []
     for threads in (1, 2, 3):
-        with Crew(threads) as crew:
-            made.append(fetch(key, flow, sure(), crew)[0])
+        with ThreadTeam(threads) as crew:
+            made.append(resample(key, flow, sure(), crew)[0])
     np.testing.assert_array_equal(made[0], made[1])
     np.testing.assert_array_equal(made[0], made[2])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from propagate import span as spans
-from propagate.shading import Shade, answer, half_light
+from propagate.shading import ShadingTransfer, answer, half_light
 from propagate.span import PropagateOptions, propagate_keyframes
 from tests import synthetic
 from tests.propagate.moves import psnr
@@ -41,7 +41,7 @@ def unshaded(monkeypatch):
 
     def run(*inputs):
         with monkeypatch.context() as patch:
-            patch.setattr(spans.Shade, "apply", lambda _self, joined, *_: joined.picture)
+            patch.setattr(spans.ShadingTransfer, "apply", lambda _self, joined, *_: joined.picture)
             return pictures(*inputs)
 
     return run
@@ -61,8 +61,8 @@ def test_the_answer_is_the_slope_of_paint_over_light():
         assert np.median(found) == pytest.approx(slope, rel=0.1)
     assert not answer(frame, 255 - frame.astype(np.float32)).any()
     np.testing.assert_allclose(answer(frame, np.full((*SIZE, 3), 80, np.float32)), 0, atol=1e-4)
-    grey = np.full((*SIZE, 3), 90, np.uint8)
-    np.testing.assert_allclose(answer(grey, frame.astype(np.float32)), 0, atol=1e-3)
+    gray = np.full((*SIZE, 3), 90, np.uint8)
+    np.testing.assert_allclose(answer(gray, frame.astype(np.float32)), 0, atol=1e-3)
 
 
 @pytest.mark.parametrize("channels", [2, 4])
@@ -127,4 +127,4 @@ def test_light_is_the_same_on_any_number_of_threads():
 
 
 def test_nothing_seen_is_nothing_followed():
-    assert Shade([], lambda _key: np.zeros((1, 1, 3), np.float32)).follows == 0
+    assert ShadingTransfer([], lambda _key: np.zeros((1, 1, 3), np.float32)).follows == 0

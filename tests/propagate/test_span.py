@@ -146,7 +146,7 @@ def test_deep_frames_are_carried_alike(pan, paint, carried):
 
 
 def test_sixteen_bit_paint_keeps_its_fine_steps():
-    """A ramp of single 16-bit steps: carried over stillness, neighbours still differ."""
+    """A ramp of single 16-bit steps: carried over stillness, neighbors still differ."""
     ramp = (30000 + np.arange(SIZE[0] * SIZE[1]).reshape(*SIZE, 1) % 200).astype(np.uint16)
     still = synthetic.still(3, size=SIZE)
     still[1][5, 5] ^= 1
@@ -175,7 +175,7 @@ def test_no_pop_next_to_a_key_in_motion(pan, paint):
 
 
 def painted(frames):
-    """The frames in other colours under strokes that stay where they are."""
+    """The frames in other colors under strokes that stay where they are."""
     strokes = cv2.GaussianBlur(np.random.default_rng(4).normal(0, 1, SIZE), (0, 0), 3.0, sigmaY=0.8)
     strokes *= 16 / strokes.std()
     return [np.clip(230 - f * 0.8 + strokes[..., None], 0, 255).astype(np.uint8) for f in frames]
@@ -285,7 +285,7 @@ def test_the_given_pictures_stay_as_they_were(pan, paint):
     np.testing.assert_array_equal(keys[0], paint[0])
 
 
-class Shelf(Sequence):
+class MatteBuffer(Sequence):
     """Frames that are handed out one by one, read-only, and counted."""
 
     def __init__(self, frames):
@@ -304,13 +304,13 @@ class Shelf(Sequence):
 
 
 def test_any_sequence_will_do_and_only_what_is_needed_is_read(pan, paint, carried):
-    shelf = Shelf(pan)
+    shelf = MatteBuffer(pan)
     for frame, other in zip(carry(shelf, keys_of(paint, 0, 6)), carried, strict=True):
         np.testing.assert_array_equal(frame.image, other.image)
-    shelf = Shelf(pan)
+    shelf = MatteBuffer(pan)
     carry(shelf, keys_of(paint, 0, 3), done={0, 1, 2, 3})
     assert set(shelf.asked) <= {0, 3, 4, 5, 6}
-    shelf = Shelf(pan)
+    shelf = MatteBuffer(pan)
     first = next(propagate_keyframes(shelf, keys_of(paint, 0)))
     assert first.index == 0
     assert set(shelf.asked) <= {0}
@@ -349,7 +349,7 @@ def test_one_frame():
     assert made.quality == 1
 
 
-def test_a_flat_colour_stays_flat():
+def test_a_flat_color_stays_flat():
     flat = [np.full((*SIZE, 3), 90, np.uint8)] * 4
     key = np.full((*SIZE, 3), 17, np.uint8)
     for frame in carry(flat, {1: key}):
@@ -373,7 +373,7 @@ def test_extremes_stay_within_bounds(rng):
     st.sampled_from([np.uint8, np.uint16]), st.sets(st.integers(0, 3), min_size=1), st.booleans(),
     st.fixed_dictionaries({
         "choice": st.sampled_from([1e-3, 12.0, 1e9]), "steadiness": st.sampled_from([0.0, 0.5, 1.0]),
-        "colour_match": st.booleans(), "other_keys": st.sampled_from([0, 1, 9]),
+        "color_match": st.booleans(), "other_keys": st.sampled_from([0, 1, 9]),
         "new_surface": st.sampled_from([0.0, 0.2, 1.0]), "quality": st.sampled_from(["medium", "fine"]),
     }),
     st.integers(0, 99),

@@ -15,7 +15,7 @@ from propagate.synthesis import Guide, SynthesisOptions, synthesize
 
 
 def grain(rng, height, width, channels=3, sigma=1.5, dtype=np.uint8):
-    """Smooth colourful noise over the whole range: every patch is one of a kind."""
+    """Smooth colorful noise over the whole range: every patch is one of a kind."""
     noise = cv2.GaussianBlur(rng.normal(size=(height, width, channels)), (0, 0), sigma)
     noise = noise.reshape(height, width, channels)
     low, high = noise.min(), noise.max()
@@ -181,9 +181,7 @@ def test_threads_do_not_change_a_bit(rng):
     trust = rng.random((80, 170)).astype(np.float32)
     mask = rng.random((80, 170)) < 0.8
     shots = [
-        synthesize(
-            style, [Guide(style, target, 2.0, trust)], SynthesisOptions(threads=threads), target_valid=mask
-        )
+        synthesize(style, [Guide(style, target, 2.0, trust)], SynthesisOptions(threads=threads), target_valid=mask)
         for threads in (1, 2, 5)
     ]
     for other in shots[1:]:
@@ -194,9 +192,7 @@ def test_threads_do_not_change_a_bit(rng):
 
 def test_seeds_differ_and_repeat(rng):
     style, target = grain(rng, 40, 40), grain(rng, 40, 40)
-    a, b, c = (
-        synthesize(style, [Guide(style, target)], SynthesisOptions(seed=seed)).matches for seed in (1, 1, 2)
-    )
+    a, b, c = (synthesize(style, [Guide(style, target)], SynthesisOptions(seed=seed)).matches for seed in (1, 1, 2))
     np.testing.assert_array_equal(a, b)
     assert (a != c).any()
 
@@ -250,7 +246,7 @@ def test_nothing_to_make_returns_the_start(rng):
     assert not synthesize(style, [Guide(style, style)], target_valid=nothing).image.any()
 
 
-def test_a_flat_colour_stays_that_colour():
+def test_a_flat_color_stays_that_color():
     style = np.full((30, 30, 3), (200, 10, 77), np.uint8)
     made = synthesize(style, [Guide(style, style)])
     np.testing.assert_array_equal(made.image, style)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from propagate.backend import Crew
+from propagate.backend import ThreadTeam
 from propagate.synthesis import Guide, SynthesisOptions, synthesize
 
 STYLE = np.arange(12 * 14 * 3, dtype=np.uint8).reshape(12, 14, 3)
@@ -104,7 +104,7 @@ def test_a_failing_kernel_fails_the_call():
     def broken(first: int, last: int) -> None:
         raise RuntimeError("broken")
 
-    with Crew(2) as crew, pytest.raises(RuntimeError, match="broken"):
+    with ThreadTeam(2) as crew, pytest.raises(RuntimeError, match="broken"):
         crew.run(broken, 8)
 
 
@@ -115,7 +115,7 @@ def test_every_item_is_done_once(items, threads):
     def mark(first: int, last: int) -> None:
         done[first:last] += 1
 
-    with Crew(threads) as crew:
+    with ThreadTeam(threads) as crew:
         crew.run(mark, items)
     assert (done == 1).all()
 
@@ -133,9 +133,7 @@ def jobs(draw):
     def picture(dtype, size, count):
         top = np.iinfo(dtype).max
         image = draw(
-            hnp.arrays(
-                dtype, (*size, count), elements=st.sampled_from([0, 1, top // 3, top]), fill=st.just(top)
-            )
+            hnp.arrays(dtype, (*size, count), elements=st.sampled_from([0, 1, top // 3, top]), fill=st.just(top))
         )
         how = draw(st.sampled_from(["plain", "fortran", "strided"]))
         if how == "fortran":

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from propagate import flow_smoothing as steady
 from propagate import tracking as module
-from propagate.backend import Crew
-from propagate.tracking import Fields, walk, walk_both
+from propagate.backend import ThreadTeam
+from propagate.tracking import FlowBuffer, walk, walk_both
 from tests import synthetic
 
 SIZE = (64, 96)
@@ -21,7 +21,7 @@ SIZE = (64, 96)
 
 @pytest.fixture
 def crew():
-    with Crew(1) as crew:
+    with ThreadTeam(1) as crew:
         yield crew
 
 
@@ -58,9 +58,7 @@ def test_grain_moves_less_than_without_settling(crew, monkeypatch):
 
     def astray():
         walked = walk(frames, 0, range(1, 8), crew, quality="fine")
-        return np.mean(
-            [np.linalg.norm(f - (1.3 * t, 0.6 * t), axis=-1)[4:-12, 4:-16].mean() for t, f, _ in walked]
-        )
+        return np.mean([np.linalg.norm(f - (1.3 * t, 0.6 * t), axis=-1)[4:-12, 4:-16].mean() for t, f, _ in walked])
 
     settling = astray()
     monkeypatch.setattr(module, "settled", lambda found, *_, **__: found)
@@ -97,7 +95,7 @@ def place(request, monkeypatch):
 
 
 def test_fields_are_kept_to_a_64th_of_a_pixel(place, rng):
-    fields = Fields(3, 4, SIZE)
+    fields = FlowBuffer(3, 4, SIZE)
     assert isinstance(fields._file, io.BytesIO) == (place == "memory")
     flows = {t: rng.uniform(-1000, 1000, (*SIZE, 2)).astype(np.float32) for t in range(3, 7)}
     fields.fill(iter(flows.items()))
@@ -108,16 +106,16 @@ def test_fields_are_kept_to_a_64th_of_a_pixel(place, rng):
 
 def test_fields_are_the_same_in_memory_and_in_a_file(monkeypatch, rng):
     flow = rng.normal(0, 20, (*SIZE, 2)).astype(np.float32)
-    one = Fields(0, 1, SIZE)
+    one = FlowBuffer(0, 1, SIZE)
     monkeypatch.setattr(module, "_IN_MEMORY", 0)
-    other = Fields(0, 1, SIZE)
+    other = FlowBuffer(0, 1, SIZE)
     one[0] = other[0] = flow
     np.testing.assert_array_equal(one[0], other[0])
     assert type(one[0]) is type(other[0])
 
 
 def test_what_is_read_may_be_changed_without_harm(place):
-    fields = Fields(0, 1, (2, 2))
+    fields = FlowBuffer(0, 1, (2, 2))
     fields[0] = np.ones((2, 2, 2), np.float32)
     fields[0][...] = 7
     assert (fields[0] == 1).all()
@@ -125,7 +123,7 @@ def test_what_is_read_may_be_changed_without_harm(place):
 
 def test_fields_are_kept_in_any_order(place, rng):
     flows = rng.integers(-500, 500, (5, *SIZE, 2)).astype(np.float32)
-    fields = Fields(7, 5, SIZE)
+    fields = FlowBuffer(7, 5, SIZE)
     for i in (4, 3, 0, 2, 1):
         fields[7 + i] = flows[i]
     assert fields.filled == 5
@@ -135,7 +133,7 @@ def test_fields_are_kept_in_any_order(place, rng):
 
 def test_filling_stops_when_told(place):
     halt = threading.Event()
-    fields = Fields(0, 3, (2, 2))
+    fields = FlowBuffer(0, 3, (2, 2))
 
     def steps():
         for t in range(3):
@@ -190,7 +188,7 @@ def test_an_error_on_the_way_is_told(crew, keys):
 @settings(deadline=None, max_examples=50)
 @given(st.floats(-1e30, 1e30))
 def test_any_displacement_is_held_within_bounds(far):
-    fields = Fields(0, 1, (1, 1))
+    fields = FlowBuffer(0, 1, (1, 1))
     fields[0] = np.full((1, 1, 2), far, np.float32)
     assert np.abs(fields[0] - np.clip(far, -1023.97, 1023.97)).max() <= 1 / 60
 
@@ -202,7 +200,7 @@ def test_a_crew_that_is_taken_shares_nothing_out():
     def work(first, last):
         parts.append((first, last, threading.get_ident()))
 
-    with Crew(2) as crew:
+    with ThreadTeam(2) as crew:
         with crew.taken(), crew.taken():
             crew.run(work, 64)
         assert parts == [(0, 64, here)]

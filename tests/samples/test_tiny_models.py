@@ -145,8 +145,6 @@ def test_the_depth_model_sees_the_picture(models):
     model = AutoModelForDepthEstimation.from_pretrained(models / "depth", local_files_only=True)
     processor = AutoImageProcessor.from_pretrained(models / "depth", local_files_only=True)
     with torch.no_grad():
-        depths = [
-            model(**processor(images=picture(s), return_tensors="pt")).predicted_depth[0] for s in (1, 2)
-        ]
+        depths = [model(**processor(images=picture(s), return_tensors="pt")).predicted_depth[0] for s in (1, 2)]
     assert depths[0].std() > 0.01 * depths[0].abs().max()
     assert (depths[0] - depths[1]).abs().max() > SEEN * depths[0].abs().max()

@@ -12,7 +12,7 @@ from stylize.render import PaintedKey
 
 @dataclass
 class FakeRenderer:
-    """Turns colours round and adds the style's mean; counts what it painted."""
+    """Turns colors round and adds the style's mean; counts what it painted."""
 
     styles: Any
     options: Any
@@ -46,7 +46,7 @@ class Carried:
     error: Any
     quality: float
     source: Any
-    others: Any = None  # the nearest key is always a neighbour
+    others: Any = None  # the nearest key is always a neighbor
 
 
 def fake_propagate(frames, painted, options, *, mattes=None, done=(), on_progress=None):
@@ -63,9 +63,7 @@ def fake_propagate(frames, painted, options, *, mattes=None, done=(), on_progres
             step = frames[index].astype(np.int64) - frames[near].astype(np.int64)
             top = np.iinfo(painted[near].dtype).max
             image = painted[near].copy()
-            image[..., :3] = np.clip(painted[near][..., :3].astype(np.int64) + step, 0, top).astype(
-                image.dtype
-            )
+            image[..., :3] = np.clip(painted[near][..., :3].astype(np.int64) + step, 0, top).astype(image.dtype)
         CARRIED.append(index)
         flat = np.full(image.shape[:2], 1 / (1 + abs(near - index)), np.float32)
         yield Carried(index, image, flat, 1 - flat, float(flat[0, 0]), np.full(flat.shape, near, np.int32))

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stylize import carry_keys, stylize_clip
+from stylize import propagate_clip, stylize_clip
 from stylize.media import open_clip, probe, read_image
 
 ROOT = Path(__file__).parents[2]
@@ -31,14 +31,9 @@ def test_four_frames_of_the_sample(tmp_path):
     )
     assert (result.frames, len(result.keys), result.renderer) == (4, 1, "patch")
     key = f"{result.keys[0]:06d}.png"
-    np.testing.assert_array_equal(
-        read_image(tmp_path / "out" / key), read_image(tmp_path / "p" / "keys" / key)
-    )
+    np.testing.assert_array_equal(read_image(tmp_path / "out" / key), read_image(tmp_path / "p" / "keys" / key))
     with open_clip(SAMPLE) as clip:
-        changed = [
-            np.abs(read_image(tmp_path / "out" / f"{i:06d}.png").astype(int) - clip[i]).mean()
-            for i in range(4)
-        ]
+        changed = [np.abs(read_image(tmp_path / "out" / f"{i:06d}.png").astype(int) - clip[i]).mean() for i in range(4)]
     assert min(changed) > 4
 
 
@@ -49,7 +44,7 @@ def test_keys_that_are_the_frames_give_the_clip_back(tmp_path):
     with open_clip(SAMPLE) as clip:
         for index in (0, 5):
             write_image(tmp_path / "keys" / f"{index}.png", clip[index])
-        carry_keys(SAMPLE, tmp_path / "keys", tmp_path / "out", end=6)
+        propagate_clip(SAMPLE, tmp_path / "keys", tmp_path / "out", end=6)
         for index in range(6):
             off = read_image(tmp_path / "out" / f"{index:06d}.png").astype(float) - clip[index]
             assert 10 * np.log10(255**2 / max((off**2).mean(), 1e-9)) > 32

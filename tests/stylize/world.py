@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Smooth coloured noise: something that flow can hold on to and a cut can change."""
+    """Smooth colored noise: something that flow can hold on to and a cut can change."""
     import cv2
 
     small = rng.integers(0, 256, (height // 8 + 2, width // 8 + 2, 3), np.uint8)
@@ -64,7 +64,7 @@ class World:
         return path
 
     def keys(self, *names: str, folder: str = "keys", size: tuple[int, int] = (48, 64)) -> Path:
-        """A folder of plain keys, each of another colour."""
+        """A folder of plain keys, each of another color."""
         place = self.root / folder
         for index, name in enumerate(names):
             image = np.full((*size, 3), 40 + 30 * index, np.uint8)

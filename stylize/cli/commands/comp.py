@@ -11,7 +11,7 @@ from stylize.cli.flags import Flag
 WHAT = Flag("", "--what", list[str], "flat, layers, mattes, exr, otio, nuke, ae; may repeat.", metavar="PART")
 FORMAT = Flag("", "--format", str, "png or tif with 16 bits, prores 4444, or vp9 with alpha.")
 FIRST = Flag("", "--first", int, "Number of the first image; 1001 by default.", least=0)
-COLOUR = Flag("", "--colour", str, "srgb, rec709, linear or acescg; EXR is linear by default.")
+COLOR = Flag("", "--color", str, "srgb, rec709, linear or acescg; EXR is linear by default.")
 MOTION = Flag("", "--motion/--no-motion", bool, "Motion vectors in EXR frames; they are in by default.")
 DELIVERY = Flag("", "--output -o", Path, "The folder for all of it.", metavar="DIR")
 
@@ -22,33 +22,33 @@ DELIVERY = Flag("", "--output -o", Path, "The folder for all of it.", metavar="D
 def comp(ask: Ask) -> Answer:
     """Lay the finished layers of a project over its clip again: one flattened clip, nothing is painted."""
     from stylize.api.comp import comp_project
-    from stylize.pipeline.context import Job
+    from stylize.pipeline.context import RunRequest
     from stylize.text import counted
 
-    job = Job(ask.clip, output=ask.output, project=ask.project, start=ask.start, end=ask.end)
-    result = comp_project(job, ask.settings, ask.overwrite, ask.on_progress)
+    request = RunRequest(ask.clip, output=ask.output, project=ask.project, start=ask.start, end=ask.end)
+    result = comp_project(request, ask.settings, ask.overwrite, ask.on_progress)
     words = f"{result.output}  ({counted(result.frames, 'frame')}, layers {', '.join(result.layers)})"
     return Answer(asdict(result), [words])
 
 
 @command(
-    "export", "clip", DELIVERY, "project", "range", WHAT, FORMAT, FIRST, COLOUR, MOTION, LIGHT, "json", "yes",
+    "export", "clip", DELIVERY, "project", "range", WHAT, FORMAT, FIRST, COLOR, MOTION, LIGHT, "json", "yes",
     needs="output",
 )  # fmt: skip
 def export(ask: Ask) -> Answer:
     """Write layers, mattes, EXR frames and scripts for editors and compositors."""
     from stylize.export.exporter import ExportOptions, export_project
-    from stylize.pipeline.context import Job
+    from stylize.pipeline.context import RunRequest
 
     given = {
         "what": tuple(ask.what) if ask.what else None,
         "form": ask.format,
         "first": ask.first,
-        "space": ask.colour,
+        "space": ask.color,
         "motion": ask.motion,
     }
     options = ExportOptions(**{name: value for name, value in given.items() if value is not None})
-    job = Job(ask.clip, output=ask.output, project=ask.project, start=ask.start, end=ask.end)
-    result = export_project(job, options, ask.settings, ask.overwrite, ask.on_progress)
+    request = RunRequest(ask.clip, output=ask.output, project=ask.project, start=ask.start, end=ask.end)
+    result = export_project(request, options, ask.settings, ask.overwrite, ask.on_progress)
     lines = [f"{result.output}/{file}" for file in result.files.values()]
     return Answer(asdict(result), lines)

@@ -35,10 +35,12 @@ def show_plan(plan: dict[str, Any]) -> Answer:
 def keys_auto(ask: Ask) -> Answer:
     """Find shots and choose the frames to paint; keys set by hand stay."""
     from stylize.api.keys import auto_keys
-    from stylize.pipeline.context import Job
+    from stylize.pipeline.context import RunRequest
 
-    job = Job(ask.clip, project=ask.project, matte=ask.matte, start=ask.start, end=ask.end, scenes=ask.scenes)
-    return show_plan(auto_keys(job, ask.settings, ask.on_progress))
+    request = RunRequest(
+        ask.clip, project=ask.project, matte=ask.matte, start=ask.start, end=ask.end, scenes=ask.scenes
+    )
+    return show_plan(auto_keys(request, ask.settings, ask.on_progress))
 
 
 @command("keys list", "clip", "project", "json")
@@ -106,9 +108,7 @@ def keys_sheet(ask: Ask) -> Answer:
     """Draw a contact sheet: the keys, why each is one, how well they explain the clip, what is lacking."""
     from stylize.api.contact_sheet import write_sheet
 
-    sheet = write_sheet(
-        ask.clip, ask.output, ask.project, overwrite=ask.overwrite, on_progress=ask.on_progress
-    )
+    sheet = write_sheet(ask.clip, ask.output, ask.project, overwrite=ask.overwrite, on_progress=ask.on_progress)
     return Answer({"sheet": sheet}, [str(sheet)])
 
 
@@ -125,8 +125,6 @@ def keys_export(ask: Ask) -> Answer:
     """Write the keys as images named by frame, painted or to be painted over; OUT.ebs: for EbSynth."""
     from stylize.api.keys_export import export_keys
 
-    written = export_keys(
-        ask.clip, ask.out, ask.project, overwrite=ask.overwrite, on_progress=ask.on_progress
-    )
+    written = export_keys(ask.clip, ask.out, ask.project, overwrite=ask.overwrite, on_progress=ask.on_progress)
     files = [str(path) for path in written]
     return Answer({"files": files}, files)

@@ -12,13 +12,13 @@ SHAPING = tuple(flag for flag in flags_of("matte") if flag.setting)
 CUT = next(flag for flag in flags_of("shots") if flag.setting == "shots.cut")
 ON = tuple(flag for flag in flags_of("diffusion") if flag.name in ("device", "dtype"))
 EDGES = (
-    Flag("", "--edges --refine", str, "Who finds edges: colour, vitmatte, none.", "making.edges"),
+    Flag("", "--edges --refine", str, "Who finds edges: color, vitmatte, none.", "making.edges"),
     Flag("", "--matter", str, "The ViTMatte that is taken.", "making.matter", metavar="MODEL"),
     *ON,
     *flags_of("download"),
 )
 MAKER = (
-    Flag("", "--maker", str, "colour, or sam2, which needs weights.", "making.maker"),
+    Flag("", "--maker", str, "color, or sam2, which needs weights.", "making.maker"),
     Flag("", "--segmenter", str, "The SAM 2 that is taken.", "making.segmenter", metavar="MODEL"),
     *EDGES,
 )
@@ -27,26 +27,26 @@ STEADY = next(flag for flag in SHAPING if flag.setting == "matte.stabilize")
 FITTING = tuple(flag for flag in SHAPING if flag.setting in ("matte.fit", "matte.missing", "matte.match"))
 MATTE = Flag("", "MATTE", str, "A video, images by frame, or FILE:CHANNEL.")
 BOX = Flag("", "--box", list[str], "Around the subject; may repeat.", metavar="FRAME:X,Y,W,H")
-PAINTED = Flag("", "--mattes", Path, "Painted mattes named by frame; grey is unknown.", metavar="DIR")
+PAINTED = Flag("", "--mattes", Path, "Painted mattes named by frame; gray is unknown.", metavar="DIR")
 CHROMA = Flag("", "--chroma", str, "The screen: auto, green, blue, #RRGGBB.", metavar="COLOR")
-COLOURS = Flag("", "--foreground", Path, "Also write the subject's own colours.", metavar="DIR")
+COLORS = Flag("", "--foreground", Path, "Also write the subject's own colors.", metavar="DIR")
 CLIP = Flag("", "--clip", Path, "What the matte belongs to.", metavar="CLIP")
 REPORT = Flag("", "--report", Path, "Write a page of curves and worst frames.", metavar="HTML")
 BAND = Flag("", "--band", float, "Pixels beside the edge that are found anew.", metavar="PIXELS")
 
 
 @command(
-    "matte make", "clip", "output", BOX, POINT, PAINTED, CHROMA, COLOURS, *MAKER, "range", STEADY, CUT,
+    "matte make", "clip", "output", BOX, POINT, PAINTED, CHROMA, COLORS, *MAKER, "range", STEADY, CUT,
     "reading", "write", "json", "yes", needs="output",
 )  # fmt: skip
 def make(ask: Ask) -> Answer:
-    """Make a matte from boxes, painted mattes or a screen's colour; it is carried over every shot."""
+    """Make a matte from boxes, painted mattes or a screen's color; it is carried over every shot."""
     from stylize.api.mattes import make_matte
     from stylize.settings.schema import load_settings
 
     made = make_matte(
         ask.clip, ask.output, boxes=ask.box or (), points=ask.point or (), mattes=ask.mattes,
-        chroma=ask.chroma, colours=ask.foreground, start=ask.start, end=ask.end,
+        chroma=ask.chroma, colors=ask.foreground, start=ask.start, end=ask.end,
         settings=load_settings(flags=ask.settings),
         overwrite=ask.overwrite, on_progress=ask.on_progress,
     )  # fmt: skip
@@ -73,14 +73,14 @@ def refine(ask: Ask) -> Answer:
 def check(ask: Ask) -> Answer:
     """Say where a matte chatters, has holes or specks, or jumps; with --clip along the motion."""
     from stylize.api.mattes import check_matte
-    from stylize.mattes.metrics import complaints
+    from stylize.mattes.metrics import issues
     from stylize.settings.schema import load_settings
 
     facts = check_matte(
         ask.matte, ask.clip, start=ask.start, end=ask.end, settings=load_settings(flags=ask.settings),
         report=ask.report, on_progress=ask.on_progress,
     )  # fmt: skip
-    wrong = {one.frame: words for one in facts if (words := complaints(one))}
+    wrong = {one.frame: words for one in facts if (words := issues(one))}
     lines = [f"{frame:>6}  {', '.join(words)}" for frame, words in wrong.items()]
     chatter = sum(one.chatter for one in facts) / len(facts)
     lines.append(f"{len(facts)} frames, {len(wrong)} to look at; mean chatter {chatter:.3f}")

@@ -42,18 +42,14 @@ def models_list(ask: Ask) -> Answer:
         if ask.kind in (None, preset.kind):
             place = locate(preset.name, options)
             rows.append(_row(preset, place))
-            size = (
-                f"{preset.megabytes / 1000:.1f} GB" if preset.megabytes >= 1000 else f"{preset.megabytes} MB"
-            )
+            size = f"{preset.megabytes / 1000:.1f} GB" if preset.megabytes >= 1000 else f"{preset.megabytes} MB"
             state = "here" if place else size
             lines.append(
                 f"{preset.name:<18} {preset.kind:<10} {preset.family or '-':<10} {state:>8}  {preset.about} "
-                f"({preset.licence})"
+                f"({preset.license})"
             )
     here = sum(row["path"] is not None for row in rows)
-    return Answer(
-        {"models": rows}, [*lines, f"{here} of {len(rows)} are here; fetch: stylize models fetch NAME"]
-    )
+    return Answer({"models": rows}, [*lines, f"{here} of {len(rows)} are here; fetch: stylize models fetch NAME"])
 
 
 def _row(preset: Any, place: Path | None) -> dict[str, Any]:
@@ -86,9 +82,7 @@ def models_check(ask: Ask) -> Answer:
         sure = hashes and not ask.quick and not found
         state = "bad" if found else "ok"
         rows.append({"name": name, "path": place, "state": state, "verified": sure, "findings": told})
-        lines.append(
-            f"{'BAD' if found else 'ok':<4} {name}  {describe_model(place)}  {place}".replace("    ", "  ")
-        )
+        lines.append(f"{'BAD' if found else 'ok':<4} {name}  {describe_model(place)}  {place}".replace("    ", "  "))
         if not found and not sure:
             unknown = "no hash of it is known here, as it was not fetched with `models fetch`"
             why = "--quick" if hashes else unknown

@@ -19,10 +19,10 @@ ERROR = Flag("", "--error", Path, "Also write how badly each pixel fits.", metav
 )  # fmt: skip
 def propagate(ask: Ask) -> Answer:
     """Carry painted keys over the frames of a clip, without a project."""
-    from stylize.api.propagate import carry_keys
+    from stylize.api.propagate import propagate_clip
     from stylize.settings.schema import load_settings
 
-    result = carry_keys(
+    result = propagate_clip(
         ask.clip, ask.keys, ask.output, matte=ask.matte, start=ask.start, end=ask.end,
         confidence=ask.confidence, error=ask.error, scenes=ask.scenes,
         settings=load_settings(flags=ask.settings), overwrite=ask.overwrite, on_progress=ask.on_progress,

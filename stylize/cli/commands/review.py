@@ -16,10 +16,10 @@ QUIET = Flag("", "--no-browser", bool, "Do not open a browser.")
 @command("review", "clip", "style", "project", "renderer", "matte", "range", PORT, HOST, REMOTE, QUIET)
 def review(ask: Ask) -> Answer:
     """Open a page that shows the keys, why they were chosen and what they cost, and lets you change them."""
-    from stylize.pipeline.context import Job
+    from stylize.pipeline.context import RunRequest
     from stylize.review.server.serve import serve
 
-    job = Job(
+    request = RunRequest(
         ask.clip,
         tuple(ask.style or ()),
         project=ask.project,
@@ -29,7 +29,7 @@ def review(ask: Ask) -> Answer:
         end=ask.end,
     )
     serve(
-        job,
+        request,
         ask.settings,
         host=ask.host or "127.0.0.1",
         port=ask.port or 0,

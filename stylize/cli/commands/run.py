@@ -15,26 +15,24 @@ from stylize.cli.flags import Flag
 )  # fmt: skip
 def run(ask: Ask) -> Answer:
     """Stylize a clip: choose keys, paint them, carry the paint to all frames, write with its sound."""
-    from stylize.pipeline.context import Job
+    from stylize.pipeline.context import RunRequest
     from stylize.pipeline.run import run_job
     from stylize.pipeline.status import preview
     from stylize.text import counted
 
     given = (ask.output, ask.project, ask.renderer, ask.keys, ask.matte, ask.start, ask.end, ask.scenes)
-    job = Job(ask.clip, tuple(ask.style or ()), *given)
+    request = RunRequest(ask.clip, tuple(ask.style or ()), *given)
     if ask.dry_run:
-        steps = preview(job, ask.settings)
+        steps = preview(request, ask.settings)
         lines = [f"{step.name:<10} {step.state:<7} {step.detail}" for step in steps]
         return Answer({"steps": [asdict(step) for step in steps]}, lines)
-    result = run_job(job, ask.settings, ask.overwrite, ask.on_progress)
+    result = run_job(request, ask.settings, ask.overwrite, ask.on_progress)
     told = (counted(result.frames, "frame"), counted(len(result.keys), "key"), result.renderer)
     words = f"{result.output}  ({', '.join(told)})"
     return Answer(asdict(result), [words])
 
 
-REGION = Flag(
-    "", "--region", Path, "Paint only a part of that key anew: white in this picture.", metavar="MASK"
-)
+REGION = Flag("", "--region", Path, "Paint only a part of that key anew: white in this picture.", metavar="MASK")
 
 
 @command(
@@ -43,12 +41,12 @@ REGION = Flag(
 )  # fmt: skip
 def paint(ask: Ask) -> Answer:
     """Paint the keys only, to look at them or to change them by hand."""
-    from stylize.pipeline.context import Job
+    from stylize.pipeline.context import RunRequest
     from stylize.pipeline.run import paint_job
 
-    job = Job(
+    request = RunRequest(
         ask.clip, tuple(ask.style or ()), project=ask.project, renderer=ask.renderer, matte=ask.matte,
         scenes=ask.scenes,
     )  # fmt: skip
-    keys = paint_job(job, ask.settings, ask.key, ask.on_progress, ask.region)
+    keys = paint_job(request, ask.settings, ask.key, ask.on_progress, ask.region)
     return Answer({"keys": list(keys)}, [f"{k['frame']:>6}  {k['file']}  {k['reason']}" for k in keys])

@@ -30,28 +30,24 @@ def set_up(
     rows: NDArray[np.float64],
     right: NDArray[np.float64],
 ) -> None:
-    """Add up what every 3 x 3 window says: opacity in it is a linear function of colour.
+    """Add up what every 3 x 3 window says: opacity in it is a linear function of color.
 
     `number`, int32 (H, W), is each unknown pixel's row, and -1 where opacity is known: 1 if `solid`, else 0.
     """
     height, width = number.shape
-    colours, leans = np.empty((9, 3)), np.empty((9, 3))
+    colors, leans = np.empty((9, 3)), np.empty((9, 3))
     for y in range(1, height - 1):
         for x in range(1, width - 1):
             if number[y - 1 : y + 2, x - 1 : x + 2].max() < 0:
                 continue
-            _look(image, y, x, epsilon, colours, leans)
+            _look(image, y, x, epsilon, colors, leans)
             for k in range(9):
                 i = number[y + k // 3 - 1, x + k % 3 - 1]
                 if i < 0:
                     continue
                 for n in range(9):
                     v, u = y + n // 3 - 1, x + n % 3 - 1
-                    alike = (
-                        leans[k, 0] * colours[n, 0]
-                        + leans[k, 1] * colours[n, 1]
-                        + leans[k, 2] * colours[n, 2]
-                    )
+                    alike = leans[k, 0] * colors[n, 0] + leans[k, 1] * colors[n, 1] + leans[k, 2] * colors[n, 2]
                     weight = (1.0 if n == k else 0.0) - 1 / 9 - alike
                     if number[v, u] >= 0:
                         rows[i, (n // 3 - k // 3 + 2) * 5 + n % 3 - k % 3 + 2] += weight
@@ -65,21 +61,21 @@ def _look(
     y: int,
     x: int,
     epsilon: float,
-    colours: NDArray[np.float64],
+    colors: NDArray[np.float64],
     leans: NDArray[np.float64],
 ) -> None:
-    """Fill, both (9, 3), a window's colours less their mean, and these times the inverse of their spread."""
+    """Fill, both (9, 3), a window's colors less their mean, and these times the inverse of their spread."""
     for channel in range(3):
         total = 0.0
         for k in range(9):
-            colours[k, channel] = image[y + k // 3 - 1, x + k % 3 - 1, channel]
-            total += colours[k, channel]
+            colors[k, channel] = image[y + k // 3 - 1, x + k % 3 - 1, channel]
+            total += colors[k, channel]
         for k in range(9):
-            colours[k, channel] -= total / 9
+            colors[k, channel] -= total / 9
     rr = gg = bb = epsilon
     rg = rb = gb = 0.0
     for k in range(9):
-        r, g, b = colours[k, 0], colours[k, 1], colours[k, 2]
+        r, g, b = colors[k, 0], colors[k, 1], colors[k, 2]
         rr, gg, bb = rr + r * r, gg + g * g, bb + b * b
         rg, rb, gb = rg + r * g, rb + r * b, gb + g * b
     # the inverse by its cofactors
@@ -87,7 +83,7 @@ def _look(
     cgg, cgb, cbb = rr * bb - rb * rb, rg * rb - rr * gb, rr * gg - rg * rg
     scale = 1 / (rr * crr + rg * crg + rb * crb)
     for k in range(9):
-        r, g, b = colours[k, 0], colours[k, 1], colours[k, 2]
+        r, g, b = colors[k, 0], colors[k, 1], colors[k, 2]
         leans[k, 0] = (crr * r + crg * g + crb * b) * scale
         leans[k, 1] = (crg * r + cgg * g + cgb * b) * scale
         leans[k, 2] = (crb * r + cgb * g + cbb * b) * scale
@@ -103,8 +99,8 @@ def factorize(
 ) -> bool:
     """Factorize without fill-in (incomplete Cholesky), the diagonal lifted by a share; False if it breaks.
 
-    `beside` are the rows of the 25, -1 where there is none. `meeting[k, n]` is the place of neighbour n as
-    seen from neighbour k. `lower`, (N, 13), takes the factor; its last number is one over the pivot.
+    `beside` are the rows of the 25, -1 where there is none. `meeting[k, n]` is the place of neighbor n as
+    seen from neighbor k. `lower`, (N, 13), takes the factor; its last number is one over the pivot.
     """
     for i in range(len(rows)):
         pivot = rows[i, OWN] * (1 + lift)

@@ -1,6 +1,6 @@
 """Kernels: multi-level foreground estimation (Germer et al. 2020), where there is something to estimate.
 
-PyMatting's `estimate_foreground_ml` solves in every pixel. Well inside of a subject its colours are the
+PyMatting's `estimate_foreground_ml` solves in every pixel. Well inside of a subject its colors are the
 picture's, and far outside any that go on will do: near the edge alone the same is found in a fraction of
 the time.
 """
@@ -52,9 +52,9 @@ def relax(
     above: NDArray[np.float32],
     below: NDArray[np.float32],
 ) -> None:
-    """Move the colours above and below towards what the picture and their neighbours say, in place.
+    """Move the colors above and below towards what the picture and their neighbors say, in place.
 
-    Float32 (H, W, 3), 0 to 1. Neighbours count by `even` and by how much opacity changes towards them.
+    Float32 (H, W, 3), 0 to 1. Neighbors count by `even` and by how much opacity changes towards them.
     """
     height, width = alpha.shape
     fronts, backs = np.empty(3, np.float32), np.empty(3, np.float32)

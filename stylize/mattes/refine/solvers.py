@@ -1,4 +1,4 @@
-"""The two solvers that mattes are made with: opacity near an edge, and the colours behind it."""
+"""The two solvers that mattes are made with: opacity near an edge, and the colors behind it."""
 
 from __future__ import annotations
 
@@ -13,23 +13,21 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32
 
-__all__ = ["alpha_within", "colours_within"]
-
 _ROUNDS, _FINE_ROUNDS = 4, 16
 """Rounds on the large levels: with PyMatting's two, edges are twice as wrong as with sixteen."""
 _COARSE, _COARSE_ROUNDS, _EVEN = 32, 10, 1e-5
-"""Longer side of levels with more rounds, and how many; how much neighbours count by themselves."""
+"""Longer side of levels with more rounds, and how many; how much neighbors count by themselves."""
 _REACH = 6
-"""Pixels around the edge in which colours are estimated, on each level."""
+"""Pixels around the edge in which colors are estimated, on each level."""
 _EPSILON = 1e-5
-"""Regularization of the colour lines: less follows every grain of noise."""
+"""Regularization of the color lines: less follows every grain of noise."""
 _TOLERANCE, _MOST = 1e-6, 2000
 """Residual at which opacities are right to 1e-4, which takes some 45 rounds; and rounds at most."""
 _LIFTS = (0.0, 1e-3, 1e-2, 0.1, 1.0, 10.0)
 """Shares by which the diagonal is lifted for the factorization, the next one where the last broke down."""
 
 
-def alpha_within(image: NDArray[np.float32], trimap: F32) -> F32:
+def solve_alpha(image: NDArray[np.float32], trimap: F32) -> F32:
     """Solve for the opacity where `trimap` is 0.5: closed-form matting (Levin, Lischinski and Weiss 2008).
 
     `image` is float32 (H, W, 3), 0 to 1; `trimap`, at least 3 x 3, has pixels of 0 and of 1.
@@ -55,7 +53,7 @@ def alpha_within(image: NDArray[np.float32], trimap: F32) -> F32:
 
 @cache
 def _meeting() -> NDArray[np.int8]:
-    """Return, for neighbours k and n before a pixel, the place of n as seen from k; -1 if it is too far."""
+    """Return, for neighbors k and n before a pixel, the place of n as seen from k; -1 if it is too far."""
     places = [(i // 5 - 2, i % 5 - 2) for i in range(12)]
     table = np.full((12, 12), -1, np.int8)
     for k, n in product(range(12), repeat=2):
@@ -64,8 +62,8 @@ def _meeting() -> NDArray[np.int8]:
     return table
 
 
-def colours_within(image: NDArray[np.float32], matte: F32, *, fine: bool = False) -> NDArray[np.float32]:
-    """Estimate the subject's colours, float32 (H, W, 3): multi-level estimation (Germer et al. 2020).
+def solve_foreground(image: NDArray[np.float32], matte: F32, *, fine: bool = False) -> NDArray[np.float32]:
+    """Estimate the subject's colors, float32 (H, W, 3): multi-level estimation (Germer et al. 2020).
 
     `fine` goes on until more changes nothing, at four times the cost. The closed form (Levin et al. 2008),
     which was tried, is no nearer to the truth, and further where paint has strong strokes.
@@ -89,7 +87,7 @@ def colours_within(image: NDArray[np.float32], matte: F32, *, fine: bool = False
     return above
 
 
-def _mean(colours: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the mean of colours (N, 3) as a picture of one pixel; black of none."""
-    found = colours.mean(axis=0, dtype=np.float64) if len(colours) else np.zeros(3)
+def _mean(colors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean of colors (N, 3) as a picture of one pixel; black of none."""
+    found = colors.mean(axis=0, dtype=np.float64) if len(colors) else np.zeros(3)
     return found.astype(np.float32).reshape(1, 1, 3)

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stylize.mattes.morphology import signed_distance
-from stylize.mattes.refine.solvers import alpha_within
+from stylize.mattes.refine.solvers import solve_alpha
 from stylize.media.window import window_around
 
 if TYPE_CHECKING:
     from propagate.arrays import F32, Image
-
-__all__ = ["band_for", "refine_edge", "trimap_of", "without_specks"]
 
 _ROOM = 4
 _SPECK = 0.05
@@ -51,7 +49,7 @@ def refine_edge(image: Image, matte: F32, band: float) -> F32:
     if not part.size or part.max() < 1 or part.min() > 0 or min(part.shape) < 3:
         return matte
     top = np.float32(np.iinfo(image.dtype).max)
-    window.of(trimap)[:] = alpha_within(window.of(near.of(image)).astype(np.float32) / top, part)
+    window.of(trimap)[:] = solve_alpha(window.of(near.of(image)).astype(np.float32) / top, part)
     found = np.zeros_like(matte)
     near.of(found)[:] = trimap
     return found

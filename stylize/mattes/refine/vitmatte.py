@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Image
     from stylize.mattes.maker import MakingOptions
 
-__all__ = ["Matter"]
-
 log = logging.getLogger(__name__)
 
 _ROOM = 32
@@ -30,7 +28,7 @@ _DIVISOR = 32
 _TILE, _LEAST_TILE = 1024, 256
 """Longest side that is looked at in one piece, to begin with, and when memory is short."""
 _OVERLAP = 64
-"""Pixels over which neighbouring pieces are blended."""
+"""Pixels over which neighboring pieces are blended."""
 
 
 class Matter:
@@ -102,9 +100,7 @@ class Matter:
             alpha = loaded.net(pixel_values=filled.to(loaded.device, loaded.dtype)).alphas
             found = alpha[0, 0, :height, :width].float().cpu().numpy()
         if not np.isfinite(found).all():
-            raise ModelError(
-                "ViTMatte gives no numbers (NaN); use --dtype float32, or check it: stylize models check"
-            )
+            raise ModelError("ViTMatte gives no numbers (NaN); use --dtype float32, or check it: stylize models check")
         return np.asarray(np.clip(found, 0, 1), np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Chroma key: the subject before a screen of one colour, and the screen's light taken off it."""
+"""Chroma key: the subject before a screen of one color, and the screen's light taken off it."""
 
 from __future__ import annotations
 
@@ -13,41 +13,39 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Image
 
-__all__ = ["NAMED", "chroma_matte", "despill", "parse_colour", "screen_colour"]
-
 NAMED = {"green": (0, 177, 64), "blue": (0, 71, 187)}
 """Screens as they are sold; what a camera makes of them differs, and ``auto`` looks."""
 _CLEAR, _SOLID = 0.75, 0.15
-"""Share of the screen's colour from which on a pixel is all screen, and up to which it is all subject."""
+"""Share of the screen's color from which on a pixel is all screen, and up to which it is all subject."""
 _LEAST = 0.12
 
 
-def parse_colour(text: str, frame: Image) -> tuple[float, float, float]:
-    """Return the screen's colour, each channel 0 to 1: ``auto``, ``green``, ``blue`` or ``#RRGGBB``.
+def parse_color(text: str, frame: Image) -> tuple[float, float, float]:
+    """Return the screen's color, each channel 0 to 1: ``auto``, ``green``, ``blue`` or ``#RRGGBB``.
 
     Raises
     ------
     UsageError
-        If `text` is none of these, or a grey.
+        If `text` is none of these, or a gray.
     MediaError
-        If with ``auto`` the border of `frame` shows no one colour.
+        If with ``auto`` the border of `frame` shows no one color.
     """
     if text == "auto":
-        return screen_colour(frame)
+        return screen_color(frame)
     try:
         code = NAMED.get(text) or tuple(bytes.fromhex(text.removeprefix("#")))
     except ValueError:
         code = ()
     if len(code) != 3:
-        raise UsageError(f"--chroma {text} is no colour; give auto, green, blue or #RRGGBB")
+        raise UsageError(f"--chroma {text} is no color; give auto, green, blue or #RRGGBB")
     red, green, blue = (channel / 255 for channel in code)
     if np.linalg.norm(_hues(np.array([[[red, green, blue]]], np.float32))) < _LEAST:
-        raise UsageError(f"--chroma {text} is grey; a screen has a colour")
+        raise UsageError(f"--chroma {text} is gray; a screen has a color")
     return red, green, blue
 
 
-def screen_colour(frame: Image) -> tuple[float, float, float]:
-    """Find the colour that most of the frame's border has; each channel 0 to 1."""
+def screen_color(frame: Image) -> tuple[float, float, float]:
+    """Find the color that most of the frame's border has; each channel 0 to 1."""
     height, width = frame.shape[:2]
     rim = max(2, round(0.04 * min(height, width)))
     unit = frame.astype(np.float32) / np.float32(np.iinfo(frame.dtype).max)
@@ -65,27 +63,27 @@ def screen_colour(frame: Image) -> tuple[float, float, float]:
     middle = (edges[best] + edges[best + 1]) / 2
     same = (np.cos(angle - middle) > np.cos(np.pi / 9)) & (strong > _LEAST)
     if same.mean() < 0.25:
-        raise MediaError("--chroma auto: the frame's border shows no one colour; name it: --chroma #RRGGBB")
+        raise MediaError("--chroma auto: the frame's border shows no one color; name it: --chroma #RRGGBB")
     red, green, blue = np.median(border[same], axis=0)
     return float(red), float(green), float(blue)
 
 
-def chroma_matte(frame: Image, colour: tuple[float, float, float]) -> F32:
+def chroma_matte(frame: Image, color: tuple[float, float, float]) -> F32:
     """Return the opacity of the subject, float32 (H, W): 0 where the screen shows.
 
     A pixel has as much of the screen as its hue goes in the screen's direction beyond what it goes aside:
     shadows and folds of the screen go too, and the soft edge is the mix that the camera saw.
     """
-    share = _share(frame, colour)
+    share = _share(frame, color)
     return np.asarray(np.clip((_CLEAR - share) / (_CLEAR - _SOLID), 0, 1), np.float32)
 
 
-def despill(frame: Image, colour: tuple[float, float, float]) -> Image:
+def despill(frame: Image, color: tuple[float, float, float]) -> Image:
     """Take the screen's light off the frame; brightness stays.
 
     Hues end up no nearer to the screen's than yellow and cyan are to green: skin and hair keep theirs.
     """
-    key = _hues(np.array([[colour]], np.float32))[0, 0]
+    key = _hues(np.array([[color]], np.float32))[0, 0]
     top = np.float32(np.iinfo(frame.dtype).max)
     unit = frame.astype(np.float32) / top
     along = key / np.linalg.norm(key)
@@ -96,8 +94,8 @@ def despill(frame: Image, colour: tuple[float, float, float]) -> Image:
     return codes
 
 
-def _share(frame: Image, colour: tuple[float, float, float]) -> NDArray[np.float32]:
-    key = _hues(np.array([[colour]], np.float32))[0, 0]
+def _share(frame: Image, color: tuple[float, float, float]) -> NDArray[np.float32]:
+    key = _hues(np.array([[color]], np.float32))[0, 0]
     length = float(np.linalg.norm(key))
     unit = frame.astype(np.float32) / np.float32(np.iinfo(frame.dtype).max)
     return np.asarray(_excess(_hues(unit), key / length) / length, np.float32)

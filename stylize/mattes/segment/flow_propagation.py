@@ -1,4 +1,4 @@
-"""A matte of one frame, followed through its neighbours."""
+"""A matte of one frame, followed through its neighbors."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Flow, Image
 
-__all__ = ["Trail", "follow_matte"]
-
 _SIDE = 640
 """Longer side at which motion is looked for; the edge is found at full size."""
 _TOLERANCE = 12.0
@@ -29,7 +27,7 @@ _REACHES = ((3.0, 1), (8.0, 1), (24.0, 4), (80.0, 4))
 
 
 @dataclass
-class Trail:
+class TrackState:
     """Where following has come to: the last frame, its matte, and the flow from it to the key."""
 
     at: int | None = None
@@ -37,8 +35,8 @@ class Trail:
     flow: Flow | None = None
 
 
-def follow_matte(
-    frames: Sequence[Image], key: int, matte: F32, order: Sequence[int], trail: Trail | None = None
+def propagate_matte(
+    frames: Sequence[Image], key: int, matte: F32, order: Sequence[int], trail: TrackState | None = None
 ) -> Iterator[tuple[int, F32, F32]]:
     """Carry the matte of frame `key` away from it, one frame after the other.
 
@@ -68,7 +66,7 @@ def follow_matte(
     """
     from propagate.flow import chain, estimate_flow
 
-    trail = trail or Trail()
+    trail = trail or TrackState()
     there = before = _small(frames[key])
     size = there.shape[:2]
     whole = matte.shape
@@ -151,7 +149,7 @@ def _continued(flow: Flow, weight: F32) -> Flow:
 
 
 def _off(here: Image, there: Image, flow: Flow) -> F32:
-    """Mean colour difference around every pixel once `there` is moved onto `here`, in 8-bit steps."""
+    """Mean color difference around every pixel once `there` is moved onto `here`, in 8-bit steps."""
     from propagate.registration import residual
 
     return residual(here, _fetch(there, flow))

@@ -8,23 +8,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylize.mattes.segment.flow_propagation import Trail, follow_matte
+from stylize.mattes.segment.flow_propagation import TrackState, propagate_matte
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from propagate.arrays import F32
-    from stylize.mattes.buffer import Shelf
+    from stylize.mattes.buffer import MatteBuffer
     from stylize.media import Clip
-
-__all__ = ["ByMotion"]
 
 _NOTED = 8
 """Frames after which is noted from where an interrupted run goes on."""
 
 
 @dataclass(frozen=True)
-class ByMotion:
+class FlowTracker:
     """One shot: its frames, the mattes of some of them, and where the mattes of all go.
 
     What is on the shelf from an interrupted run is gone on from.
@@ -33,12 +31,12 @@ class ByMotion:
     frames: Clip
     keys: Mapping[int, F32]
     first: int
-    shelf: Shelf
+    shelf: MatteBuffer
     on_progress: Callable[[float], None]
     total: int
 
     def fill(self) -> None:
-        """Follow each key to its neighbours; between two keys both are followed and blended."""
+        """Follow each key to its neighbors; between two keys both are followed and blended."""
         marks = sorted(self.keys)
         for at in marks:
             self.put(at, self.keys[at])
@@ -69,14 +67,14 @@ class ByMotion:
                 blended = (matte * from_a + mattes[at] * from_b) / (from_a + from_b)
                 self.put(at, np.asarray(blended, np.float32))
 
-    def followed(self, key: int, order: range, shelf: Shelf) -> Iterator[tuple[int, F32, F32]]:
-        """Follow one key from where an interrupted run has come to; see `follow_matte`."""
+    def followed(self, key: int, order: range, shelf: MatteBuffer) -> Iterator[tuple[int, F32, F32]]:
+        """Follow one key from where an interrupted run has come to; see `propagate_matte`."""
         name = f"way-{self.first + key}-{self.first + order[-1]}" if order else ""
-        trail, done = Trail(), shelf.noted(name) if order else None
+        trail, done = TrackState(), shelf.noted(name) if order else None
         if done is not None:
-            trail = Trail(int(done["at"]), done["matte"], done["flow"])
+            trail = TrackState(int(done["at"]), done["matte"], done["flow"])
             order = order[order.index(int(done["at"])) + 1 :]
-        for count, found in enumerate(follow_matte(self.frames, key, self.keys[key], order, trail), 1):
+        for count, found in enumerate(propagate_matte(self.frames, key, self.keys[key], order, trail), 1):
             yield found
             if count % _NOTED == 0 and trail.matte is not None and trail.flow is not None:
                 shelf.note(name, {"at": np.array(found[0]), "matte": trail.matte, "flow": trail.flow})

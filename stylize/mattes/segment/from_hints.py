@@ -10,8 +10,8 @@ import numpy as np
 
 from stylize.errors import MediaError, UsageError
 from stylize.mattes.refine.trimap import band_for, refine_edge
-from stylize.mattes.segment.flow_tracker import ByMotion
-from stylize.mattes.segment.grabcut import Box, cut_out_box, cut_out_scribbles
+from stylize.mattes.segment.flow_tracker import FlowTracker
+from stylize.mattes.segment.grabcut import Box, cut_out_scribbles, segment_box
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,21 +19,9 @@ if TYPE_CHECKING:
 
     from keyframes import Shot
     from propagate.arrays import F32
-    from stylize.mattes.buffer import Shelf
+    from stylize.mattes.buffer import MatteBuffer
     from stylize.mattes.segment.sam2 import Prompt, Segmenter
     from stylize.media import Clip, ClipInfo
-
-__all__ = [
-    "Hints",
-    "Point",
-    "fill_shelf",
-    "follow_mattes",
-    "painted_mattes",
-    "parse_boxes",
-    "parse_points",
-    "read_hints",
-    "start_matte",
-]
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +35,7 @@ _LEAST = 4
 _ALL = 0.9
 """Share of the frame from which on a box leaves too little of the ground."""
 _UNKNOWN = 0.03
-"""Share of grey pixels from which on a painted matte is scribbles: a soft edge has less."""
+"""Share of gray pixels from which on a painted matte is scribbles: a soft edge has less."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +98,7 @@ def _in_frame(text: str, box: Box, info: ClipInfo) -> Box:
     return cut
 
 
-def parse_points(
-    texts: Sequence[str], info: ClipInfo, whole: ClipInfo | None = None
-) -> dict[int, tuple[Point, ...]]:
+def parse_points(texts: Sequence[str], info: ClipInfo, whole: ClipInfo | None = None) -> dict[int, tuple[Point, ...]]:
     """Read ``FRAME:X,Y`` on the subject and ``FRAME:X,Y,out`` beside it; frames as for `parse_boxes`.
 
     Raises
@@ -129,9 +115,7 @@ def parse_points(
         except ValueError:
             x = np.nan
         if np.isnan(x) or word not in ([], ["out"]):
-            raise UsageError(
-                f"--point {text} is no point; write FRAME:X,Y, or FRAME:X,Y,out beside the subject"
-            )
+            raise UsageError(f"--point {text} is no point; write FRAME:X,Y, or FRAME:X,Y,out beside the subject")
         frame = _frame(f"--point {text}", when, info, whole or info)
         if not (0 <= x < info.width and 0 <= y < info.height):
             raise UsageError(f"--point {text} is outside the frame, which is {info.width}x{info.height}")
@@ -159,23 +143,21 @@ def read_hints(
         {f: marks for f, marks in parse_points(points, info, whole).items() if f not in painted},
     )
     if not hints.frames:
-        raise UsageError(
-            "nothing says what the subject is; give --box FRAME:X,Y,W,H, --mattes DIR, or --chroma COLOR"
-        )
+        raise UsageError("nothing says what the subject is; give --box FRAME:X,Y,W,H, --mattes DIR, or --chroma COLOR")
     return hints
 
 
-def fill_shelf(
+def generate_mattes(
     clip: Clip,
     hints: Hints,
     shots: Sequence[Shot],
-    shelf: Shelf,
+    shelf: MatteBuffer,
     on_progress: Callable[[float], None],
     segmenter: Segmenter | None = None,
 ) -> list[int]:
     """Make the matte of every frame and put it on the shelf; nothing crosses a cut.
 
-    With `segmenter` SAM 2 makes them, else they are cut out by colour and followed along the motion.
+    With `segmenter` SAM 2 makes them, else they are cut out by color and followed along the motion.
 
     Returns
     -------
@@ -192,21 +174,21 @@ def fill_shelf(
                 shelf.put(at, np.zeros((clip.info.height, clip.info.width), np.float32))
         elif segmenter is None:
             keys = {frame - shot.start: start_matte(clip, frame, hints, shot) for frame in hinted}
-            ByMotion(frames, keys, *rest).fill()
+            FlowTracker(frames, keys, *rest).fill()
         else:
-            from stylize.mattes.segment.sam2_tracker import BySam2
+            from stylize.mattes.segment.sam2_tracker import Sam2Tracker
 
             prompts = {frame - shot.start: _prompt(clip, frame, hints) for frame in hinted}
-            BySam2(segmenter, frames, prompts, *rest).fill()
+            Sam2Tracker(segmenter, frames, prompts, *rest).fill()
         on_progress(shot.stop / len(clip))
     return empty
 
 
 def follow_mattes(
-    frames: Clip, keys: Mapping[int, F32], shelf: Shelf, on_progress: Callable[[float], None]
+    frames: Clip, keys: Mapping[int, F32], shelf: MatteBuffer, on_progress: Callable[[float], None]
 ) -> None:
     """Follow finished mattes, by frame of a range without a cut, to all its frames; all go on the shelf."""
-    ByMotion(frames, keys, 0, shelf, on_progress, len(frames)).fill()
+    FlowTracker(frames, keys, 0, shelf, on_progress, len(frames)).fill()
 
 
 def start_matte(clip: Clip, frame: int, hints: Hints, shot: Shot | None = None) -> F32:
@@ -214,7 +196,7 @@ def start_matte(clip: Clip, frame: int, hints: Hints, shot: Shot | None = None) 
     if frame not in hints.painted:
         near = [[frame + way * step for step in _STEPS] for way in (-1, 1)] if shot else []
         ways = [[clip[at] for at in way if shot and shot.start <= at < shot.stop] for way in near]
-        return cut_out_box(clip[frame], hints.boxes[frame], ways)
+        return segment_box(clip[frame], hints.boxes[frame], ways)
     hint = _painted(clip, frame, hints)
     if is_scribbles(hint):
         return cut_out_scribbles(clip[frame], hint)

@@ -1,4 +1,4 @@
-"""A first matte from a box or from scribbles, by colour, and from a box by motion too."""
+"""A first matte from a box or from scribbles, by color, and from a box by motion too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize.mattes.refine.trimap import band_for, refine_edge, without_specks
-from stylize.mattes.segment.motion_segmentation import moving_apart
+from stylize.mattes.segment.motion_segmentation import segment_by_motion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,13 +16,11 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Image
 
-__all__ = ["Box", "cut_out_box", "cut_out_scribbles"]
-
 Box = tuple[int, int, int, int]
 """(left, top, width, height) in pixels."""
 
 _SIDE = 256
-"""Longer side at which is cut: colours say as much there, and it is a hundred times as fast."""
+"""Longer side at which is cut: colors say as much there, and it is a hundred times as fast."""
 _CHROMA = 2.5
 """Weight of hue over lightness: shading is no border."""
 _ROUNDS = 5
@@ -38,12 +36,12 @@ _MOTION = ((0.3, np.inf), (0.7, 1.5), (0.7, 2.5), (0.3, 1.0))
 """What motion must say, at least, for a pixel to begin as the subject, and to stay what it begins as."""
 
 
-def cut_out_box(image: Image, box: Box, ways: Sequence[Sequence[Image]] = ()) -> F32:
+def segment_box(image: Image, box: Box, ways: Sequence[Sequence[Image]] = ()) -> F32:
     """Cut out what a box holds; float32 (H, W).
 
     GrabCut (Rother, Kolmogorov and Blake 2004) from several beginnings: an ellipse in the box of one size or
     another is the subject, what is well outside of the box is not. That one is kept whose border has the most
-    contrast, which reaches all sides of the box, and which does not just fill it: colours of the background
+    contrast, which reaches all sides of the box, and which does not just fill it: colors of the background
     may stand in the box only. Where the subject moves apart from the ground, cutting begins from that too,
     and what agrees with the motion is kept.
 
@@ -61,7 +59,7 @@ def cut_out_box(image: Image, box: Box, ways: Sequence[Sequence[Image]] = ()) ->
     shape, small = features.shape[:2], tuple(side * scale for side in box)
     seeds = [_ellipse(shape, small, size) for size in _ELLIPSES]
     inside, around = _within(shape, small), _within(shape, small, _ROOM)
-    says = moving_apart(image, ways, seeds[_MIDDLE] == _LIKELY_INSIDE, ~around) if ways else None
+    says = segment_by_motion(image, ways, seeds[_MIDDLE] == _LIKELY_INSIDE, ~around) if ways else None
     if says is not None:
         seeds += [_by_motion(says, around, *bounds) for bounds in _MOTION]
     found = [without_specks(_grab_cut(features, seed)) for seed in seeds]
@@ -76,7 +74,7 @@ def cut_out_box(image: Image, box: Box, ways: Sequence[Sequence[Image]] = ()) ->
 def cut_out_scribbles(image: Image, hint: F32) -> F32:
     """Cut out from scribbles: where `hint`, float32 (H, W), is 1 is the subject, where 0 the background.
 
-    Values between are unknown, and found by colour; above 0.6 a pixel is the subject's to begin with, below
+    Values between are unknown, and found by color; above 0.6 a pixel is the subject's to begin with, below
     0.4 the background's, and between these it begins as what is painted nearer to it.
     """
     import cv2
@@ -154,7 +152,7 @@ def _grab_cut(features: NDArray[np.uint8], seed: NDArray[np.uint8]) -> F32:
     if not np.isin(seed, (_INSIDE, _LIKELY_INSIDE)).any() or not np.isin(seed, (0, 2)).any():
         return np.asarray(np.isin(seed, (_INSIDE, _LIKELY_INSIDE)), np.float32)
     labels, models = seed.copy(), [np.zeros((1, 65)) for _ in range(2)]
-    cv2.setRNGSeed(1)  # its colour clusters begin at random
+    cv2.setRNGSeed(1)  # its color clusters begin at random
     cv2.grabCut(features, labels, None, models[0], models[1], _ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
     return np.asarray(np.isin(labels, (_INSIDE, _LIKELY_INSIDE)), np.float32)
 
@@ -165,10 +163,10 @@ def _merit(features: NDArray[np.uint8], solid: F32, box: NDArray[np.bool_]) -> f
 
     if solid.sum() < 20:
         return 0.0
-    colours = features.astype(np.float32)
+    colors = features.astype(np.float32)
 
     def beside(side: F32) -> Any:
-        total = cv2.GaussianBlur(colours * side[..., None], (0, 0), 3)
+        total = cv2.GaussianBlur(colors * side[..., None], (0, 0), 3)
         return total / np.maximum(cv2.GaussianBlur(side, (0, 0), 3), 1e-3)[..., None]
 
     border = cv2.morphologyEx(solid.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0

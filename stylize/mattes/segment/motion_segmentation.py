@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Bool, Flow, Image
 
-__all__ = ["moving_apart"]
-
 _SIDE = 512
 """Longer side at which motion is looked for."""
 _APART = 2.0
@@ -22,7 +20,7 @@ _APART = 2.0
 _ENOUGH = 2.5
 """Pixels from which on no frame further away is looked at."""
 _NOISE = 2.0
-"""Difference of colour, in 8-bit steps, that counts as nothing, above that of the ground itself."""
+"""Difference of color, in 8-bit steps, that counts as nothing, above that of the ground itself."""
 _SAYS = 0.7
 _OF_CORE, _OF_GROUND = 0.25, 0.35
 """Shares of the middle of the box, and of what is around it, of which motion must say what they are."""
@@ -32,7 +30,7 @@ _ROUNDS, _EACH = 8, 5
 """Rounds of fitting, and the pixels of which one is looked at."""
 
 
-def moving_apart(image: Image, ways: Sequence[Sequence[Image]], core: Bool, ground: Bool) -> F32 | None:
+def segment_by_motion(image: Image, ways: Sequence[Sequence[Image]], core: Bool, ground: Bool) -> F32 | None:
     """Say what moves with the subject and what with the ground, by frames before and after.
 
     Two smooth motions are fitted to the flow, one where the subject surely is and one where it surely is not.

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from stylize.mattes.maker import MakingOptions
     from stylize.mattes.segment.grabcut import Box
 
-__all__ = ["Prompt", "Segmenter", "Tracking"]
-
 _SUBJECT = 1
 _ADDED, _LEFT_OUT, _CORNER, _OTHER_CORNER = 1, 0, 2, 3  # as the model counts the kinds of points
 _KEYS_LOOKED_AT = 4

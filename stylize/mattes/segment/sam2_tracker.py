@@ -13,11 +13,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from propagate.arrays import F32
-    from stylize.mattes.buffer import Shelf
+    from stylize.mattes.buffer import MatteBuffer
     from stylize.mattes.segment.sam2 import Prompt, Segmenter, Tracking
     from stylize.media import Clip
-
-__all__ = ["BySam2", "points_of_scribbles"]
 
 _NOTED = 16
 """Frames after which is noted from where an interrupted run goes on."""
@@ -26,7 +24,7 @@ _POINTS = 8
 
 
 @dataclass(frozen=True)
-class BySam2:
+class Sam2Tracker:
     """One shot: its frames, what was said of some of them, and where the mattes of all go.
 
     A frame with a painted matte keeps it. What is on the shelf from an interrupted run is gone on from.
@@ -36,7 +34,7 @@ class BySam2:
     frames: Clip
     prompts: Mapping[int, Prompt]
     first: int
-    shelf: Shelf
+    shelf: MatteBuffer
     on_progress: Callable[[float], None]
     total: int
 

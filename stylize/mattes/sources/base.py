@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from propagate.arrays import F32
     from stylize.mattes.sources.spec import Term
 
-__all__ = ["MatteSource", "open_source"]
-
 
 class MatteSource(Protocol):
     """Mattes by their own place in a file, as they are there.

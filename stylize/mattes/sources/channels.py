@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32
 
-__all__ = ["PLAIN", "full_range", "looks_limited", "one_plane", "spread_over"]
-
 log = logging.getLogger(__name__)
 
 PLAIN: Final = ("luma", "alpha", "red", "green", "blue")
@@ -24,19 +22,19 @@ _BLACK, _WHITE = 16 / 255, 235 / 255
 
 
 def one_plane(image: Any, channel: str) -> F32:
-    """Take one channel of `PLAIN` of an image, float32 (H, W), 0 to 1; luma is the mean of the colours."""
+    """Take one channel of `PLAIN` of an image, float32 (H, W), 0 to 1; luma is the mean of the colors."""
     top = np.float32(np.iinfo(image.dtype).max)
-    colours = image.shape[2] - (image.shape[2] in (2, 4))
+    colors = image.shape[2] - (image.shape[2] in (2, 4))
     if channel == "alpha":
-        if colours == image.shape[2]:
+        if colors == image.shape[2]:
             return np.ones(image.shape[:2], np.float32)
         return np.asarray(image[..., -1] / top, np.float32)
     if channel in ("red", "green", "blue"):
-        at = min(("red", "green", "blue").index(channel), colours - 1)
+        at = min(("red", "green", "blue").index(channel), colors - 1)
         return np.asarray(image[..., at] / top, np.float32)
-    if colours == 1:
+    if colors == 1:
         return np.asarray(image[..., 0] / top, np.float32)
-    return np.asarray(image[..., :colours].mean(axis=2, dtype=np.float32) / top, np.float32)
+    return np.asarray(image[..., :colors].mean(axis=2, dtype=np.float32) / top, np.float32)
 
 
 def spread_over(count: int) -> list[int]:

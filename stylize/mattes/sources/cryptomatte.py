@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from propagate.arrays import F32
     from stylize.mattes.sources.exr import ExrFile
 
-__all__ = ["crypto_matte", "float_of", "mm3"]
-
 
 @dataclass(frozen=True)
 class _Kind:
@@ -88,8 +86,7 @@ def _kinds(file: ExrFile, only: str) -> list[_Kind]:
         raise MediaError(f"{file.path} has no cryptomatte {only}; it has {', '.join(named)}")
     if not kinds:
         raise MediaError(
-            f"{file.path} has no cryptomatte in its header; render it with one, or name a channel: "
-            "FILE.exr:LAYER.A"
+            f"{file.path} has no cryptomatte in its header; render it with one, or name a channel: FILE.exr:LAYER.A"
         )
     return kinds
 
@@ -108,9 +105,7 @@ def _manifest(path: Path, header: dict[str, Any], base: str) -> tuple[dict[str, 
     try:
         return {str(name): int(code, 16) for name, code in json.loads(text).items()}, where
     except (ValueError, AttributeError, TypeError) as error:
-        raise MediaError(
-            f"{path}: its manifest in {where} cannot be read ({error}); render it again"
-        ) from error
+        raise MediaError(f"{path}: its manifest in {where} cannot be read ({error}); render it again") from error
 
 
 def _ids_of(name: str, kind: _Kind) -> set[int]:
@@ -148,9 +143,7 @@ def _coverage(file: ExrFile, kind: str, ids: set[int]) -> F32:
             total += np.where(np.isin(bits, wanted), file.plane(coverage), 0)
         rank += 1
     if not rank:
-        raise MediaError(
-            f"{file.path} names the cryptomatte {kind} but has no channels {kind}00; render it again"
-        )
+        raise MediaError(f"{file.path} names the cryptomatte {kind} but has no channels {kind}00; render it again")
     return total
 
 

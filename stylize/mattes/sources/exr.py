@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32
 
-__all__ = ["ExrFile", "open_exr"]
-
 
 @dataclass(frozen=True)
 class ExrFile:
@@ -47,12 +45,12 @@ class ExrFile:
         return [name for name, _, _ in self._named()]
 
     def brightness(self) -> F32:
-        """Return the mean of the plain colours, or Y, float32 (H, W)."""
+        """Return the mean of the plain colors, or Y, float32 (H, W)."""
         names = self.names()
         plain = "RGB" if "R" in names else "Y"
         found = [name for name in plain if name in names]
         if not found:
-            raise MediaError(f"{self.path} has no colours; name a channel of it: {self.path}:{names[0]}")
+            raise MediaError(f"{self.path} has no colors; name a channel of it: {self.path}:{names[0]}")
         return np.asarray(np.mean([self.plane(name) for name in found], axis=0, dtype=np.float32), np.float32)
 
     def pick(self, select: str) -> str:
@@ -74,8 +72,7 @@ class ExrFile:
             return inside[0]
         if inside:
             raise MediaError(
-                f"{self.path}: the layer {select} has {_listed(inside)}; name one of them: "
-                f"{self.path}:{inside[0]}"
+                f"{self.path}: the layer {select} has {_listed(inside)}; name one of them: {self.path}:{inside[0]}"
             )
         near = difflib.get_close_matches(select, names, n=1)
         hint = f"did you mean {near[0]}? " if near else ""

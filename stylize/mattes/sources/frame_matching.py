@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from stylize.mattes.sources.base import MatteSource
     from stylize.media import ClipInfo
 
-__all__ = ["fitted", "places_of"]
-
 _FIRST_NUMBERS = (0, 1, 1001)
 """Where people begin to number the images of a clip; another first number is the frame that it says."""
 
@@ -87,9 +85,7 @@ def _by_time(source: MatteSource, info: ClipInfo) -> list[int | None]:
     It is looked for a little later, safe from rounded times: a quarter of the frame or of the shortest matte.
     """
     if source.times is None:
-        raise MediaError(
-            f"{source.path} are images and have no times; match them by number: --matte-match number"
-        )
+        raise MediaError(f"{source.path} are images and have no times; match them by number: --matte-match number")
     ends = [*(info.pts[1:]), info.pts[-1] + info.last_duration]
     start = _first_time(info)
     shortest = min(after - before for before, after in pairwise(source.times))
@@ -152,7 +148,5 @@ def fitted(matte: F32, info: ClipInfo, options: MatteOptions, name: object) -> F
     top, left = (info.height - height) // 2, (info.width - width) // 2
     rows = slice(max(0, top), min(info.height, top + height))
     columns = slice(max(0, left), min(info.width, left + width))
-    found[rows, columns] = matte[
-        rows.start - top : rows.stop - top, columns.start - left : columns.stop - left
-    ]
+    found[rows, columns] = matte[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
     return found

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32
 
-__all__ = ["ImageMattes"]
-
 log = logging.getLogger(__name__)
 
 
@@ -71,9 +69,7 @@ class ImageMattes:
         file = self._file(place)
         if file is None:
             number = place if self.numbers is None else self.numbers[place]
-            raise MediaError(
-                f"{self.path} lacks frame {number}; add it, or pass --matte-missing hold or black"
-            )
+            raise MediaError(f"{self.path} lacks frame {number}; add it, or pass --matte-missing hold or black")
         return file
 
     def _values(self, file: Path) -> F32:

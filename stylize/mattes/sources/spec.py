@@ -9,8 +9,6 @@ from typing import Final
 
 from stylize.errors import UsageError
 
-__all__ = ["OPERATORS", "Term", "absolute_spec", "parse_spec"]
-
 OPERATORS: Final = {"+": "plus", "|": "union", "&": "intersect", "-": "subtract"}
 """Between two mattes, with a space on either side; read from left to right. ``+`` adds opacities, for pieces
 that meet; ``|`` takes the greater, for pieces that overlap; ``&`` the lesser; ``-`` takes away."""

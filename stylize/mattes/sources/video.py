@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from propagate.arrays import F32
     from stylize.media import Clip
 
-__all__ = ["VideoMattes"]
-
 log = logging.getLogger(__name__)
 
 C = TypeVar("C")
@@ -48,9 +46,7 @@ class VideoMattes:
         shallow = alpha is None and info.bit_depth <= 8
         places = spread_over(len(self)) if shallow else []
         self._limited = looks_limited(path, [v for p in places if (v := self._values(p)) is not None])
-        self.fingerprint = fingerprint(
-            "video", info.fingerprint, alpha is not None, self._channel, self._limited
-        )
+        self.fingerprint = fingerprint("video", info.fingerprint, alpha is not None, self._channel, self._limited)
 
     def __len__(self) -> int:
         return len(self._clip)

@@ -12,8 +12,6 @@ from stylize.media.window import window_around
 if TYPE_CHECKING:
     from propagate.arrays import F32
 
-__all__ = ["near_edge", "shift_edge"]
-
 _FAR = 10.0
 """Pixels from the edge beyond which all is equally far: there another edge is meant."""
 _ALIKE = 1.5

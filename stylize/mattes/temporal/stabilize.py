@@ -1,4 +1,4 @@
-"""Steady edges: each edge goes to the mean place of itself and its neighbours along the picture's motion."""
+"""Steady edges: each edge goes to the mean place of itself and its neighbors along the picture's motion."""
 
 from __future__ import annotations
 
@@ -19,16 +19,14 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Flow, Image
 
-__all__ = ["SteadyMattes", "steady"]
-
 _LONGEST = 1280
 """Larger frames are followed at this size: an edge is placed well enough."""
 _ROOM = 48
 """Pixels around the subject in which its motion is looked for."""
 _TOLERANCE = 12.0
-"""Difference of colour, in 8-bit steps, at which a neighbour's pixel counts for a third."""
+"""Difference of color, in 8-bit steps, at which a neighbor's pixel counts for a third."""
 _CUT = 0.3
-"""Share of a subject below which a neighbour that looks alike does so by chance: a cut lies between."""
+"""Share of a subject below which a neighbor that looks alike does so by chance: a cut lies between."""
 _SUDDEN = 0.4
 """Share of its area by which a matte may change from frame to frame; beyond, something came or went."""
 _QUIET = 0.04
@@ -44,7 +42,7 @@ _EXACT = 1e-4
 
 @dataclass(frozen=True)
 class _Beside:
-    """A direct neighbour: its frame, its matte moved to this one, and as it is, in the window of this one."""
+    """A direct neighbor: its frame, its matte moved to this one, and as it is, in the window of this one."""
 
     at: int
     moved: F32
@@ -53,7 +51,7 @@ class _Beside:
 
 @dataclass(frozen=True)
 class _Mean:
-    """A matte and the mean of it and its neighbours, moved to its frame, in the window around all of them."""
+    """A matte and the mean of it and its neighbors, moved to its frame, in the window around all of them."""
 
     window: Window
     own: F32
@@ -62,7 +60,7 @@ class _Mean:
     beside: list[_Beside]
 
 
-class SteadyMattes(Sequence["F32"]):
+class StabilizedMattes(Sequence["F32"]):
     """Mattes that are steadied when asked for; see `steady`. Memory does not grow with their number."""
 
     version = 4
@@ -91,8 +89,8 @@ class SteadyMattes(Sequence["F32"]):
     def __getitem__(self, index: slice) -> Sequence[F32]: ...
     def __getitem__(self, index: int | slice) -> F32 | Sequence[F32]:
         if isinstance(index, slice):
-            # a shot's mattes: its neighbours across a cut are left out with the rest
-            return SteadyMattes(self.frames[index], self.mattes[index], self.radius, self.strength)
+            # a shot's mattes: its neighbors across a cut are left out with the rest
+            return StabilizedMattes(self.frames[index], self.mattes[index], self.radius, self.strength)
         at = range(len(self))[index]
         own = self._matte(at)
         if not self.radius or not self.strength or own.min() == own.max():
@@ -100,7 +98,7 @@ class SteadyMattes(Sequence["F32"]):
         return self._steadied(at)
 
     def beside(self, at: int) -> list[F32]:
-        """Return the direct neighbours of a matte, moved to its frame, as far as they show the same."""
+        """Return the direct neighbors of a matte, moved to its frame, as far as they show the same."""
         own = self._matte(at)
         if own.min() == own.max():
             return []
@@ -108,7 +106,7 @@ class SteadyMattes(Sequence["F32"]):
         return [whole.taken_from(one.moved, mean.window) for one in mean.beside]
 
     def _steadied(self, at: int) -> F32:
-        """Move the edge towards where it and its neighbours have it on average, where it chatters."""
+        """Move the edge towards where it and its neighbors have it on average, where it chatters."""
         mean = self._mean(at)
         own, here = mean.own, mean.window.of(self._distance(at))
         share = np.float32(self.strength) * self._share(at, mean)
@@ -129,7 +127,7 @@ class SteadyMattes(Sequence["F32"]):
         return _chatter_share(mean.own, mean.opacity, mean.beside)
 
     def _mean(self, at: int) -> _Mean:
-        """Average a matte and its neighbours, as far as they show the same."""
+        """Average a matte and its neighbors, as far as they show the same."""
         window = self._window(range(at - self.radius, at + self.radius + 1))
         own = np.ascontiguousarray(window.of(self._matte(at)))
         total, weight, beside = own.copy(), np.ones_like(own), list[_Beside]()
@@ -222,10 +220,10 @@ class SteadyMattes(Sequence["F32"]):
 
 def steady(
     frames: Sequence[Image], mattes: Sequence[F32], *, radius: int = 2, strength: float = 1.0
-) -> SteadyMattes:
+) -> StabilizedMattes:
     """Take the chatter out of the edges of mattes that were made frame by frame.
 
-    Each edge goes to the mean place of itself and its neighbours, moved along the flow of the picture and
+    Each edge goes to the mean place of itself and its neighbors, moved along the flow of the picture and
     weighed by how alike the frames look where they are laid on each other; it keeps its softness. Where a
     part came or went, opacities are averaged. An edge that stands still already is left alone. Across a cut
     nothing looks alike, so nothing is mixed.
@@ -237,7 +235,7 @@ def steady(
     mattes : sequence of float32 (H, W)
         0 to 1, one per frame.
     radius
-        Neighbours on each side. 2 takes about three quarters of the chatter away; more softens edges that
+        Neighbors on each side. 2 takes about three quarters of the chatter away; more softens edges that
         change their form.
     strength
         0 leaves all as it is, 1 is the whole mean.
@@ -253,13 +251,13 @@ def steady(
         raise ValueError(f"radius is {radius}; expected 0 or more")
     if not 0 <= strength <= 1:
         raise ValueError(f"strength is {strength}; expected 0 to 1")
-    return SteadyMattes(frames, mattes, radius, strength)
+    return StabilizedMattes(frames, mattes, radius, strength)
 
 
 def _chatter_share(own: F32, mean: F32, beside: Sequence[_Beside]) -> F32:
     """How much of the way to the mean is to be gone, 0 to 1, by how much the edge chatters around each pixel.
 
-    An edge chatters where it lies outside of both its neighbours, once these are moved along: one that only
+    An edge chatters where it lies outside of both its neighbors, once these are moved along: one that only
     moves otherwise than the picture, as in a wipe, lies between them. Nor does a matte chatter that stands
     still while the picture moves under it. What following the motion is off by is noise, over which the share
     rises as in a Wiener filter.

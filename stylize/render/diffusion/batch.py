@@ -21,21 +21,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from propagate.arrays import F32, Image
-    from stylize.render.diffusion.components import Parts
+    from stylize.render.diffusion.components import Components
     from stylize.render.diffusion.engine import Engine
-    from stylize.render.diffusion.frame_options import Moment
-    from stylize.render.diffusion.init_image import Ground
+    from stylize.render.diffusion.frame_options import FrameOptions
+    from stylize.render.diffusion.init_image import InitImage
     from stylize.render.diffusion.options import DiffusionOptions
     from stylize.render.diffusion.sampling import Row
     from stylize.render.protocol import Anchor
-
-__all__ = ["Brush", "Job", "engine_for", "paint_jobs"]
 
 _SMALLEST_FRAME = 16
 
 
 @dataclass(frozen=True)
-class Job:
+class RunRequest:
     """A key to paint.
 
     Attributes
@@ -51,25 +49,25 @@ class Job:
     """
 
     frame: Image
-    ground: Ground
+    ground: InitImage
     looked: Sequence[Anchor] = ()
     number: int = 0
 
 
 @dataclass(frozen=True)
-class Brush:
+class BatchContext:
     """With what keys are painted: options, files, what schedules say, seed, styles and their masks."""
 
     options: DiffusionOptions
-    parts: Parts
-    moment: Moment
+    parts: Components
+    moment: FrameOptions
     seed: int
     styles: Sequence[Image]
     masks: Sequence[Image] = ()
 
 
 def paint_jobs(
-    jobs: Sequence[Job], brush: Brush, report: Callable[[float], None]
+    jobs: Sequence[RunRequest], brush: BatchContext, report: Callable[[float], None]
 ) -> list[tuple[Image, dict[str, Any]]]:
     """Paint keys of one size together; returns the picture of each and how it was done.
 
@@ -84,9 +82,7 @@ def paint_jobs(
         check_image("frame", job.frame, (3,))
         height, width = job.frame.shape[:2]
         if min(height, width) < _SMALLEST_FRAME:
-            raise MediaError(
-                f"the frame is {width}x{height}; painting needs at least {_SMALLEST_FRAME} pixels a side"
-            )
+            raise MediaError(f"the frame is {width}x{height}; painting needs at least {_SMALLEST_FRAME} pixels a side")
     engine = engine_for(brush.options, brush.parts)
     fit = fit_size(jobs[0].frame.shape[0], jobs[0].frame.shape[1], _area(engine, brush))
     looked = [_looked(job, brush) for job in jobs]
@@ -134,7 +130,7 @@ def paint_jobs(
     return done
 
 
-def engine_for(options: DiffusionOptions, parts: Parts) -> Engine:
+def engine_for(options: DiffusionOptions, parts: Components) -> Engine:
     """Return the loaded pipeline that `options` ask for, on the device that they name."""
     prepare_imports()
     device = choose_device(options.device)
@@ -142,14 +138,14 @@ def engine_for(options: DiffusionOptions, parts: Parts) -> Engine:
     return open_engine(parts, device, dtype, safety_checker=options.safety_checker)
 
 
-def _area(engine: Engine, brush: Brush) -> float:
+def _area(engine: Engine, brush: BatchContext) -> float:
     if brush.options.megapixels:
         return brush.options.megapixels * 1e6
     side = engine.pipe.unet.config.sample_size * engine.pipe.vae_scale_factor
     return float(side * side * brush.parts.family.area)
 
 
-def _looked(job: Job, brush: Brush) -> list[tuple[Any, Image, Image]]:
+def _looked(job: RunRequest, brush: BatchContext) -> list[tuple[Any, Image, Image]]:
     """Name, frame and painting of all that a key looks at: styles first, where no adapter carries them."""
     styles = brush.styles if brush.options.style_adapter == "attention" else ()
     plain = [(f"style {index}", _plain(style)) for index, style in enumerate(styles)]
@@ -160,7 +156,7 @@ def _looked(job: Job, brush: Brush) -> list[tuple[Any, Image, Image]]:
     return found
 
 
-def _piece(job: Job, brush: Brush, fit: Fit, engine: Engine) -> Piece:
+def _piece(job: RunRequest, brush: BatchContext, fit: Fit, engine: Engine) -> Piece:
     row = make_row(brush.parts, job.frame, job.frame, fit, engine.device)
     ground = job.ground
     return Piece(

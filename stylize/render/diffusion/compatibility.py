@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from stylize.render.diffusion.families import Shape
 
-__all__ = ["check_adapter", "check_controlnet", "check_lora", "find_encoder"]
-
 
 def check_controlnet(path: Path, name: str, shape: Shape, *, allow_pickle: bool = False) -> int | None:
     """Compare a ControlNet with the UNet; returns the map's number for a ControlNet-Union."""
@@ -24,20 +22,15 @@ def check_controlnet(path: Path, name: str, shape: Shape, *, allow_pickle: bool 
         width, types = controlnet_width(path, shapes), union_types(shapes)
         if width != shape.cross:
             raise ModelError(
-                f"{path}: a ControlNet for text of width {width}; the model is {shape.family.title} "
-                f"with {shape.cross}"
+                f"{path}: a ControlNet for text of width {width}; the model is {shape.family.title} with {shape.cross}"
             )
         return _mode(path, name, types) if types else None
     config = read_config(path / "config.json")
     channels = tuple(config.get("block_out_channels", ()))
-    fits = config.get("cross_attention_dim") == shape.cross and (
-        not shape.channels or channels == shape.channels
-    )
+    fits = config.get("cross_attention_dim") == shape.cross and (not shape.channels or channels == shape.channels)
     if not fits:
         of = "SDXL" if config.get("addition_embed_type") == "text_time" else "Stable Diffusion 1.5 or 2"
-        raise ModelError(
-            f"{path}: a ControlNet for {of}; it does not fit the model, which is {shape.family.title}"
-        )
+        raise ModelError(f"{path}: a ControlNet for {of}; it does not fit the model, which is {shape.family.title}")
     if config.get("_class_name") != "ControlNetUnionModel":
         return None
     return _mode(path, name, int(config.get("num_control_type", 6)))
@@ -55,9 +48,7 @@ def check_adapter(path: Path, shape: Shape, *, allow_pickle: bool = False) -> tu
     shapes = shapes_of(path, allow_pickle=allow_pickle)
     layers = [s for n, s in shapes.items() if n.startswith("ip_adapter.") and n.endswith("to_k_ip.weight")]
     if not layers:
-        raise ModelError(
-            f"{path}: no IP-Adapter (it has no to_k_ip layers); name another with --style-adapter"
-        )
+        raise ModelError(f"{path}: no IP-Adapter (it has no to_k_ip layers); name another with --style-adapter")
     if {layer[1] for layer in layers} != {shape.cross}:
         raise ModelError(
             f"{path}: an IP-Adapter for text of width {layers[0][1]}; the model is {shape.family.title} with "
@@ -76,9 +67,7 @@ def find_encoder(path: Path, plus: bool, width: int) -> Path:
             if config.get("hidden_size" if plus else "projection_dim") == width:
                 return place
     places = " and ".join(str(place) for place in tried)
-    raise ModelError(
-        f"{path}: its image encoder of width {width} is not in {places}; fetch the adapter again"
-    )
+    raise ModelError(f"{path}: its image encoder of width {width} is not in {places}; fetch the adapter again")
 
 
 def check_lora(path: Path, shape: Shape, *, allow_pickle: bool = False) -> None:
@@ -92,10 +81,7 @@ def check_lora(path: Path, shape: Shape, *, allow_pickle: bool = False) -> None:
     }  # fmt: skip
     if widths and widths != {shape.cross}:
         raise ModelError(
-            f"{path}: a LoRA for text of width {widths.pop()}; the model is {shape.family.title} "
-            f"with {shape.cross}"
+            f"{path}: a LoRA for text of width {widths.pop()}; the model is {shape.family.title} with {shape.cross}"
         )
-    if not any(
-        name.startswith(("unet.", "lora_unet_", "text_encoder", "lora_te", "lycoris_")) for name in shapes
-    ):
+    if not any(name.startswith(("unet.", "lora_unet_", "text_encoder", "lora_te", "lycoris_")) for name in shapes):
         raise ModelError(f"{path}: fits no layer of {shape.family.title}; name a LoRA for that family")

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from stylize.render.diffusion.options import DiffusionOptions
 
-__all__ = ["Adapter", "ControlPart", "LoraPart", "Parts", "check_packages", "find_checker", "gather_parts"]
-
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors")
 
 
@@ -71,7 +69,7 @@ class LoraPart:
 
 
 @dataclass(frozen=True)
-class Parts:
+class Components:
     """All files of a painter.
 
     Attributes
@@ -154,7 +152,7 @@ def check_packages() -> None:
         )
 
 
-def gather_parts(options: DiffusionOptions, models: ModelOptions, *, styled: bool) -> Parts:
+def gather_parts(options: DiffusionOptions, models: ModelOptions, *, styled: bool) -> Components:
     """Find and check every file that `options` name.
 
     Parameters
@@ -184,7 +182,7 @@ def gather_parts(options: DiffusionOptions, models: ModelOptions, *, styled: boo
     if options.safety_checker:
         find_checker(base)
     embeddings = tuple(_find(spec, "embedding", models) for spec in options.embeddings)
-    return Parts(
+    return Components(
         base,
         shape,
         _config(base, options.config, shape, models),

@@ -16,20 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from propagate.arrays import Image
-    from stylize.render.diffusion.components import Parts
+    from stylize.render.diffusion.components import Components
     from stylize.render.diffusion.engine import Engine
-    from stylize.render.diffusion.frame_options import Moment
+    from stylize.render.diffusion.frame_options import FrameOptions
     from stylize.render.diffusion.options import DiffusionOptions
     from stylize.render.diffusion.resolution import Fit
-
-__all__ = ["make_row", "make_setup"]
 
 
 def make_setup(
     engine: Engine,
-    parts: Parts,
+    parts: Components,
     options: DiffusionOptions,
-    moment: Moment,
+    moment: FrameOptions,
     fit: Fit,
     seed: int,
     styles: Sequence[Image],
@@ -63,7 +61,7 @@ def make_setup(
     return Setup(words, moment, seed, _control(parts, moment), style, confined, options.attention)
 
 
-def make_row(parts: Parts, frame: Image, painted: Image, fit: Fit, device: str) -> Row:
+def make_row(parts: Components, frame: Image, painted: Image, fit: Fit, device: str) -> Row:
     """Return a picture of the batch, with the control maps of the frame that it is a painting of."""
     maps = []
     for part in parts.controls:
@@ -77,7 +75,7 @@ def make_row(parts: Parts, frame: Image, painted: Image, fit: Fit, device: str) 
     return Row(fit.down(painted), maps)
 
 
-def _control(parts: Parts, moment: Moment) -> dict[str, Any]:
+def _control(parts: Components, moment: FrameOptions) -> dict[str, Any]:
     nets = parts.controls
     if not nets:
         return {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stylize.models.weights import weight_files
 from stylize.render.diffusion.loading import load_checker, load_pipeline, prepare_imports
-from stylize.render.diffusion.memory import Ladder, free_bytes, offload, release
+from stylize.render.diffusion.memory import MemoryFallback, free_bytes, offload, release
 from stylize.storage.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from propagate.arrays import Image
-    from stylize.render.diffusion.components import LoraPart, Parts
-
-__all__ = ["Engine", "full_precision", "open_engine"]
+    from stylize.render.diffusion.components import Components, LoraPart
 
 _MOST = 3
 """Pipelines that are kept, for keys with models of their own, where memory allows."""
@@ -36,10 +34,10 @@ class Engine:
     """
 
     pipe: Any
-    parts: Parts
+    parts: Components
     device: str
     dtype: Any
-    ladder: Ladder
+    ladder: MemoryFallback
     noise: Any
     checker: Any = None
     styles: dict[Any, Any] = field(default_factory=dict)
@@ -59,9 +57,9 @@ class Engine:
 
     def run(self, attempt: Callable[[], Any], references: int = 0, keys: int = 1) -> Any:
         """Return what `attempt` makes, giving up one thing after the other while memory is short."""
-        return self.ladder.run(attempt, self.give_up, references, keys, spare=lambda: _close(but=self))
+        return self.ladder.run(attempt, self.apply_fallback, references, keys, spare=lambda: _close(but=self))
 
-    def give_up(self, step: str) -> None:
+    def apply_fallback(self, step: str) -> None:
         """Do what a step of the ladder says."""
         if step == "tiling":
             self.pipe.vae.enable_slicing()
@@ -86,7 +84,7 @@ _OPEN: OrderedDict[Any, Engine] = OrderedDict()
 """Engines, the one that was used last at the end."""
 
 
-def open_engine(parts: Parts, device: str, dtype: Any, *, safety_checker: bool) -> Engine:
+def open_engine(parts: Components, device: str, dtype: Any, *, safety_checker: bool) -> Engine:
     """Load the pipeline of `parts`, or return it if it is loaded; others are kept while they fit beside it.
 
     Raises
@@ -102,9 +100,9 @@ def open_engine(parts: Parts, device: str, dtype: Any, *, safety_checker: bool) 
         prepare_imports()
         pipe = load_pipeline(parts, dtype)
         checker = load_checker(parts, dtype) if safety_checker else None
-        engine = Engine(pipe, parts, device, dtype, Ladder(device), pipe.scheduler.config, checker)
+        engine = Engine(pipe, parts, device, dtype, MemoryFallback(device), pipe.scheduler.config, checker)
         useless = ("batch", "references", "no references", "tiling")  # all of that is of painting
-        engine.ladder.run(engine.place, engine.give_up, 0, passing=useless, spare=lambda: _close(but=engine))
+        engine.ladder.run(engine.place, engine.apply_fallback, 0, passing=useless, spare=lambda: _close(but=engine))
         _OPEN[key] = engine
     _OPEN.move_to_end(key)
     _OPEN[key].weigh(parts.loras)
@@ -124,7 +122,7 @@ def full_precision(engine: Engine) -> Iterator[None]:
         engine.cast(before)
 
 
-def _make_room(parts: Parts, device: str) -> None:
+def _make_room(parts: Components, device: str) -> None:
     """Drop what was not used for longest until `parts` fit into memory beside the rest."""
     needed = _ROOM * sum(_size(path) for path in parts.files())
     while _OPEN and (len(_OPEN) >= _MOST or free_bytes(device) < needed):

@@ -13,8 +13,6 @@ from stylize.render.diffusion.single_file import shapes_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["FAMILIES", "SD15", "SDXL", "Family", "Shape", "detect"]
-
 StyleTable = dict[str, dict[str, "list[float] | float"]]
 
 
@@ -143,7 +141,5 @@ def _of_unet(path: Path, unet: dict[str, Any], family: Family) -> Shape:
 
 def _of_width(path: Path, family: Family, channels: int) -> Family:
     if channels != 4:
-        raise ModelError(
-            f"{path}: its UNet reads {channels} channels, as inpainting models do; use a plain model"
-        )
+        raise ModelError(f"{path}: its UNet reads {channels} channels, as inpainting models do; use a plain model")
     return family

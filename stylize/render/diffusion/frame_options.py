@@ -10,9 +10,7 @@ from stylize.schedules.schedule import PromptAt, parse_schedule
 
 if TYPE_CHECKING:
     from stylize.render.diffusion.options import DiffusionOptions
-    from stylize.render.protocol import Spot
-
-__all__ = ["Moment", "check_schedules", "moment_at"]
+    from stylize.render.protocol import FrameContext
 
 _FAST = {"off": (24, 6.0, "unipc"), "hyper": (8, 5.0, "ddim-trailing"), "lcm": (6, 1.5, "lcm")}
 """Steps, guidance and scheduler that suit each way of being fast."""
@@ -20,7 +18,7 @@ _BOUNDS = {"strength": (0, 1), "guidance": (0, 30), "control_scale": (0, 2), "st
 
 
 @dataclass(frozen=True)
-class Moment:
+class FrameOptions:
     """The scheduled options at one frame, and those that depend on others; see `DiffusionOptions`."""
 
     prompt: tuple[tuple[str, float], ...]
@@ -54,7 +52,7 @@ def check_schedules(options: DiffusionOptions) -> None:
                 _bounded(name, expression.at(), where)
 
 
-def moment_at(options: DiffusionOptions, spot: Spot) -> Moment:
+def moment_at(options: DiffusionOptions, spot: FrameContext) -> FrameOptions:
     """Evaluate `options` at a key.
 
     Parameters
@@ -88,10 +86,8 @@ def moment_at(options: DiffusionOptions, spot: Spot) -> Moment:
         for text in (options.prompt, options.negative_prompt)
     )
     # what a scheduled prompt rules out itself stands beside what is ruled out throughout
-    ruled_out = tuple(
-        (", ".join(filter(None, (text, wanted.negative_text))), share) for text, share in unwanted.parts
-    )
-    return Moment(
+    ruled_out = tuple((", ".join(filter(None, (text, wanted.negative_text))), share) for text, share in unwanted.parts)
+    return FrameOptions(
         wanted.parts,
         ruled_out,
         steps=steps,
@@ -100,7 +96,7 @@ def moment_at(options: DiffusionOptions, spot: Spot) -> Moment:
     )
 
 
-def _number(name: str, value: float | str, spot: Spot) -> float:
+def _number(name: str, value: float | str, spot: FrameContext) -> float:
     if isinstance(value, str):
         value = parse_schedule(value, "number").at(spot.frame, spot.seconds, spot.last)
     return _bounded(name, value, f"at frame {spot.frame}")

@@ -10,11 +10,9 @@ import numpy as np
 if TYPE_CHECKING:
     from propagate.arrays import F32, Image
 
-__all__ = ["Ground", "ground_for", "ground_within", "unit"]
-
 
 @dataclass(frozen=True)
-class Ground:
+class InitImage:
     """What a painting begins from, float32 (H, W, 3), 0 to 1, and what is held of others until when."""
 
     picture: F32
@@ -22,7 +20,7 @@ class Ground:
     until: F32 | None = None
 
 
-def ground_for(frame: Image, known: tuple[F32, F32] | None, hold: float) -> Ground:
+def ground_for(frame: Image, known: tuple[F32, F32] | None, hold: float) -> InitImage:
     """Lay what finished keys show over a frame, and hold it until share `hold` of the steps where it is sure.
 
     Parameters
@@ -36,16 +34,16 @@ def ground_for(frame: Image, known: tuple[F32, F32] | None, hold: float) -> Grou
     """
     plain = unit(frame)
     if known is None:
-        return Ground(plain)
+        return InitImage(plain)
     picture, sure = known
     mixed = plain + sure[..., None] * (picture - plain)
-    return Ground(np.asarray(mixed, np.float32), picture, np.minimum(sure, np.float32(hold)))
+    return InitImage(np.asarray(mixed, np.float32), picture, np.minimum(sure, np.float32(hold)))
 
 
-def ground_within(before: Image, mask: F32) -> Ground:
+def ground_within(before: Image, mask: F32) -> InitImage:
     """Begin from a finished key and hold it to the end where `mask`, float32 (H, W), is 0."""
     key = unit(before)
-    return Ground(key, key, np.asarray(mask < 1 / 255, np.float32))
+    return InitImage(key, key, np.asarray(mask < 1 / 255, np.float32))
 
 
 def unit(image: Image) -> F32:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from stylize.render.diffusion.components import Adapter
     from stylize.render.diffusion.families import Family
 
-__all__ = ["active_layers", "attach_adapter", "encode_styles", "set_scale", "style_picture"]
-
 
 def attach_adapter(pipe: Any, adapter: Adapter) -> None:
     """Give the UNet of `pipe` the adapter's layers; all attention is replaced, so our own comes later."""
@@ -30,14 +28,10 @@ def attach_adapter(pipe: Any, adapter: Adapter) -> None:
         pipe.load_ip_adapter(nested, subfolder=None, weight_name=None, image_encoder_folder=None)
     except (RuntimeError, ValueError, KeyError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
-        raise ModelError(
-            f"{adapter.path}: does not fit the model ({reason}); name another IP-Adapter"
-        ) from error
+        raise ModelError(f"{adapter.path}: does not fit the model ({reason}); name another IP-Adapter") from error
 
 
-def encode_styles(
-    adapter: Adapter, styles: Sequence[Image], dtype: Any, device: str = "cpu"
-) -> tuple[Any, Any]:
+def encode_styles(adapter: Adapter, styles: Sequence[Image], dtype: Any, device: str = "cpu") -> tuple[Any, Any]:
     """Encode the style pictures; the encoder, larger than a UNet, is loaded for it and dropped.
 
     Returns
@@ -66,7 +60,7 @@ def encode_styles(
 
 
 def style_picture(style: Image) -> Any:
-    """Return a style as an RGB picture; what is transparent takes the mean colour of the paint."""
+    """Return a style as an RGB picture; what is transparent takes the mean color of the paint."""
     from PIL import Image as Pictures
 
     full = style.astype(np.float32) * np.float32(255 / np.iinfo(style.dtype).max)

@@ -22,12 +22,10 @@ from stylize.render.diffusion.single_file import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stylize.render.diffusion.components import LoraPart, Parts
-
-__all__ = ["load_checker", "load_pipeline", "prepare_imports"]
+    from stylize.render.diffusion.components import Components, LoraPart
 
 
-def load_pipeline(parts: Parts, dtype: Any) -> Any:
+def load_pipeline(parts: Components, dtype: Any) -> Any:
     """Load the pipeline of `parts` into main memory, with everything that is put on it.
 
     Raises
@@ -53,13 +51,13 @@ def prepare_imports() -> None:
     load_libraries("torch", "transformers", "diffusers", wanted_by="renderer sd")
 
 
-def _told(parts: Parts, dtype: Any) -> dict[str, Any]:
+def _told(parts: Components, dtype: Any) -> dict[str, Any]:
     """Return what every loading is told."""
     safe = None if parts.models.allow_pickle else True
     return {"local_files_only": True, "dtype": dtype, "use_safetensors": safe}
 
 
-def _pipeline(parts: Parts, told: dict[str, Any]) -> Any:
+def _pipeline(parts: Components, told: dict[str, Any]) -> Any:
     import diffusers
 
     plain, controlled, union = parts.family.pipelines
@@ -81,9 +79,7 @@ def _pipeline(parts: Parts, told: dict[str, Any]) -> Any:
         alone = {name: value for name, value in told.items() if name != "use_safetensors"}
         return kind.from_single_file(str(parts.base), config=str(parts.config), **alone, **extra)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"{parts.base}: does not load ({_first(error)}); see: stylize models check"
-        ) from error
+        raise ModelError(f"{parts.base}: does not load ({_first(error)}); see: stylize models check") from error
 
 
 def _nets(nets: list[Any], *, union: bool) -> Any:
@@ -92,7 +88,7 @@ def _nets(nets: list[Any], *, union: bool) -> Any:
     return nets[0] if union or len(nets) == 1 else MultiControlNetModel(nets)
 
 
-def _net(kind: Any, path: Path, parts: Parts, told: dict[str, Any]) -> Any:
+def _net(kind: Any, path: Path, parts: Components, told: dict[str, Any]) -> Any:
     """Load a ControlNet or an autoencoder; what one file does not say of itself, the model tells."""
     if not path.is_file():
         return _part(kind, path, told)
@@ -105,18 +101,14 @@ def _net(kind: Any, path: Path, parts: Parts, told: dict[str, Any]) -> Any:
             settings = settings_beside(parts.base, parts.config, "vae")
         return load_net(kind, path, settings, dtype=told["dtype"])
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"{path}: does not load ({_first(error)}); is it for {parts.family.title}?"
-        ) from error
+        raise ModelError(f"{path}: does not load ({_first(error)}); is it for {parts.family.title}?") from error
 
 
 def _part(kind: Any, path: Path, told: dict[str, Any]) -> Any:
     try:
         return kind.from_pretrained(path, **_variant(path), **told)
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"{path}: does not load ({_first(error)}); see: stylize models check {path}"
-        ) from error
+        raise ModelError(f"{path}: does not load ({_first(error)}); see: stylize models check {path}") from error
 
 
 def _variant(folder: Path) -> dict[str, str]:
@@ -126,7 +118,7 @@ def _variant(folder: Path) -> dict[str, str]:
     return {"variant": "fp16"} if half else {}
 
 
-def load_checker(parts: Parts, dtype: Any) -> Any:
+def load_checker(parts: Components, dtype: Any) -> Any:
     """Load the safety checker that came with the model.
 
     Raises
@@ -150,12 +142,8 @@ def _embed(pipe: Any, path: Path) -> None:
     for vectors, tokenizer, encoder in pairs:
         width = encoder.get_input_embeddings().weight.shape[1]
         if vectors.shape[-1] != width:
-            raise ModelError(
-                f"{path}: a textual inversion of width {vectors.shape[-1]}; the model reads {width}"
-            )
-        pipe.load_textual_inversion(
-            {path.stem: vectors}, token=path.stem, tokenizer=tokenizer, text_encoder=encoder
-        )
+            raise ModelError(f"{path}: a textual inversion of width {vectors.shape[-1]}; the model reads {width}")
+        pipe.load_textual_inversion({path.stem: vectors}, token=path.stem, tokenizer=tokenizer, text_encoder=encoder)
 
 
 def _put_on(pipe: Any, loras: tuple[LoraPart, ...], title: str) -> None:

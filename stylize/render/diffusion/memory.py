@@ -13,8 +13,6 @@ from stylize.errors import DeviceError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-__all__ = ["Ladder", "choose_device", "choose_dtype", "free_bytes", "is_out_of_memory", "offload", "release"]
-
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
@@ -87,7 +85,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @dataclass
-class Ladder:
+class MemoryFallback:
     """What has been given up to fit into memory; it is kept for all keys that follow.
 
     Attributes

@@ -12,8 +12,6 @@ from stylize.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Control", "DiffusionOptions", "Weighted", "make_options", "parse_control", "parse_weighted"]
-
 Blocks = Literal["style", "layout", "all"]
 Fast = Literal["off", "hyper", "lcm"]
 _CONTROL = re.compile(
@@ -75,7 +73,7 @@ class DiffusionOptions:
     blend_prompts : bool
         Scheduled prompts run into each other; by default each holds until the next.
     strength : float or str
-        (S) 0 to 1. Share of the steps that are painted: larger frees the picture from the frame's colours,
+        (S) 0 to 1. Share of the steps that are painted: larger frees the picture from the frame's colors,
         smaller keeps the photograph.
     steps : int, optional
         1 to 200. More is finer and slower; 24, or 8 with `fast`, by default.
@@ -114,7 +112,7 @@ class DiffusionOptions:
         0 to 1. Until which share of the steps surface is held that another key shows. At 1 it is copied,
         lower lets the model mend seams.
     match_colors : float
-        0 to 1. How far a key's colours are brought to those of the keys that it follows.
+        0 to 1. How far a key's colors are brought to those of the keys that it follows.
     attention : str
         With strong agreement, which layers look at finished keys: those on the way ``up``, or ``all``, which
         agrees more and is slower.
@@ -188,9 +186,7 @@ class DiffusionOptions:
                 raise ValueError(f"{name} is {value}; expected {low} to {high}")
         for name, kind in (("style_blocks", Blocks), ("fast", Fast)):
             if getattr(self, name) not in get_args(kind):
-                raise ValueError(
-                    f"{name} is {getattr(self, name)!r}; choose one of {', '.join(get_args(kind))}"
-                )
+                raise ValueError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(get_args(kind))}")
         for spec in self.controls:
             parse_control(spec)
         for spec in (*self.loras, *self.embeddings):
@@ -207,12 +203,8 @@ def parse_control(spec: str) -> Control | None:
         return None
     found = _CONTROL.fullmatch(spec)
     if found is None or ":" in found["map"].removeprefix("aux:"):
-        raise ValueError(
-            f"control {spec!r} is not NAME[@MODEL][:WEIGHT[:START-END]], such as depth:0.5:0-0.8"
-        )
-    weight, start, end = (
-        float(found[name] or usual) for name, usual in (("weight", 0.7), ("start", 0), ("end", 1))
-    )
+        raise ValueError(f"control {spec!r} is not NAME[@MODEL][:WEIGHT[:START-END]], such as depth:0.5:0-0.8")
+    weight, start, end = (float(found[name] or usual) for name, usual in (("weight", 0.7), ("start", 0), ("end", 1)))
     if not 0 <= weight <= 2:
         raise ValueError(f"control {spec!r} has weight {weight}; expected 0 to 2")
     if not 0 <= start < end <= 1:

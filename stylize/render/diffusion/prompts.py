@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-__all__ = ["Embeddings", "Words", "encode", "parse_weights"]
-
 Words: TypeAlias = Sequence[tuple[str, float]]
 """Texts and their shares."""
 _TOKEN = re.compile(r"\\[()\[\]\\]|\(|\)|\[|\]|:\s*(-?\d*\.?\d+)\s*(?=\))|[^\\()\[\]:]+|:|\\")
@@ -103,9 +101,7 @@ def encode(pipe: Any, prompt: Words, negative: Words, clip_skip: int) -> Embeddi
         parts = []
         for (tokenizer, encoder), each in zip(encoders, chunked, strict=True):
             found = [
-                _encoded(
-                    encoder, place, _filled(tokenizer, chunks, longest), clip_skip, sdxl=second is not None
-                )
+                _encoded(encoder, place, _filled(tokenizer, chunks, longest), clip_skip, sdxl=second is not None)
                 for chunks in each[first : first + len(words)]
             ]
             parts.append(_mixed([states for states, _ in found], words))

@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["LookAtRows", "looking_at"]
-
 
 @dataclass(frozen=True)
-class LookAtRows:
+class ReferenceAttnProcessor:
     """The attention of one layer, in place of diffusers' own.
 
     Attributes
@@ -55,9 +53,7 @@ class LookAtRows:
             hidden_states = attn.group_norm(hidden_states.transpose(1, 2)).transpose(1, 2)
         if encoder_hidden_states is not None or attention_mask is not None:
             raise TypeError("rows can only be looked at in self-attention without a mask")
-        query, key, value = (
-            _heads(attn, layer(hidden_states)) for layer in (attn.to_q, attn.to_k, attn.to_v)
-        )
+        query, key, value = (_heads(attn, layer(hidden_states)) for layer in (attn.to_q, attn.to_k, attn.to_v))
         # the stock call for all rows, so that pinned ones come out as they would alone
         seen = torch.nn.functional.scaled_dot_product_attention(query, key, value)
         if any(self.looks):
@@ -89,7 +85,7 @@ def _heads(attn: Any, states: Any) -> Any:
 
 
 @contextmanager
-def looking_at(unet: Any, references: int, looks: Sequence[tuple[int, ...]], layers: str) -> Iterator[None]:
+def reference_attention(unet: Any, references: int, looks: Sequence[tuple[int, ...]], layers: str) -> Iterator[None]:
     """Let pictures look at finished ones for the block; afterwards everything is as before.
 
     Only self-attention changes: the layers of an IP-Adapter stay the objects that they are.
@@ -109,11 +105,9 @@ def looking_at(unet: Any, references: int, looks: Sequence[tuple[int, ...]], lay
         yield
         return
     before = dict(unet.attn_processors)
-    mine = LookAtRows(references, tuple(looks))
+    mine = ReferenceAttnProcessor(references, tuple(looks))
     chosen = {
-        name: mine
-        if name.endswith("attn1.processor") and (layers == "all" or name.startswith("up_"))
-        else old
+        name: mine if name.endswith("attn1.processor") and (layers == "all" or name.startswith("up_")) else old
         for name, old in before.items()
     }
     unet.set_attn_processor(chosen)

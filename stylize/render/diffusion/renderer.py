@@ -12,21 +12,19 @@ import numpy as np
 from propagate.arrays import check_image, check_map
 from stylize.errors import UsageError
 from stylize.render.anchors import match_colors, merge_anchors
-from stylize.render.diffusion.batch import Brush, Job, paint_jobs
-from stylize.render.diffusion.frame_options import Moment, check_schedules, moment_at
+from stylize.render.diffusion.batch import BatchContext, RunRequest, paint_jobs
+from stylize.render.diffusion.frame_options import FrameOptions, check_schedules, moment_at
 from stylize.render.diffusion.init_image import ground_for, ground_within
 from stylize.render.diffusion.inpainting import blend_region, region_mask
 from stylize.render.diffusion.style_masks import check_masks, cut_masks
-from stylize.render.protocol import Anchor, PaintedKey, Progress, Spot, Task
+from stylize.render.protocol import Anchor, FrameContext, PaintedKey, PaintTask, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from propagate.arrays import Image
-    from stylize.render.diffusion.components import Parts
+    from stylize.render.diffusion.components import Components
     from stylize.render.diffusion.options import DiffusionOptions
-
-__all__ = ["DiffusionRenderer"]
 
 _BATCH = 4
 """Keys that are painted at once on a GPU; when memory runs out it is one at a time."""
@@ -51,7 +49,11 @@ class DiffusionRenderer:
     version = "1"
 
     def __init__(
-        self, styles: Sequence[Image], options: DiffusionOptions, parts: Parts, masks: Sequence[Image] = ()
+        self,
+        styles: Sequence[Image],
+        options: DiffusionOptions,
+        parts: Components,
+        masks: Sequence[Image] = (),
     ) -> None:
         for index, style in enumerate(styles):
             check_image(f"style {index + 1}", style)
@@ -61,11 +63,11 @@ class DiffusionRenderer:
             )
         self.styles, self.options, self.parts, self.masks = tuple(styles), options, parts, tuple(masks)
         check_schedules(options)
-        self.spot = Spot()
+        self.spot = FrameContext()
         self._contents = [_content(image) for image in (*styles, *masks)]
         self._identity = parts.identity()
 
-    def at(self, spot: Spot) -> DiffusionRenderer:
+    def at(self, spot: FrameContext) -> DiffusionRenderer:
         """Return this renderer as its schedules make it at a frame of the clip; the weights are shared.
 
         Raises
@@ -139,7 +141,7 @@ class DiffusionRenderer:
         ModelError, DeviceError
             If weights do not load, memory does not suffice, or nothing but black comes out.
         """
-        return self.paint_together([Task(self, frame, anchors)], seed=seed, on_progress=on_progress)[0]
+        return self.paint_batch([PaintTask(self, frame, anchors)], seed=seed, on_progress=on_progress)[0]
 
     @property
     def together(self) -> int:
@@ -152,7 +154,7 @@ class DiffusionRenderer:
         prepare_imports()
         return _BATCH if choose_device(self.options.device) == "cuda" else 1
 
-    def goes_with(self, other: object) -> bool:
+    def batchable_with(self, other: object) -> bool:
         """Whether a key of `other` can be painted together with one of this renderer: all but words alike."""
         return (
             isinstance(other, DiffusionRenderer)
@@ -161,8 +163,8 @@ class DiffusionRenderer:
             and self.fingerprint() == other.fingerprint()
         )
 
-    def paint_together(
-        self, tasks: Sequence[Task], *, seed: int = 0, on_progress: Progress | None = None
+    def paint_batch(
+        self, tasks: Sequence[PaintTask], *, seed: int = 0, on_progress: Progress | None = None
     ) -> list[PaintedKey]:
         """Paint several keys that go together and do not follow each other, in their order; see `paint`.
 
@@ -179,7 +181,7 @@ class DiffusionRenderer:
             looked = [a for a in task.anchors if a.frame is not None and a.painted is not None]
             ground = ground_for(task.frame, known, self.options.hold)
             number = getattr(task.painter, "spot", self.spot).frame
-            jobs.append(Job(task.frame, ground, looked, number))
+            jobs.append(RunRequest(task.frame, ground, looked, number))
             knowns.append(known)
         painted = []
         found = paint_jobs(jobs, self._brush(seed, tasks[0].frame), on_progress or _nobody)
@@ -220,16 +222,16 @@ class DiffusionRenderer:
         """
         mask = region_mask(region, (frame.shape[0], frame.shape[1]))
         ground = ground_within(before, mask)
-        job = Job(frame, ground, number=self.spot.frame)
+        job = RunRequest(frame, ground, number=self.spot.frame)
         ((image, facts),) = paint_jobs([job], self._brush(seed, frame), on_progress or _nobody)
         whole = {**self.fingerprint(), **facts, "seed": seed, "region": _content(region)}
         return PaintedKey(blend_region(before, image, mask), whole)
 
-    def _brush(self, seed: int, frame: Image) -> Brush:
+    def _brush(self, seed: int, frame: Image) -> BatchContext:
         masks = cut_masks(self.masks, self.spot, frame)
-        return Brush(self.options, self.parts, self._moment(), self._seed(seed), self.styles, masks)
+        return BatchContext(self.options, self.parts, self._moment(), self._seed(seed), self.styles, masks)
 
-    def _moment(self) -> Moment:
+    def _moment(self) -> FrameOptions:
         return moment_at(self.options, self.spot)
 
     def _seed(self, seed: int) -> int:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Image
 
-__all__ = ["Fit", "fit_size"]
-
 _GUIDED_EPS = 1e-3
 """Regularisation of the guided filter on values of 0 to 1: edges fainter than about 3 % are not followed."""
 
@@ -80,9 +78,7 @@ class Fit:
             smaller = self.full[0] < self.inner[0]
             how = cv2.INTER_AREA if smaller else cv2.INTER_LANCZOS4
             full = np.asarray(cv2.resize(inner, self.full[::-1], interpolation=how), np.float32)
-            inner = np.asarray(
-                full if smaller or edges <= 0 else _sharpened(full, frame, self, edges), np.float32
-            )
+            inner = np.asarray(full if smaller or edges <= 0 else _sharpened(full, frame, self, edges), np.float32)
         kind: Any = frame.dtype
         return np.asarray(np.clip(np.rint(inner * top), 0, top), kind)
 
@@ -117,7 +113,7 @@ def fit_size(height: int, width: int, area: float, multiple: int = 8) -> Fit:
 def _sharpened(full: F32, frame: Image, fit: Fit, edges: float) -> F32:
     from cv2 import ximgproc
 
-    # lightness alone: with three channels that go together, as in grey footage, the filter does nothing
+    # lightness alone: with three channels that go together, as in gray footage, the filter does nothing
     sharp = frame.astype(np.float32).mean(2) / np.float32(np.iinfo(frame.dtype).max)
     small = cv2.resize(sharp, fit.inner[::-1], interpolation=cv2.INTER_AREA)
     soft = np.asarray(cv2.resize(small, fit.full[::-1], interpolation=cv2.INTER_LANCZOS4), np.float32)

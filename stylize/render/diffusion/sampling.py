@@ -11,7 +11,7 @@ import numpy as np
 from stylize.errors import DeviceError, StylizeError
 from stylize.render.diffusion.callbacks import Steering
 from stylize.render.diffusion.engine import full_precision
-from stylize.render.diffusion.reference_attention import looking_at
+from stylize.render.diffusion.reference_attention import reference_attention
 from stylize.render.diffusion.schedulers import make_scheduler
 
 if TYPE_CHECKING:
@@ -19,13 +19,8 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32
     from stylize.render.diffusion.engine import Engine
-    from stylize.render.diffusion.frame_options import Moment
+    from stylize.render.diffusion.frame_options import FrameOptions
     from stylize.render.diffusion.prompts import Embeddings
-
-__all__ = [
-    "Canvas", "Piece", "Row", "Setup", "broken", "decode", "encode", "first_noise", "judge", "sample",
-    "sample_latents",
-]  # fmt: skip
 
 _BLACK = 2 / 255
 
@@ -81,7 +76,7 @@ class Setup:
     """How it is painted: words, numbers, style embeddings, and which layers look at references."""
 
     words: Embeddings
-    moment: Moment
+    moment: FrameOptions
     seed: int
     control: dict[str, Any] = field(default_factory=dict)
     style: tuple[Any, Any] | None = None
@@ -146,9 +141,7 @@ def sample_latents(engine: Engine, canvas: Canvas, setup: Setup, report: Callabl
     }
     if setup.words.pooled is not None:
         told["pooled_prompt_embeds"] = _rows(setup.words.pooled, count, engine)
-        told["negative_pooled_prompt_embeds"] = (
-            _rows(setup.words.negative_pooled, count, engine) if guided else None
-        )
+        told["negative_pooled_prompt_embeds"] = _rows(setup.words.negative_pooled, count, engine) if guided else None
         side = max(pipe.unet.config.sample_size * pipe.vae_scale_factor, 1)
         grown = max((side * side / (height * width)) ** 0.5, 1.0)  # SDXL paints thumbnails as thumbnails
         told["original_size"] = told["target_size"] = (round(height * grown), round(width * grown))
@@ -160,7 +153,7 @@ def sample_latents(engine: Engine, canvas: Canvas, setup: Setup, report: Callabl
         if setup.masks is not None:
             told["cross_attention_kwargs"] = setup.masks
     looks = [piece.looks for piece in canvas.pieces]
-    with torch.no_grad(), looking_at(pipe.unet, len(canvas.references), looks, setup.layers):
+    with torch.no_grad(), reference_attention(pipe.unet, len(canvas.references), looks, setup.layers):
         told["callback_on_step_end"] = _steering(engine, canvas, setup, report)
         return pipe(**told).images
 
@@ -174,9 +167,7 @@ def _steering(engine: Engine, canvas: Canvas, setup: Setup, report: Callable[[fl
     if any(piece.held is not None for piece in canvas.pieces):
         held, until = zip(*(_holding(engine, piece) for piece in canvas.pieces), strict=True)
         held, until = torch.cat(held), torch.cat(until)
-    height, width = (
-        side // engine.pipe.vae_scale_factor for side in canvas.pieces[0].ground.picture.shape[:2]
-    )
+    height, width = (side // engine.pipe.vae_scale_factor for side in canvas.pieces[0].ground.picture.shape[:2])
     noise = first_noise(setup.seed, (1, 4, height, width), engine.dtype).to(engine.device)
     return Steering(pinned, held, until, noise, report)
 
@@ -292,6 +283,5 @@ def _check_safety(engine: Engine, picture: F32) -> None:
         _, flagged = engine.checker(images=picture[None].copy(), clip_input=pixels)
     if flagged[0]:
         raise StylizeError(
-            "the model's safety checker refuses the painting; change --prompt or --seed, or leave "
-            "--safety-checker out"
+            "the model's safety checker refuses the painting; change --prompt or --seed, or leave --safety-checker out"
         )

@@ -6,8 +6,6 @@ import difflib
 import re
 from typing import Any
 
-__all__ = ["NAMES", "check_scheduler", "make_scheduler"]
-
 NAMES: dict[str, tuple[str, dict[str, Any]]] = {
     "ddim": ("DDIMScheduler", {}),
     "ddim-trailing": ("DDIMScheduler", {"timestep_spacing": "trailing"}),

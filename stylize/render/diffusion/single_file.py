@@ -19,8 +19,6 @@ from stylize.models import is_pickle, read_config, read_header
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["controlnet_settings", "controlnet_width", "load_net", "load_tensors", "shapes_of", "union_types"]
-
 _LONG = "control_model."
 """In front of every tensor of a ControlNet in the layout of its first code."""
 _HINTS = ("input_hint_block.0", "input_hint_block.4", "input_hint_block.8", "input_hint_block.12")
@@ -44,9 +42,7 @@ def load_tensors(path: Path) -> dict[str, Any]:
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise ModelError(
-            f"{path}: holds more than weights, or is damaged; use a .safetensors file"
-        ) from error
+        raise ModelError(f"{path}: holds more than weights, or is damaged; use a .safetensors file") from error
     return _flat(found)
 
 
@@ -81,9 +77,7 @@ def union_types(shapes: Mapping[str, tuple[int, ...]]) -> int:
     return shapes["task_embedding"][0] if "task_embedding" in shapes else 0
 
 
-def controlnet_settings(
-    shapes: Mapping[str, tuple[int, ...]], unet: Mapping[str, Any], kind: Any
-) -> dict[str, Any]:
+def controlnet_settings(shapes: Mapping[str, tuple[int, ...]], unet: Mapping[str, Any], kind: Any) -> dict[str, Any]:
     """Return the settings of a ControlNet of one file.
 
     Parameters

@@ -10,9 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from propagate.arrays import Image
-    from stylize.render.protocol import Spot
-
-__all__ = ["check_masks", "cut_masks"]
+    from stylize.render.protocol import FrameContext
 
 
 def check_masks(masks: Sequence[Image], size: tuple[int, int] | None, what: str = "clip") -> None:
@@ -25,7 +23,7 @@ def check_masks(masks: Sequence[Image], size: tuple[int, int] | None, what: str 
             )
 
 
-def cut_masks(masks: Sequence[Image], spot: Spot, frame: Image) -> list[Image]:
+def cut_masks(masks: Sequence[Image], spot: FrameContext, frame: Image) -> list[Image]:
     """Return the part of each mask that lies in the window of a key.
 
     Parameters

@@ -13,8 +13,6 @@ from stylize.maps.registry import fit
 if TYPE_CHECKING:
     from propagate.arrays import F32, Image
 
-__all__ = ["align"]
-
 LOOK = 320
 """Long side in pixels at which outlines are compared."""
 FARTHEST = 0.04
@@ -27,7 +25,7 @@ def align(painting: Image, frame: Image) -> tuple[Image, float]:
     """Shift, turn and scale a painting so that its outlines lie on those of its frame.
 
     Outlines of both are compared by their correlation (ECC, Evangelidis & Psarakis 2008), which minds neither
-    colours nor brightness.
+    colors nor brightness.
 
     Parameters
     ----------

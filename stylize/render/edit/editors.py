@@ -12,15 +12,13 @@ from stylize.errors import DeviceError, ModelError
 from stylize.models import ModelOptions, find_model, presets, read_config
 from stylize.models.imports import load_libraries
 from stylize.models.locations import locate
-from stylize.render.diffusion.memory import Ladder, choose_device, offload
+from stylize.render.diffusion.memory import MemoryFallback, choose_device, offload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from propagate.arrays import F32
-
-__all__ = ["EDITORS", "MULTIPLE", "Editor", "Request", "find_editor", "open_editor"]
 
 MULTIPLE = 16
 """Height and width must be multiples of it: eight of the autoencoder, two of the patches."""
@@ -75,7 +73,7 @@ class Editor:
     def __init__(self, path: Path, device: str, *, allow_pickle: bool) -> None:
         torch, diffusers = load_libraries("torch", "diffusers", wanted_by="renderer edit")
         name = str(read_config(path / "model_index.json")["_class_name"])
-        self.manner, self.device, self.ladder = EDITORS[name], device, Ladder(device)
+        self.manner, self.device, self.ladder = EDITORS[name], device, MemoryFallback(device)
         self.dtype = torch.float32 if device == "cpu" else torch.bfloat16
         try:
             self.pipe: Any = getattr(diffusers, name).from_pretrained(
@@ -83,13 +81,11 @@ class Editor:
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ModelError(
-                f"{path}: diffusers cannot load it ({said}); see: stylize models check"
-            ) from error
+            raise ModelError(f"{path}: diffusers cannot load it ({said}); see: stylize models check") from error
         self.pipe.set_progress_bar_config(disable=True)
         self.pipe.to(device)
 
-    def give_up(self, step: str) -> None:
+    def apply_fallback(self, step: str) -> None:
         """Do what a step of the ladder says, to need less memory."""
         if step == "tiling":
             self.pipe.vae.enable_tiling()
@@ -130,7 +126,7 @@ class Editor:
         if self.manner.guided_by == "true_cfg_scale":
             asked["negative_prompt"] = " "  # without one there is no guidance
         with torch.inference_mode():
-            picture = self.ladder.run(lambda: self.pipe(**asked).images[0], self.give_up, 0)
+            picture = self.ladder.run(lambda: self.pipe(**asked).images[0], self.apply_fallback, 0)
         if not np.isfinite(picture).all() or picture.max() < 1 / 255:
             raise DeviceError("the editor painted black or no numbers; try --device cpu, or another model")
         return np.asarray(np.clip(picture, 0, 1), np.float32)
@@ -155,9 +151,7 @@ def find_editor(model: str, options: ModelOptions) -> Path:
         )
     needs = EDITORS[name].needs
     if needs and find_spec(needs) is None:
-        raise ModelError(
-            f"{path}: {name} needs {needs}, from where torch came: pip install {needs}; FLUX.2 needs none"
-        )
+        raise ModelError(f"{path}: {name} needs {needs}, from where torch came: pip install {needs}; FLUX.2 needs none")
     return path
 
 

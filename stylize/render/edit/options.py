@@ -10,8 +10,6 @@ from stylize.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["EditOptions", "make_options"]
-
 
 @dataclass(frozen=True)
 class EditOptions:
@@ -37,7 +35,7 @@ class EditOptions:
     hold : float
         0 to 1. How far surface that a finished key shows is kept as it is there; 1 copies it.
     match_colors : float
-        0 to 1. How far a key's colours are brought to those of the keys that it follows.
+        0 to 1. How far a key's colors are brought to those of the keys that it follows.
     edges : float
         0 to 1. How far edges of the enlarged painting follow the full-size frame.
     device : str

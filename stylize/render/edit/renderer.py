@@ -18,7 +18,7 @@ from stylize.render.anchors import match_colors, merge_anchors
 from stylize.render.diffusion.resolution import fit_size
 from stylize.render.edit.alignment import align
 from stylize.render.edit.editors import MULTIPLE, Request, open_editor
-from stylize.render.protocol import PaintedKey, Spot
+from stylize.render.protocol import FrameContext, PaintedKey
 from stylize.schedules.schedule import parse_schedule
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Image
     from stylize.render.edit.options import EditOptions
     from stylize.render.protocol import Anchor, Progress
-
-__all__ = ["EditRenderer", "instruction"]
 
 SMALLEST = 16
 """Least side of a frame in pixels."""
@@ -54,10 +52,10 @@ class EditRenderer:
         self._allow_pickle = allow_pickle
         self._model = model_hash(path)
         self._looks = [_content(style) for style in styles]
-        self._spot = Spot()
+        self._spot = FrameContext()
         self._prompt()  # a misspelt schedule is refused now
 
-    def at(self, spot: Spot) -> EditRenderer:
+    def at(self, spot: FrameContext) -> EditRenderer:
         """Return this renderer as its schedule makes it at a frame of the clip; the weights are shared."""
         other = copy.copy(self)
         vars(other).update(_spot=spot)
@@ -91,7 +89,7 @@ class EditRenderer:
             uint8 or uint16 (H, W, 3) RGB.
         anchors
             Finished keys, warped to this frame. They are one more picture that the model looks at; afterwards
-            colours are matched, and `hold` of what they show is kept.
+            colors are matched, and `hold` of what they show is kept.
         seed
             Another seed, another painting.
         on_progress
@@ -107,9 +105,7 @@ class EditRenderer:
         check_image("frame", frame, (3,))
         height, width = frame.shape[:2]
         if min(height, width) < SMALLEST:
-            raise MediaError(
-                f"the frame is {width}x{height}; editing needs at least {SMALLEST} pixels a side"
-            )
+            raise MediaError(f"the frame is {width}x{height}; editing needs at least {SMALLEST} pixels a side")
         for anchor in anchors:
             check_image("anchor", anchor.image, (3,))
             check_map("anchor confidence", anchor.confidence, (height, width))

@@ -1,6 +1,6 @@
-"""Colours of the frame carried onto the colours of the style.
+"""Colors of the frame carried onto the colors of the style.
 
-Colours are OKLab, see `stylize.render.oklab`.
+Colors are OKLab, see `stylize.render.oklab`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,10 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32
 
-__all__ = [
-    "ColorMap",
-    "Palette",
-    "extract_palette",
-    "fit_colors",
-    "transport",
-]
-
 
 @dataclass(frozen=True)
 class Palette:
-    """A picture's colours, most important first to none in particular.
+    """A picture's colors, most important first to none in particular.
 
     Attributes
     ----------
@@ -46,16 +38,16 @@ _SCALE = np.array([1, _CHROMA_WEIGHT, _CHROMA_WEIGHT], np.float32)
 
 
 def extract_palette(lab: F32, count: int = 24, rounds: int = 12) -> Palette:
-    """Find a picture's colours by weighted k-means over a coarse histogram.
+    """Find a picture's colors by weighted k-means over a coarse histogram.
 
     Parameters
     ----------
     lab
         float32 (..., 3), OKLab; a subsample of the picture is enough.
     count
-        Most colours to find; fewer come back from a picture that has fewer.
+        Most colors to find; fewer come back from a picture that has fewer.
     rounds
-        Lloyd rounds after the start, which takes the farthest colours first so that small accents count.
+        Lloyd rounds after the start, which takes the farthest colors first so that small accents count.
     """
     scaled = lab.reshape(-1, 3) * _SCALE
     bins = np.round(scaled * 32).astype(np.int64) + 200
@@ -67,7 +59,7 @@ def extract_palette(lab: F32, count: int = 24, rounds: int = 12) -> Palette:
     centers = [first]
     distance = ((points - points[first]) ** 2).sum(1)
     while len(centers) < min(count, len(points)):
-        # The small power lets a rare colour (an eye, a scarf) win against one more shade of the wall.
+        # The small power lets a rare color (an eye, a scarf) win against one more shade of the wall.
         chosen = int(np.argmax(distance * mass**0.35))
         centers.append(chosen)
         distance = np.minimum(distance, ((points - points[chosen]) ** 2).sum(1))
@@ -82,7 +74,7 @@ def extract_palette(lab: F32, count: int = 24, rounds: int = 12) -> Palette:
 
 
 def transport(source: Palette, goal: Palette, *, evenness: float = 0.02, blur: float = 0.003) -> F32:
-    """Carry each colour of `source` to colours of `goal` by semi-relaxed entropic optimal transport.
+    """Carry each color of `source` to colors of `goal` by semi-relaxed entropic optimal transport.
 
     All of the source must go somewhere; the goal's shares are only a wish (Chizat et al. 2018, unbalanced
     transport by scaling). A balanced plan would paint half of a dark scene in the style's white paper.
@@ -92,14 +84,14 @@ def transport(source: Palette, goal: Palette, *, evenness: float = 0.02, blur: f
     source, goal
         Palettes of the frame and of the style.
     evenness
-        Price of leaving the goal's shares. Larger uses all of the style's colours, however far; near 0 each
-        colour goes to its nearest.
+        Price of leaving the goal's shares. Larger uses all of the style's colors, however far; near 0 each
+        color goes to its nearest.
     blur
-        Entropy of the plan. Larger mixes neighbouring goals.
+        Entropy of the plan. Larger mixes neighboring goals.
 
     Returns
     -------
-    float32 (K, 3), OKLab: where each colour of `source` goes.
+    float32 (K, 3), OKLab: where each color of `source` goes.
     """
     cost = (((source.colors[:, None] - goal.colors) * _SCALE) ** 2).sum(2).astype(np.float64)
     kernel = -cost / blur
@@ -135,29 +127,29 @@ def _log_sum(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
 
 
 def _steady(colors: F32, goals: NDArray[np.float64], reach: float = 0.12) -> NDArray[np.float64]:
-    """Let neighbouring colours move alike, so that a smooth shade stays smooth (Ferradans et al. 2014)."""
+    """Let neighboring colors move alike, so that a smooth shade stays smooth (Ferradans et al. 2014)."""
     apart = (((colors[:, None] - colors) * _SCALE) ** 2).sum(2)
     weight = np.exp(-apart / (2 * reach**2))
     weight /= weight.sum(1, keepdims=True)
     move = goals - colors
-    steadied: NDArray[np.float64] = colors + 0.5 * move + 0.5 * (weight @ move)
-    return steadied
+    smooth_flows: NDArray[np.float64] = colors + 0.5 * move + 0.5 * (weight @ move)
+    return smooth_flows
 
 
 @dataclass(frozen=True)
 class ColorMap:
-    """A smooth map of the frame's colours; see `fit_colors`.
+    """A smooth map of the frame's colors; see `fit_colors`.
 
     Attributes
     ----------
     tone
         float32 (2, N): lightness of the frame and the lightness that it is given.
     chroma
-        float32 (2, N): strength of colour of the frame and the one that it is given.
+        float32 (2, N): strength of color of the frame and the one that it is given.
     colors, goals
-        float32 (K, 3): colours of the toned frame and where they go.
+        float32 (K, 3): colors of the toned frame and where they go.
     detail
-        Shares of the variation around its colour that a pixel keeps, for lightness and for hue.
+        Shares of the variation around its color that a pixel keeps, for lightness and for hue.
     """
 
     tone: F32
@@ -167,16 +159,16 @@ class ColorMap:
     detail: tuple[float, float] = (0.7, 0.35)
 
     def toned(self, lab: F32) -> F32:
-        """`lab` with the style's tones and strength of colour, still in its own hues."""
+        """`lab` with the style's tones and strength of color, still in its own hues."""
         lightness = np.interp(lab[..., 0], self.tone[0], self.tone[1])
         vivid = np.hypot(lab[..., 1], lab[..., 2])
         factor = np.interp(vivid, self.chroma[0], self.chroma[1]) / np.maximum(vivid, 1e-4)
         return np.dstack([lightness, lab[..., 1] * factor, lab[..., 2] * factor]).astype(np.float32)
 
     def __call__(self, lab: F32, calm: F32) -> F32:
-        """Carry OKLab (H, W, 3) to the style's colours.
+        """Carry OKLab (H, W, 3) to the style's colors.
 
-        `calm` is the same picture without grain: it says which colour a pixel belongs to, so that grain in a
+        `calm` is the same picture without grain: it says which color a pixel belongs to, so that grain in a
         shadow does not scatter over the palette.
         """
         toned, still = self.toned(lab), self.toned(calm)
@@ -190,7 +182,7 @@ class ColorMap:
         return out
 
     def shares(self, toned: F32, reach: float = 0.06) -> F32:
-        """Each colour's say in each pixel of toned OKLab: float32 (pixels, K), rows sum to 1."""
+        """Each color's say in each pixel of toned OKLab: float32 (pixels, K), rows sum to 1."""
         pixels = toned.reshape(-1, 3) * _SCALE
         colors = self.colors * _SCALE
         apart = (pixels**2).sum(1)[:, None] - 2 * pixels @ colors.T + (colors**2).sum(1)
@@ -202,14 +194,14 @@ class ColorMap:
 def fit_colors(
     frame: F32, style: F32, paint: F32 | None = None, *, evenness: float = 0.02, tone: float = 0.2
 ) -> ColorMap:
-    """Fit the map that gives the frame the style's colours and keeps its own order of light and hue.
+    """Fit the map that gives the frame the style's colors and keeps its own order of light and hue.
 
     Parameters
     ----------
     frame, style
         OKLab, float32 (..., 3); subsamples are enough.
     paint
-        Colours of the style that a patch can be found for; all of `style` if None.
+        Colors of the style that a patch can be found for; all of `style` if None.
     evenness
         See `transport`.
     tone
@@ -220,7 +212,7 @@ def fit_colors(
     start = ColorMap(curve, chroma, np.zeros((1, 3), np.float32), np.zeros((1, 3), np.float32))
     colors = extract_palette(start.toned(np.atleast_3d(frame)))
     goals = transport(colors, extract_palette(style if paint is None else paint), evenness=evenness)
-    # Means of several goals lie nearer to grey than any of them: give back what was lost on the way.
+    # Means of several goals lie nearer to gray than any of them: give back what was lost on the way.
     vivid = [np.hypot(lab[:, 1], lab[:, 2]) for lab in (colors.colors, goals)]
     goals[:, 1:] *= np.clip(vivid[0] / np.maximum(vivid[1], 1e-3), 1, 1.5)[:, None]
     colorful = [float(np.quantile(np.hypot(lab[..., 1], lab[..., 2]), 0.9)) for lab in (frame, style)]
@@ -230,7 +222,7 @@ def fit_colors(
 
 
 def _stretched(found: ColorMap, frame: F32, style: F32) -> ColorMap:
-    """Give back the range of light and colour that averaging took: deep darks, clear lights, full colours."""
+    """Give back the range of light and color that averaging took: deep darks, clear lights, full colors."""
     toned, mapped = found.toned(frame), found(frame, frame)
     (low, high), (dark, light) = (np.quantile(lab[..., 0], (0.02, 0.98)) for lab in (mapped, toned))
     gain = np.clip((light - dark) / max(high - low, 0.05), 1, 1.6)
@@ -262,11 +254,11 @@ def _tone_curve(frame: F32, style: F32, tone: float) -> F32:
 
 
 def _chroma_curve(frame: F32, style: F32) -> F32:
-    """Rising curve from the frame's strength of colour to the style's; grey stays grey."""
+    """Rising curve from the frame's strength of color to the style's; gray stays gray."""
     at = np.array([0.25, 0.5, 0.75, 0.9, 0.98])
     have, want = np.quantile(frame, at), np.quantile(style, at)
-    # Greys of the frame are no reason to grey its skin, nor vivid paint to make its greys bloom.
-    # Only the strongest colours are held back: what is weak already would lose its hue.
+    # Grays of the frame are no reason to gray its skin, nor vivid paint to make its grays bloom.
+    # Only the strongest colors are held back: what is weak already would lose its hue.
     factor = np.clip(want / np.maximum(have, 0.015), [0.95, 0.95, 0.9, 0.75, 0.6], 2.2)
     have = np.maximum.accumulate(have + np.linspace(1e-5, 2e-5, len(at)))
     curve = np.maximum.accumulate(have * factor)

@@ -1,4 +1,4 @@
-"""The last touches on a painted key: forms set right, eyes and mouths drawn, colours kept if wanted."""
+"""The last touches on a painted key: forms set right, eyes and mouths drawn, colors kept if wanted."""
 
 from __future__ import annotations
 
@@ -11,14 +11,11 @@ from stylize.render.patch.structure import blur
 if TYPE_CHECKING:
     from propagate.arrays import F32
 
-__all__ = ["crisp_gain", "crispen", "keep_colors", "patchiness", "set_right"]
-
-
 _KEPT = ((1.0, 0.67, 0.3), (1.0, 0.79, 0.4), (1.0, 0.85, 0.6))
 """How far broad, middle and fine forms are set right at style strength 0, 0.6 and 1."""
 
 
-def set_right(painted: F32, wanted: F32, light: F32, detail: F32, strength: float, unit: float) -> F32:
+def correct_tones(painted: F32, wanted: F32, light: F32, detail: F32, strength: float, unit: float) -> F32:
     """Move `painted` towards `wanted` in broad forms everywhere, and in fine ones where detail matters.
 
     The difference of the two is split into three bands; a stroke lives in the finer two, so those are only
@@ -28,7 +25,7 @@ def set_right(painted: F32, wanted: F32, light: F32, detail: F32, strength: floa
     Parameters
     ----------
     painted, wanted
-        OKLab, float32 (H, W, 3): strokes of the style, and the frame in the style's colours.
+        OKLab, float32 (H, W, 3): strokes of the style, and the frame in the style's colors.
     light
         float32 (H, W): the frame's lightness in the style's tones. Where a feature stands out more in it than
         in `wanted`, its contrast is taken: a palette of one orange must not close an eye.
@@ -45,7 +42,7 @@ def set_right(painted: F32, wanted: F32, light: F32, detail: F32, strength: floa
         band[..., 0] += np.where(np.abs(seen) > np.abs(mapped), seen - mapped, 0)
     share = detail[..., None]
     # Lightness draws the form; the hue is left to the palette, save for lips and eyes, and for a plain
-    # surface whose colour the style lacks: it would be patched together from several others.
+    # surface whose color the style lacks: it would be patched together from several others.
     bound = np.maximum(share, patchiness(painted, wanted, unit)[..., None])
     hue, forms = np.ones_like(painted), np.repeat(0.3 + 0.7 * share, 3, axis=2)
     hue[..., 1:] = 0.45 + 0.55 * bound
@@ -92,7 +89,7 @@ def crisp_gain(painted: F32, style: F32, zoom: float) -> float:
     return min(max(relief[0] / max(relief[1], 1e-4), 1.0), 1.7)
 
 
-def crispen(painted: F32, gain: float, zoom: float, detail: F32) -> F32:
+def sharpen(painted: F32, gain: float, zoom: float, detail: F32) -> F32:
     """Raise the finest texture of OKLab (H, W, 3) by `gain`, less on what `detail` says must stay legible.
 
     `zoom` is full size over working size.
@@ -109,7 +106,7 @@ def keep_colors(painted: F32, frame: F32, amount: float, unit: float) -> F32:
     painted, frame
         OKLab, float32 (H, W, 3).
     amount
-        0 keeps the style's colours, 1 takes the frame's (luminance-only transfer, Gatys et al. 2016b).
+        0 keeps the style's colors, 1 takes the frame's (luminance-only transfer, Gatys et al. 2016b).
     unit
         Pixels; the frame's hues are taken from broader areas than this, so that strokes stay whole.
     """

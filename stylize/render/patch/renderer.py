@@ -1,7 +1,7 @@
 """The weight-free renderer: a frame painted with patches of any style image.
 
 Guided patch synthesis in the line of Image Analogies (Hertzmann et al. 2001) and of Elad & Milanfar, "Style
-Transfer via Texture Synthesis" (2017): the frame's colours are first carried onto the style's, then its
+Transfer via Texture Synthesis" (2017): the frame's colors are first carried onto the style's, then its
 shapes are laid with strokes of the style from coarse to fine, then broad forms and small features set right.
 """
 
@@ -19,18 +19,16 @@ from stylize.errors import MediaError, UsageError
 from stylize.render.oklab import oklab_to_rgb, rgb_to_oklab
 from stylize.render.options import PatchOptions
 from stylize.render.patch.color_transfer import ColorMap, fit_colors
-from stylize.render.patch.finishing import crisp_gain, crispen, keep_colors, set_right
-from stylize.render.patch.strokes import STROKE, Held, Sitting, compose, enlarge, resized
-from stylize.render.patch.structure import blur, busyness, detail_map, flatten
-from stylize.render.patch.style_images import StyleSheet, check_styles, lay_out
+from stylize.render.patch.finishing import correct_tones, crisp_gain, keep_colors, sharpen
+from stylize.render.patch.strokes import STROKE, AnchorGuide, PatchContext, compose, enlarge, resized
+from stylize.render.patch.structure import blur, detail_map, flatten, local_contrast
+from stylize.render.patch.style_images import StyleAtlas, build_style_atlas, check_styles
 from stylize.render.protocol import Anchor, PaintedKey, Progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from propagate.arrays import F32, Image
-
-__all__ = ["PatchRenderer", "make_patch_renderer"]
 
 _WORK_PIXELS = 640 * 480
 """Strokes are composed at about this size; a larger frame gets them enlarged from the style itself."""
@@ -100,36 +98,34 @@ class PatchRenderer:
             check_map("anchor confidence", anchor.confidence, frame.shape[:2])
         height, width = frame.shape[:2]
         if min(height, width) < _SMALLEST_FRAME:
-            raise MediaError(
-                f"the frame is {width}x{height}; painting needs at least {_SMALLEST_FRAME} pixels a side"
-            )
+            raise MediaError(f"the frame is {width}x{height}; painting needs at least {_SMALLEST_FRAME} pixels a side")
         report = on_progress or (lambda _: None)
         full = rgb_to_oklab(frame)
         size = _working_size(height, width)
-        sheet = lay_out(self.styles, size, self.options.stroke_scale)
+        sheet = build_style_atlas(self.styles, size, self.options.stroke_scale)
         lab = resized(full, size)
         colors = self._colors(lab, sheet)
-        sitting = Sitting(colors, self.options.style_strength, anchors, seed)
+        sitting = PatchContext(colors, self.options.style_strength, anchors, seed)
         report(0.05)
         share = 0.85 if size == (height, width) else 0.5
         image, matches = compose(lab, sheet, sitting, lambda done: report(0.05 + share * done))
         if size != (height, width):
-            sheet = lay_out(self.styles, (height, width), self.options.stroke_scale)
+            sheet = build_style_atlas(self.styles, (height, width), self.options.stroke_scale)
             image = enlarge(full, sheet, sitting, matches, lambda done: report(0.55 + 0.35 * done))
         zoom = height / size[0]
         strokes, style = rgb_to_oklab(image), rgb_to_oklab(sheet.image)
         gain = crisp_gain(strokes[..., 0], style[..., 0], zoom)
         painted = self._finished(full, strokes, colors, gain, zoom)
         if anchors:
-            painted = _hold(painted, Held(anchors, (height, width)))
+            painted = _hold(painted, AnchorGuide(anchors, (height, width)))
         report(1.0)
         recipe = {**self.fingerprint(), "seed": seed, "anchors": len(anchors), "notices": list(sheet.notices)}
         return PaintedKey(oklab_to_rgb(painted, frame.dtype), recipe)
 
-    def _colors(self, lab: F32, sheet: StyleSheet) -> ColorMap:
+    def _colors(self, lab: F32, sheet: StyleAtlas) -> ColorMap:
         style = rgb_to_oklab(sheet.image)
-        # Only where the paint is calm is its colour one that a patch can be found for.
-        calm = busyness(style, STROKE)
+        # Only where the paint is calm is its color one that a patch can be found for.
+        calm = local_contrast(style, STROKE)
         pure = sheet.valid & (calm <= np.quantile(calm[sheet.valid], 0.7))
         paint = blur(style, STROKE)[pure]
         every = max(int((lab.shape[0] * lab.shape[1] / 60_000) ** 0.5), 1)
@@ -144,18 +140,16 @@ class PatchRenderer:
         )
 
     def _finished(self, full: F32, strokes: F32, colors: ColorMap, gain: float, zoom: float) -> F32:
-        """Set forms, features and colours right; OKLab at full size."""
+        """Set forms, features and colors right; OKLab at full size."""
         unit = full.shape[0] / 400
         detail = detail_map(full[..., 0], 2 * unit)
         wanted = colors(full, flatten(full, 1 + unit, 0.08, 1))
-        painted = crispen(strokes, gain, zoom, detail)
-        painted = set_right(
-            painted, wanted, colors.toned(full)[..., 0], detail, self.options.style_strength, unit
-        )
+        painted = sharpen(strokes, gain, zoom, detail)
+        painted = correct_tones(painted, wanted, colors.toned(full)[..., 0], detail, self.options.style_strength, unit)
         return keep_colors(painted, full, self.options.keep_colors, unit)
 
 
-def _hold(painted: F32, held: Held) -> F32:
+def _hold(painted: F32, held: AnchorGuide) -> F32:
     """Let the surest parts of the anchors stand as they are, a little inside of where they are sure."""
     reach = max(round(painted.shape[0] / 120), 1)
     inside = cv2.erode(held.confidence, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))

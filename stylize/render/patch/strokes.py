@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from propagate.synthesis import Guide, SynthesisOptions, synthesize
+from propagate.guides import Guide
+from propagate.options import SynthesisOptions
+from propagate.synthesis import synthesize
 from stylize.render.oklab import oklab_to_rgb, rgb_to_oklab
-from stylize.render.patch.structure import blur, busyness, detail_map, directions, flatten
+from stylize.render.patch.structure import blur, detail_map, directions, flatten, local_contrast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from propagate.arrays import F32, I32, Image
     from stylize.render.patch.color_transfer import ColorMap
-    from stylize.render.patch.style_images import StyleSheet
+    from stylize.render.patch.style_images import StyleAtlas
     from stylize.render.protocol import Anchor, Progress
 
-__all__ = ["STROKE", "Held", "Sitting", "compose", "enlarge", "resized"]
-
 STROKE = 4.0
-"""Pixels at working size over which the style's colour is averaged: neighbouring strokes are one colour."""
+"""Pixels at working size over which the style's color is averaged: neighboring strokes are one color."""
 _UNIFORMITY = 500.0
 
 
-class Held:
+class AnchorGuide:
     """Anchors joined, the surest first, at a given size.
 
     Attributes
@@ -49,13 +49,13 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Sitting:
+class PatchContext:
     """What one picture is painted from.
 
     Attributes
     ----------
     colors
-        The map from the frame's colours to the style's.
+        The map from the frame's colors to the style's.
     strength
         Style strength, 0 to 1.
     anchors
@@ -70,7 +70,7 @@ class Sitting:
     seed: int
 
 
-def compose(lab: F32, sheet: StyleSheet, sitting: Sitting, report: Progress) -> tuple[Image, I32]:
+def compose(lab: F32, sheet: StyleAtlas, sitting: PatchContext, report: Progress) -> tuple[Image, I32]:
     """Lay strokes over the whole picture, from coarse to fine.
 
     Parameters
@@ -97,7 +97,7 @@ def compose(lab: F32, sheet: StyleSheet, sitting: Sitting, report: Progress) -> 
     return made.image, made.matches
 
 
-def enlarge(lab: F32, sheet: StyleSheet, sitting: Sitting, matches: I32, report: Progress) -> Image:
+def enlarge(lab: F32, sheet: StyleAtlas, sitting: PatchContext, matches: I32, report: Progress) -> Image:
     """Lay the same strokes again at full size, from the style itself, so that they stay as crisp as it is.
 
     `lab` and `sheet` are at full size, `matches` those of `compose`; all is only settled, not searched anew.
@@ -124,8 +124,8 @@ def enlarge(lab: F32, sheet: StyleSheet, sitting: Sitting, matches: I32, report:
     return made.image
 
 
-def _guides(lab: F32, sheet: StyleSheet, sitting: Sitting, zoom: float) -> list[Guide]:
-    """Broad colour, exact colour where detail matters, direction, busyness, and what earlier keys show."""
+def _guides(lab: F32, sheet: StyleAtlas, sitting: PatchContext, zoom: float) -> list[Guide]:
+    """Broad color, exact color where detail matters, direction, busyness, and what earlier keys show."""
     unit = lab.shape[0] / 400
     # At strength 0 four times as much of the frame is asked of a patch as at 1.
     hold = 4.0 ** (0.6 - sitting.strength)
@@ -146,13 +146,13 @@ def _guides(lab: F32, sheet: StyleSheet, sitting: Sitting, zoom: float) -> list[
         Guide(_busy(style, stroke), _busy(wanted, stroke), 0.4),
     ]
     if sitting.anchors:
-        held = Held(sitting.anchors, (lab.shape[0], lab.shape[1]))
+        held = AnchorGuide(sitting.anchors, (lab.shape[0], lab.shape[1]))
         guides.append(Guide(sheet.image, oklab_to_rgb(held.lab), 6.0, held.confidence))
     return guides
 
 
 def _enlarged_matches(matches: I32, size: tuple[int, int], source: tuple[int, int]) -> I32:
-    """Bring the match field to `size`: what shares a small pixel comes from neighbours in the style."""
+    """Bring the match field to `size`: what shares a small pixel comes from neighbors in the style."""
     zoom_y, zoom_x = size[0] / matches.shape[0], size[1] / matches.shape[1]
     y, x = np.mgrid[0 : size[0], 0 : size[1]]
     small_y = np.minimum((y / zoom_y).astype(np.int32), matches.shape[0] - 1)
@@ -181,7 +181,7 @@ def _colors(lab: F32) -> Image:
 
 def _busy(lab: F32, stroke: float) -> Image:
     """Busyness from the picture's calm tenth to its busiest twentieth as one byte, (H, W, 1)."""
-    busy = busyness(lab, stroke)
+    busy = local_contrast(lab, stroke)
     low, high = np.quantile(busy[::4, ::4], (0.1, 0.95))
     return _bytes((busy - low) / max(high - low, 1e-4))[..., None]
 

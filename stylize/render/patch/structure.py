@@ -1,4 +1,4 @@
-"""What a painter looks at in a picture besides colour: edges, directions, and where detail matters."""
+"""What a painter looks at in a picture besides color: edges, directions, and where detail matters."""
 
 from __future__ import annotations
 
@@ -10,16 +10,12 @@ import numpy as np
 if TYPE_CHECKING:
     from propagate.arrays import F32
 
-__all__ = ["blur", "busyness", "detail_map", "directions", "flatten"]
-
 
 def blur(array: F32, sigma: float) -> F32:
     """Gaussian blur of (H, W) or (H, W, C), mirrored at the border; `sigma` in pixels, 0 for none."""
     if sigma <= 0:
         return array
-    out: F32 = np.asarray(
-        cv2.GaussianBlur(array, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101), np.float32
-    )
+    out: F32 = np.asarray(cv2.GaussianBlur(array, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101), np.float32)
     return out.reshape(array.shape)
 
 
@@ -35,7 +31,7 @@ def flatten(lab: F32, radius: float, contrast: float = 0.05, rounds: int = 2) ->
     radius
         Reach in pixels. Larger gives broader, calmer regions.
     contrast
-        Steps of lightness well above this stay. Larger lets neighbouring regions flow together.
+        Steps of lightness well above this stay. Larger lets neighboring regions flow together.
     rounds
         More rounds give flatter regions.
     """
@@ -95,7 +91,7 @@ def directions(lightness: F32, reach: tuple[float, float, float]) -> F32:
     return np.dstack([0.5 + cosine * scale, 0.5 + sine * scale]).astype(np.float32)
 
 
-def busyness(lab: F32, sigma: float) -> F32:
+def local_contrast(lab: F32, sigma: float) -> F32:
     """How much goes on around each pixel: float32 (H, W), deviation of OKLab within `sigma` pixels."""
     loud = lab * np.array([1, 2, 2], np.float32)
     variance = blur(loud * loud, sigma) - blur(loud, sigma) ** 2

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Bool, Image
 
-__all__ = ["LARGEST_SIDE", "SMALLEST_SIDE", "StyleSheet", "check_styles", "lay_out"]
-
 SMALLEST_SIDE = 32
 """Below this there is no stroke to copy, only a few blots."""
 LARGEST_SIDE = 4096
@@ -26,7 +24,7 @@ _GAP = 8
 
 
 @dataclass(frozen=True)
-class StyleSheet:
+class StyleAtlas:
     """All styles in one picture at working size.
 
     Attributes
@@ -63,12 +61,10 @@ def check_styles(styles: Sequence[Image]) -> None:
         if style.shape[2] in (2, 4):
             painted = float((style[..., -1] > np.iinfo(style.dtype).max // 2).mean())
             if painted * height * width < SMALLEST_SIDE**2:
-                raise MediaError(
-                    f"{name} is transparent all over; give a picture with at least some opaque paint"
-                )
+                raise MediaError(f"{name} is transparent all over; give a picture with at least some opaque paint")
 
 
-def lay_out(styles: Sequence[Image], frame_size: tuple[int, int], stroke_scale: float) -> StyleSheet:
+def build_style_atlas(styles: Sequence[Image], frame_size: tuple[int, int], stroke_scale: float) -> StyleAtlas:
     """Bring the styles to working size and lay them side by side.
 
     Parameters
@@ -85,16 +81,14 @@ def lay_out(styles: Sequence[Image], frame_size: tuple[int, int], stroke_scale: 
     for i, style in enumerate(styles):
         height, width = style.shape[:2]
         if max(height, width) > LARGEST_SIDE:
-            notices.append(
-                f"style {i + 1} is {width}x{height}; reduced to {LARGEST_SIDE} pixels on its longer side"
-            )
+            notices.append(f"style {i + 1} is {width}x{height}; reduced to {LARGEST_SIDE} pixels on its longer side")
         scale = stroke_scale * (1.6 * frame_size[0] * frame_size[1] / (height * width)) ** 0.5
         # Enlarged paint only gets blurred; strokes of a small style are left at most twice their size.
         scale = min(scale, 2.0 * max(stroke_scale, 1.0), LARGEST_SIDE / max(height, width))
         scale = max(scale, SMALLEST_SIDE / min(height, width))
         pieces.append(_resized(style, scale))
     if len(pieces) == 1:
-        return StyleSheet(*pieces[0], tuple(notices))
+        return StyleAtlas(*pieces[0], tuple(notices))
     tall = max(image.shape[0] for image, _ in pieces)
     wide = sum(image.shape[1] for image, _ in pieces) + _GAP * (len(pieces) - 1)
     sheet = np.zeros((tall, wide, 3), np.uint8)
@@ -104,11 +98,11 @@ def lay_out(styles: Sequence[Image], frame_size: tuple[int, int], stroke_scale: 
         box = np.s_[: image.shape[0], left : left + image.shape[1]]
         sheet[box], valid[box] = image, opaque
         left += image.shape[1] + _GAP
-    return StyleSheet(sheet, valid, tuple(notices))
+    return StyleAtlas(sheet, valid, tuple(notices))
 
 
 def _resized(style: Image, scale: float) -> tuple[Image, Bool]:
-    """RGB uint8 and opacity of `style` at `scale`; transparent pixels do not bleed into their neighbours."""
+    """RGB uint8 and opacity of `style` at `scale`; transparent pixels do not bleed into their neighbors."""
     full = style.astype(np.float32) * (255 / np.iinfo(style.dtype).max)
     if style.shape[2] in (2, 4):
         color, alpha = full[..., :-1], full[..., -1:] / 255

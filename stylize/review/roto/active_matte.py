@@ -14,17 +14,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stylize.compositing.spec import LayerSpec
-    from stylize.pipeline.context import Work
-
-__all__ = ["MATTE", "matte_in_use", "use"]
+    from stylize.pipeline.context import RunContext
 
 MATTE = "matte"
 """Folder of a project for the matte that is painted: ``painted/``, ``carried/``, and how it was done."""
 
 
-def use(work: Work, place: Path | None) -> None:
+def use(context: RunContext, place: Path | None) -> None:
     """Make `place` the project's matte, or the layer's in `stylize.toml`; None brings back the former one."""
-    note = work.project.root / MATTE / "former.json"
+    note = context.project.root / MATTE / "former.json"
     if place is None:
         try:
             spec = json.loads(note.read_text(encoding="utf-8"))["matte"]
@@ -33,33 +31,36 @@ def use(work: Work, place: Path | None) -> None:
         note.unlink(missing_ok=True)
     else:
         spec = str(place.absolute())
-        if not note.exists() and str(work.job.matte) != spec:
-            write_text(note, json.dumps({"matte": None if work.job.matte is None else str(work.job.matte)}))
-    listed = _listed(work)
+        if not note.exists() and str(context.request.matte) != spec:
+            write_text(
+                note,
+                json.dumps({"matte": None if context.request.matte is None else str(context.request.matte)}),
+            )
+    listed = _listed(context)
     if listed is not None:
         if place is not None:  # paths count from that file
             spec = place.absolute().relative_to(listed[0].parent.absolute()).as_posix()
-        _use_in_layer(listed[0], work.layer.name, spec)
+        _use_in_layer(listed[0], context.layer.name, spec)
     else:
-        asked = memory_of(work.job) | work.project.about().get("inputs", {})
-        work.project.remember(inputs={**asked, "matte": spec})
+        asked = memory_of(context.request) | context.project.about().get("inputs", {})
+        context.project.remember(inputs={**asked, "matte": spec})
 
 
-def matte_in_use(work: Work) -> str | None:
+def matte_in_use(context: RunContext) -> str | None:
     """Return the matte that the project, or the layer's entry in `stylize.toml`, names by now."""
-    listed = _listed(work)
+    listed = _listed(context)
     if listed is not None:
         return listed[1].matte
-    spec: str | None = work.project.about().get("inputs", {}).get("matte")
+    spec: str | None = context.project.about().get("inputs", {}).get("matte")
     return spec
 
 
-def _listed(work: Work) -> tuple[Path, LayerSpec] | None:
+def _listed(context: RunContext) -> tuple[Path, LayerSpec] | None:
     """Return the file that lists the work's layer, and its entry there; None if it is no layer of a stack."""
-    parent = work.project.root.absolute().parent
+    parent = context.project.root.absolute().parent
     path = parent.parent / SETTINGS_FILE
     specs = read_layers(path) if parent.name == STACK else ()
-    return next(((path, spec) for spec in specs if spec.name == work.layer.name), None)
+    return next(((path, spec) for spec in specs if spec.name == context.layer.name), None)
 
 
 def _use_in_layer(path: Path, name: str, spec: str | None) -> None:

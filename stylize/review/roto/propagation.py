@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stylize.errors import MediaError, UsageError
-from stylize.mattes.buffer import FolderShelf
+from stylize.mattes.buffer import MatteCheckpoint
 from stylize.mattes.segment.from_hints import follow_mattes
 from stylize.mattes.sources.channels import one_plane
 from stylize.media import read_image, write_image
 from stylize.media.frame_images import find_keys, key_files
 from stylize.pipeline.keyframing import known_shots
 from stylize.pipeline.shots import cut_to
-from stylize.progress import portion
+from stylize.progress import subprogress
 from stylize.review.roto.active_matte import MATTE, use
 from stylize.storage.atomic import disk_errors, write_text
 from stylize.storage.fingerprint import file_hash, fingerprint
@@ -35,19 +35,8 @@ if TYPE_CHECKING:
 
     from keyframes import Shot
     from propagate.arrays import F32
-    from stylize.pipeline.context import Work
-    from stylize.progress import Watch
-
-__all__ = [
-    "Span",
-    "carry_matte",
-    "known_spans",
-    "painted_mattes",
-    "published",
-    "read_matte",
-    "spans_of",
-    "write_matte",
-]
+    from stylize.pipeline.context import RunContext
+    from stylize.progress import StageTimer
 
 WORK = ".work"
 """In a span's folder, while it is carried: from what it goes on after an interruption."""
@@ -68,19 +57,19 @@ class Span:
     folder: Path
 
 
-def painted_mattes(work: Work) -> dict[int, Path]:
+def painted_mattes(context: RunContext) -> dict[int, Path]:
     """Return the painted mattes of the range, by frame of the clip."""
-    folder = work.project.root / MATTE / "painted"
+    folder = context.project.root / MATTE / "painted"
     if not folder.is_dir() or not key_files(folder):
         return {}
-    first = work.span[0]
-    return {first + index: path for index, path in find_keys(folder, work.clip.info).items()}
+    first = context.span[0]
+    return {first + index: path for index, path in find_keys(folder, context.clip.info).items()}
 
 
-def spans_of(work: Work, painted: Mapping[int, Path], shots: Sequence[Shot]) -> list[Span]:
+def spans_of(context: RunContext, painted: Mapping[int, Path], shots: Sequence[Shot]) -> list[Span]:
     """Return what is to be followed, and where it is kept."""
-    spans, cache = list[Span](), work.project.root / "cache" / "mattes"
-    for shot in cut_to(shots, work.span):
+    spans, cache = list[Span](), context.project.root / "cache" / "mattes"
+    for shot in cut_to(shots, context.span):
         keys = [frame for frame in sorted(painted) if shot.start <= frame < shot.stop]
         if not keys:
             spans.append(Span(shot.start, shot.stop, (), cache))
@@ -92,25 +81,25 @@ def spans_of(work: Work, painted: Mapping[int, Path], shots: Sequence[Shot]) -> 
             *((a, b + 1, (a, b)) for a, b in pairwise(keys)),
         ]:
             if stop - start > len(ends_of):
-                seen = work.whole[start:stop].info.fingerprint
+                seen = context.whole[start:stop].info.fingerprint
                 name = fingerprint("painted matte", _VERSION, seen, [(k - start, marks[k]) for k in ends_of])
                 spans.append(Span(start, stop, ends_of, cache / name[:20]))
     return sorted(spans, key=lambda span: span.start)
 
 
-def known_spans(work: Work, painted: Mapping[int, Path]) -> list[Span]:
+def known_spans(context: RunContext, painted: Mapping[int, Path]) -> list[Span]:
     """Return `spans_of` the shots that were found when it was carried last; none if it never was."""
     from keyframes import Shot
 
     try:
-        ends = json.loads((work.project.root / MATTE / "shots.json").read_text(encoding="utf-8"))
+        ends = json.loads((context.project.root / MATTE / "shots.json").read_text(encoding="utf-8"))
         shots = [Shot(int(start), int(stop)) for start, stop in ends]
     except (OSError, ValueError, TypeError):
         return []
-    return spans_of(work, painted, shots)
+    return spans_of(context, painted, shots)
 
 
-def carry_matte(work: Work, near: int, watch: Watch) -> None:
+def carry_matte(context: RunContext, near: int, watch: StageTimer) -> None:
     """Carry what is painted over the range, the frames around `near` first, and put it to use.
 
     Raises
@@ -118,24 +107,24 @@ def carry_matte(work: Work, near: int, watch: Watch) -> None:
     UsageError
         If nothing is painted yet.
     """
-    painted = painted_mattes(work)
+    painted = painted_mattes(context)
     if not painted:
         raise UsageError("no matte is painted yet; paint on a frame that shows the subject")
-    shots = known_shots(work, watch)
-    place = work.project.root / MATTE
+    shots = known_shots(context, watch)
+    place = context.project.root / MATTE
     write_text(place / "shots.json", json.dumps([[shot.start, shot.stop] for shot in shots]))
-    spans, told = spans_of(work, painted, shots), published(work)
+    spans, told = spans_of(context, painted, shots), published(context)
     with watch.stage("carry matte") as share:
-        todo = [span for span in spans if span.keys and not _whole(work, span, told)]
+        todo = [span for span in spans if span.keys and not _whole(context, span, told)]
         total, done = sum(span.stop - span.start for span in todo), 0
         for span in sorted(todo, key=lambda span: _away(span, near)):
-            keys = {frame - span.start: _fitting(work, painted[frame]) for frame in span.keys}
-            part = portion(share, done, span.stop - span.start, max(total, 1))
-            follow_mattes(work.whole[span.start : span.stop], keys, _Kept(work, span), part)
+            keys = {frame - span.start: _fitting(context, painted[frame]) for frame in span.keys}
+            part = subprogress(share, done, span.stop - span.start, max(total, 1))
+            follow_mattes(context.whole[span.start : span.stop], keys, _Kept(context, span), part)
             shutil.rmtree(span.folder / WORK, ignore_errors=True)
             done += span.stop - span.start
-    _publish(work, painted, spans)
-    use(work, work.project.painted_matte)
+    _publish(context, painted, spans)
+    use(context, context.project.painted_matte)
 
 
 def read_matte(path: Path) -> F32:
@@ -143,8 +132,8 @@ def read_matte(path: Path) -> F32:
     return one_plane(read_image(path), "luma")
 
 
-def _fitting(work: Work, path: Path) -> F32:
-    matte, info = read_matte(path), work.whole.info
+def _fitting(context: RunContext, path: Path) -> F32:
+    matte, info = read_matte(path), context.whole.info
     if matte.shape != (info.height, info.width):
         raise MediaError(
             f"{path}: {matte.shape[1]}x{matte.shape[0]}, but the clip is {info.width}x{info.height}; "
@@ -153,12 +142,12 @@ def _fitting(work: Work, path: Path) -> F32:
     return matte
 
 
-class _Kept(FolderShelf):
+class _Kept(MatteCheckpoint):
     """A span's mattes, also as images that the page can show; what is interrupted is gone on with."""
 
-    def __init__(self, work: Work, span: Span) -> None:
+    def __init__(self, context: RunContext, span: Span) -> None:
         super().__init__(span.folder / WORK, span.folder.name)
-        self._names, self._span = work.whole.info.names, span
+        self._names, self._span = context.whole.info.names, span
 
     def put(self, index: int, matte: F32) -> None:
         """Keep one; a painted frame stands as a file of its own already."""
@@ -169,14 +158,14 @@ class _Kept(FolderShelf):
 
 
 def write_matte(path: Path, matte: F32) -> None:
-    """Keep a matte as a grey image of 16 bits."""
-    grey = np.rint(np.clip(matte, 0, 1) * 65535).astype(np.uint16)[..., None]
-    write_image(path, grey, compression=1, durable=False)
+    """Keep a matte as a gray image of 16 bits."""
+    gray = np.rint(np.clip(matte, 0, 1) * 65535).astype(np.uint16)[..., None]
+    write_image(path, gray, compression=1, durable=False)
 
 
-def published(work: Work) -> dict[str, str]:
+def published(context: RunContext) -> dict[str, str]:
     """Return from which span each image in ``carried/`` is, by name; of older ones nothing is known."""
-    place = work.project.root / MATTE
+    place = context.project.root / MATTE
     try:
         told = json.loads((place / "carried.json").read_text(encoding="utf-8"))
         return {str(name): str(span) for name, span in told.items() if (place / "carried" / name).is_file()}
@@ -184,9 +173,9 @@ def published(work: Work) -> dict[str, str]:
         return {}
 
 
-def _whole(work: Work, span: Span, told: Mapping[str, str]) -> bool:
+def _whole(context: RunContext, span: Span, told: Mapping[str, str]) -> bool:
     """Whether a span is carried: in the cache, or where it was put when it was in use."""
-    names = work.whole.info.names
+    names = context.whole.info.names
     wanted = {f"{names[frame]}.png" for frame in range(span.start, span.stop) if frame not in span.keys}
     here = {path.name for path in span.folder.iterdir()} if span.folder.is_dir() else set()
     return all(name in here or told.get(name) == span.folder.name for name in wanted)
@@ -196,19 +185,19 @@ def _away(span: Span, frame: int) -> int:
     return max(span.start - frame, frame - span.stop + 1, 0)
 
 
-def _publish(work: Work, painted: Mapping[int, Path], spans: Sequence[Span]) -> None:
+def _publish(context: RunContext, painted: Mapping[int, Path], spans: Sequence[Span]) -> None:
     """Put the mattes of the range together in a folder that takes the old one's place at once."""
-    root = work.project.root / MATTE
+    root = context.project.root / MATTE
     old, new, gone = root / "carried", root / ".carried.new", root / ".carried.old"
-    names, info = work.whole.info.names, work.whole.info
-    told = published(work)
+    names, info = context.whole.info.names, context.whole.info
+    told = published(context)
     with disk_errors(root):
         if gone.is_dir() and not old.exists():  # ended between the two renames
             gone.replace(old)
         for leftover in (new, gone):
             shutil.rmtree(leftover, ignore_errors=True)
         new.mkdir(parents=True)
-        inside = {f"{names[frame]}.png" for frame in range(*work.span)}
+        inside = {f"{names[frame]}.png" for frame in range(*context.span)}
         for kept in old.iterdir() if old.is_dir() else ():
             if kept.name not in inside:  # of a part of the clip that is not looked at now
                 _link(kept, new / kept.name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from stylize.errors import UsageError
-from stylize.mattes.segment.grabcut import cut_out_box, cut_out_scribbles
+from stylize.mattes.segment.grabcut import cut_out_scribbles, segment_box
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Image
     from stylize.mattes.segment.grabcut import Box
-
-__all__ = ["TOOLS", "Mark", "matte_from", "read_mark", "standing"]
 
 TOOLS: Final = ("add", "remove", "box", "empty", "keep", "clear")
 """Strokes on the subject and beside it; a box around it; frames in which it is not to be seen, whose matte is
@@ -35,7 +33,7 @@ _LIKELY, _UNLIKELY = 0.75, 0.25
 
 
 @dataclass(frozen=True)
-class Mark:
+class Stroke:
     """One thing that was painted.
 
     Attributes
@@ -66,7 +64,7 @@ class Mark:
         return asdict(self)
 
 
-def read_mark(facts: Any, width: int, height: int) -> Mark:
+def read_mark(facts: Any, width: int, height: int) -> Stroke:
     """Read a mark that comes from outside.
 
     Raises
@@ -94,10 +92,10 @@ def read_mark(facts: Any, width: int, height: int) -> Mark:
         if right - left < 4 or low - top < 4:
             raise UsageError("the box holds nothing of the frame; draw a larger one")
         placed = ((left, top), (right, low))
-    return Mark(tool, placed, size, exact)
+    return Stroke(tool, placed, size, exact)
 
 
-def standing(marks: Sequence[Mark]) -> list[Mark]:
+def standing(marks: Sequence[Stroke]) -> list[Stroke]:
     """Return the marks of a frame that count: those after the last that takes all back."""
     last = max((at for at, mark in enumerate(marks) if mark.tool == "clear"), default=-1)
     return list(marks[last + 1 :])
@@ -105,9 +103,9 @@ def standing(marks: Sequence[Mark]) -> list[Mark]:
 
 def matte_from(
     image: Image,
-    marks: Sequence[Mark],
+    marks: Sequence[Stroke],
     base: F32 | None,
-    cut: Callable[[Image, Box], F32] = cut_out_box,
+    cut: Callable[[Image, Box], F32] = segment_box,
 ) -> F32 | None:
     """Make the matte of a frame from what is painted on it.
 
@@ -145,7 +143,7 @@ def matte_from(
     return _with_exact(matte, strokes)
 
 
-def _from_scribbles(image: Image, strokes: Sequence[Mark], base: F32 | None) -> F32:
+def _from_scribbles(image: Image, strokes: Sequence[Stroke], base: F32 | None) -> F32:
     import cv2
 
     shape = image.shape[:2]
@@ -173,7 +171,7 @@ def _from_scribbles(image: Image, strokes: Sequence[Mark], base: F32 | None) -> 
     return np.asarray(base + share * (found - base), np.float32)
 
 
-def _with_exact(matte: F32, strokes: Sequence[Mark]) -> F32:
+def _with_exact(matte: F32, strokes: Sequence[Stroke]) -> F32:
     """Lay exact strokes over a matte; a later scribble takes away what it covers of them."""
     if not any(mark.exact for mark in strokes):
         return matte
@@ -188,7 +186,7 @@ def _with_exact(matte: F32, strokes: Sequence[Mark]) -> F32:
     return np.asarray(np.clip(value + matte * (1 - share), 0, 1), np.float32)
 
 
-def _drawn(shape: tuple[int, ...], mark: Mark) -> F32:
+def _drawn(shape: tuple[int, ...], mark: Stroke) -> F32:
     """Return how much of each pixel a stroke covers, 0 to 1: from the distance to its way."""
     height, width = shape[:2]
     covered = np.zeros((height, width), np.float32)
@@ -208,7 +206,7 @@ def _drawn(shape: tuple[int, ...], mark: Mark) -> F32:
     return covered
 
 
-def _around(shape: tuple[int, ...], mark: Mark, wider: float) -> NDArray[np.bool_]:
+def _around(shape: tuple[int, ...], mark: Stroke, wider: float) -> NDArray[np.bool_]:
     """Return what lies within a stroke and `wider` pixels around it, roughly."""
     import cv2
 
@@ -223,7 +221,7 @@ def _around(shape: tuple[int, ...], mark: Mark, wider: float) -> NDArray[np.bool
 
 
 def _touched(matte: F32, painted: NDArray[np.bool_]) -> F32:
-    """Keep the pieces of a matte that somebody painted on; the same colours elsewhere are not meant."""
+    """Keep the pieces of a matte that somebody painted on; the same colors elsewhere are not meant."""
     import cv2
 
     _, pieces = cv2.connectedComponents((matte > 0.1).astype(np.uint8))

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["Gate"]
-
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -39,13 +37,10 @@ MOST = 96 << 20
 """Bytes of a request: an upload of 64 MiB, spelled as text."""
 
 
-USED = (
-    "this link was used already, or is not whole; take the latest one from the terminal in which "
-    "stylize review runs"
-)
+USED = "this link was used already, or is not whole; take the latest one from the terminal in which stylize review runs"
 
 
-class Gate:
+class AuthMiddleware:
     """Lets requests through to `app` that come from the page, and puts the protective headers on answers.
 
     Attributes

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from stylize.errors import MediaError, StylizeError, UsageError
 from stylize.review.plan_editor import ConflictError
-from stylize.storage.lock import HeldError
+from stylize.storage.lock import ProjectBusyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from stylize.review.session import Session
-    from stylize.review.workspace import House
-
-__all__ = ["RequestError", "inside", "needs", "read", "safely", "session_of", "write"]
+    from stylize.review.workspace import Workspace
 
 FIELDS: dict[str, type] = {
     **dict.fromkeys(("frame", "to", "take"), int),
@@ -37,7 +35,7 @@ class RequestError(Exception):
         self.status = status
 
 
-def session_of(house: House, request: Request) -> Session:
+def session_of(house: Workspace, request: Request) -> Session:
     """Return the session of the layer that a request names; of the first without a name."""
     name = request.query_params.get("layer")
     if name is None:
@@ -47,7 +45,7 @@ def session_of(house: House, request: Request) -> Session:
     return house.sessions[name]
 
 
-def read(house: House, make: Callable[[Session], Any]) -> Callable[[Request], Any]:
+def read(house: Workspace, make: Callable[[Session], Any]) -> Callable[[Request], Any]:
     """Return the handler of a question: `make` gives what is told."""
 
     async def answer(request: Request) -> Response:
@@ -59,7 +57,7 @@ def read(house: House, make: Callable[[Session], Any]) -> Callable[[Request], An
 
 
 def write(
-    house: House, do: Callable[[Session, Any], Any], takes: str, tell: Callable[[Session], Any]
+    house: Workspace, do: Callable[[Session, Any], Any], takes: str, tell: Callable[[Session], Any]
 ) -> Callable[[Request], Any]:
     """Return the handler of a change: `do` does what a body with the fields `takes` asks, `tell` answers."""
 
@@ -69,13 +67,13 @@ def write(
         except (ValueError, UnicodeDecodeError, RecursionError):
             return JSONResponse({"error": "this is no JSON"}, 400)
 
-        def work() -> Response:
+        def context() -> Response:
             session = session_of(house, request)
             done = do(session, _checked(body, takes.split()))
             told = {**tell(session), **(done if isinstance(done, dict) else {})}
             return JSONResponse(told, headers={"cache-control": "no-store"})
 
-        made = await safely(work)
+        made = await safely(context)
         if made.status_code == 200:
             session = session_of(house, request)
             facts = {"revision": session.desk.revision, "busy": "", "generation": session.generation}
@@ -87,7 +85,7 @@ def write(
 
 def inside(session: Session, frame: int) -> None:
     """Refuse a frame that is not worked on."""
-    first, stop = session.work.span
+    first, stop = session.context.span
     if not first <= frame < stop:
         raise RequestError(422, f"frame {frame} is outside of {first} to {stop - 1}")
 
@@ -113,7 +111,7 @@ def _checked(body: Any, takes: list[str]) -> dict[str, Any]:
 
 STATUS: tuple[tuple[type[Exception], int], ...] = (
     (ConflictError, 409),
-    (HeldError, 423),
+    (ProjectBusyError, 423),
     (UsageError, 422),
     (MediaError, 422),
     (StylizeError, 500),

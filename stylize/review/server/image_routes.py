@@ -18,14 +18,12 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from stylize.review.session import Session
-    from stylize.review.workspace import House
-
-__all__ = ["frame_picture", "painted_matte", "take_picture"]
+    from stylize.review.workspace import Workspace
 
 VIEWS = ("source", "painted", "result", "matte", "confidence", "comp")
 
 
-def frame_picture(house: House) -> Callable[[Request], Any]:
+def frame_picture(house: Workspace) -> Callable[[Request], Any]:
     """Return the handler of a view of a frame."""
 
     async def answer(request: Request) -> Response:
@@ -48,7 +46,7 @@ def frame_picture(house: House) -> Callable[[Request], Any]:
     return answer
 
 
-def take_picture(house: House) -> Callable[[Request], Any]:
+def take_picture(house: Workspace) -> Callable[[Request], Any]:
     """Return the handler of an earlier painting."""
 
     async def answer(request: Request) -> Response:
@@ -58,9 +56,9 @@ def take_picture(house: House) -> Callable[[Request], Any]:
         def make() -> Response:
             session = session_of(house, request)
             inside(session, frame)
-            name = session.work.whole.info.names[frame]
+            name = session.context.whole.info.names[frame]
             try:
-                take = chosen_take(session.work.project, name, number)
+                take = chosen_take(session.context.project, name, number)
             except UsageError as error:
                 raise FileNotFoundError from error
             return _picture(request, session.pictures.file(take.path, full=full))
@@ -70,7 +68,7 @@ def take_picture(house: House) -> Callable[[Request], Any]:
     return answer
 
 
-def painted_matte(house: House) -> Callable[[Request], Any]:
+def painted_matte(house: Workspace) -> Callable[[Request], Any]:
     """Return the handler of a frame's matte as it is painted or carried."""
 
     async def answer(request: Request) -> Response:
@@ -103,9 +101,7 @@ def _view(session: Session, view: str, frame: int, full: bool) -> bytes:
     if place is None:
         raise FileNotFoundError
     return (
-        pictures.file(place[0], full=full)
-        if view == "result"
-        else pictures.confidence(place[1], place[0], full=full)
+        pictures.file(place[0], full=full) if view == "result" else pictures.confidence(place[1], place[0], full=full)
     )
 
 

@@ -23,7 +23,7 @@ from stylize.review.serializers import details, state
 from stylize.review.server.handlers import RequestError, inside, needs, read, session_of, write
 from stylize.review.server.image_routes import frame_picture, painted_matte, take_picture
 from stylize.review.server.uploads import decoded
-from stylize.storage.lock import HeldError
+from stylize.storage.lock import ProjectBusyError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from stylize.review.session import Session
-    from stylize.review.workspace import House
-
-__all__ = ["make_app"]
+    from stylize.review.workspace import Workspace
 
 KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 RUNS = ("keys", "paint", "run", "matte", "all")
@@ -41,8 +39,8 @@ _BEAT = 15.0
 """Seconds after which an idle stream of events says that it lives."""
 
 
-def make_app(house: House) -> Starlette:
-    """Return the application; `stylize.review.server.auth.Gate` has to stand before it."""
+def make_app(house: Workspace) -> Starlette:
+    """Return the application; `stylize.review.server.auth.AuthMiddleware` has to stand before it."""
 
     @asynccontextmanager
     async def live(_: Starlette) -> AsyncIterator[None]:
@@ -105,8 +103,8 @@ def edit(session: Session, body: dict[str, Any]) -> None:
     if action not in ACTIONS:
         raise RequestError(422, "this action is unknown")
     inside(session, body["frame"])
-    if session.work.job.keys is not None:
-        raise UsageError(f"keys come from {session.work.job.keys}; change the files there")
+    if session.context.request.keys is not None:
+        raise UsageError(f"keys come from {session.context.request.keys}; change the files there")
     session.desk.edit(body["revision"], action, body)
 
 
@@ -115,7 +113,7 @@ def upload(session: Session, body: dict[str, Any]) -> None:
     needs(body, "frame", "data")
     inside(session, body["frame"])
     called = "".join(c for c in body.get("name", "painting") if c.isprintable())[:80] or "painting"
-    with decoded(session.work, body["frame"], body["data"], called) as picture:
+    with decoded(session.context, body["frame"], body["data"], called) as picture:
         session.desk.paint_over(body["revision"], body["frame"], picture, called)
     session.failed.pop(body["frame"], None)
 
@@ -134,7 +132,7 @@ def use_matte(session: Session, body: dict[str, Any]) -> None:
     session.adopt_matte()
 
 
-def run(house: House, session: Session, body: dict[str, Any]) -> None:
+def run(house: Workspace, session: Session, body: dict[str, Any]) -> None:
     """Start a run."""
     if body.get("what") not in RUNS:
         raise RequestError(422, f"what is one of {', '.join(RUNS)}")
@@ -142,7 +140,7 @@ def run(house: House, session: Session, body: dict[str, Any]) -> None:
         inside(session, body["frame"])
     busy = session.busy()
     if busy:
-        raise HeldError(busy)
+        raise ProjectBusyError(busy)
     house.run(session, body["what"], body.get("frame"))
 
 
@@ -155,7 +153,7 @@ def _page(name: str) -> Callable[[Request], Any]:
     return answer
 
 
-def _events(house: House) -> Callable[[Request], Any]:
+def _events(house: Workspace) -> Callable[[Request], Any]:
     async def answer(request: Request) -> Response:
         return StreamingResponse(
             _stream(session_of(house, request)),

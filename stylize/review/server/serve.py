@@ -14,22 +14,20 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from stylize.errors import UsageError
-from stylize.pipeline.context import memory_of, open_work
-from stylize.review.server.auth import Gate
+from stylize.pipeline.context import memory_of, open_run
+from stylize.review.server.auth import AuthMiddleware
 from stylize.review.server.routes import make_app
-from stylize.review.workspace import House
+from stylize.review.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from stylize.pipeline.context import Job, Work
-
-__all__ = ["begin", "serve"]
+    from stylize.pipeline.context import RunContext, RunRequest
 
 
 def serve(
-    job: Job,
+    job: RunRequest,
     settings: Mapping[str, Any] | None = None,
     *,
     host: str = "127.0.0.1",
@@ -65,22 +63,22 @@ def serve(
             f"--host {host}: others on the network could see and change this project, without encryption; "
             "pass --allow-remote if that is meant"
         )
-    with _listening(host, port) as listener, open_work(_as_before(job), settings) as work:
-        for layer in (work, *work.parts):
+    with _listening(host, port) as listener, open_run(_as_before(job), settings) as context:
+        for layer in (context, *context.parts):
             begin(layer)
-        house = House(work, settings)
+        house = Workspace(context, settings)
         chosen = listener.getsockname()[1]
 
         def link() -> str:
             shown = host if host not in ("0.0.0.0", "::") else socket.gethostname()  # noqa: S104  names, not binds
             return f"http://{f'[{shown}]' if ':' in shown else shown}:{chosen}/?token={gate.token}"
 
-        gate = Gate(
+        gate = AuthMiddleware(
             make_app(house), port=chosen, host=host, on_entry=lambda: say(f"for another browser: {link()}")
         )
         if not _loopback(host):
             say(f"warning: {host} can be reached from other machines, without encryption")
-        say(f"review of {work.project.root}: {link()}")
+        say(f"review of {context.project.root}: {link()}")
         say("Ctrl-C ends it")
         if browser:
             with contextlib.suppress(webbrowser.Error):
@@ -97,7 +95,7 @@ def serve(
             uvicorn.Server(config).run(sockets=[listener])
 
 
-def _as_before(job: Job) -> Job:
+def _as_before(job: RunRequest) -> RunRequest:
     """Return the job with the range of the project's last run, if none is asked for."""
     if job.start is not None or job.end is not None:
         return job
@@ -112,13 +110,13 @@ def _as_before(job: Job) -> Job:
     return replace(job, start=str(first), end=str(first + count))
 
 
-def begin(work: Work) -> None:
+def begin(context: RunContext) -> None:
     """Make the project's folder, and remember what is named; one that is worked on is let be."""
-    from stylize.storage.lock import HeldError
+    from stylize.storage.lock import ProjectBusyError
 
-    with contextlib.suppress(HeldError), work.project.lock():
-        if work.job.styles or work.job.keys is not None or work.job.matte is not None:
-            work.project.remember(inputs=memory_of(work.job))
+    with contextlib.suppress(ProjectBusyError), context.project.lock():
+        if context.request.styles or context.request.keys is not None or context.request.matte is not None:
+            context.project.remember(inputs=memory_of(context.request))
 
 
 def _loopback(host: str) -> bool:

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from stylize.media import ClipInfo
-    from stylize.pipeline.context import Work
-
-__all__ = ["MOST_BYTES", "decoded"]
+    from stylize.pipeline.context import RunContext
 
 MOST_BYTES = 64 << 20
 """Of an uploaded file."""
@@ -29,7 +27,7 @@ _LARGER = 4
 
 
 @contextmanager
-def decoded(work: Work, frame: int, text: str, called: str) -> Iterator[Path]:
+def decoded(context: RunContext, frame: int, text: str, called: str) -> Iterator[Path]:
     """Give the path of an uploaded painting as PNG of the clip's size and depth; it is gone after the block.
 
     Parameters
@@ -52,7 +50,7 @@ def decoded(work: Work, frame: int, text: str, called: str) -> Iterator[Path]:
         raise UsageError(f"{called}: arrived damaged ({error}); send it again") from error
     if len(data) > MOST_BYTES:
         raise UsageError(f"{called}: larger than {MOST_BYTES >> 20} MiB; save it smaller")
-    info, place = work.whole.info, work.project.root / "cache"
+    info, place = context.whole.info, context.project.root / "cache"
     with disk_errors(place):
         place.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="upload-", dir=place) as folder:
@@ -60,7 +58,7 @@ def decoded(work: Work, frame: int, text: str, called: str) -> Iterator[Path]:
         sent.write_bytes(data)
         try:
             _check(sent, frame, info)
-            write_image(painting, read_key(sent, work.whole[frame]))
+            write_image(painting, read_key(sent, context.whole[frame]))
         except MediaError as error:
             raise MediaError(str(error).replace(str(sent), called)) from error
         yield painting

@@ -34,13 +34,13 @@ function card(state) {
       h("h3", {}, `Frame ${frame}: ${here(mattes, frame)}`),
       h("div", { class: "row" },
         act("keep", "Right as it is", () => mark("keep", `The matte of frame ${frame} counts as painted.`), !mattes.painted[frame] && !state.matte && !mattes.carried[frame] && !mattes.old[frame],
-          "Let this matte count as if it were painted: its neighbours follow from it"),
+          "Let this matte count as if it were painted: its neighbors follow from it"),
         act("empty", "Not in this frame", () => mark("empty", `The subject is not in frame ${frame}.`), false, "The subject is not to be seen here"),
         act("clear", "Clear", () => mark("clear", `Nothing is painted on frame ${frame} any more.`), !mattes.painted[frame], "Take back all that is painted on this frame"))),
     h("section", { "aria-label": "The clip" },
       h("h3", {}, "Over the clip"),
       h("div", { class: "row" },
-        act("carry", mattes.left ? `Carry to ${many(mattes.left, "frame")}` : "Carry", carry, !Object.keys(mattes.painted).length || (!mattes.left && mattes.use === "painted"), "Follow what is painted to all other frames, this one's neighbours first", "C", "primary"),
+        act("carry", mattes.left ? `Carry to ${many(mattes.left, "frame")}` : "Carry", carry, !Object.keys(mattes.painted).length || (!mattes.left && mattes.use === "painted"), "Follow what is painted to all other frames, this one's neighbors first", "C", "primary"),
         act("done", "Done", toggle, false, "Back to keys and paint", "M")),
       h("p", { class: "soft" }, using(mattes)),
       mattes.use === "painted"
@@ -53,7 +53,7 @@ function card(state) {
 
 function advice(mattes) {
   if (!Object.keys(mattes.painted).length)
-    return "Draw a box around the subject, or paint on it with Add: the edge is found by colour. Correct it with Add and Remove, then carry it over the clip.";
+    return "Draw a box around the subject, or paint on it with Add: the edge is found by color. Correct it with Add and Remove, then carry it over the clip.";
   if (mattes.left) return "When it fits here, carry it over the clip. Frames between two painted ones follow from both.";
   return "Every frame has its matte. Where one is wrong, correct it there and carry again: only the frames up to the next painted ones are made anew.";
 }

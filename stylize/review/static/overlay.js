@@ -73,10 +73,10 @@ export function drawStrokes(pen, state, box) {
   if (state.cursor) cross(pen, place(state.cursor));
 }
 
-function line(pen, points, radius, colour) {
+function line(pen, points, radius, color) {
   pen.save();
   pen.globalAlpha = 0.6;
-  pen.strokeStyle = colour;
+  pen.strokeStyle = color;
   pen.lineCap = pen.lineJoin = "round";
   pen.lineWidth = Math.max(2 * radius, 1);
   pen.beginPath();
@@ -98,8 +98,8 @@ function frameBox(pen, [[a, b], [c, d]]) {
 
 function cross(pen, [x, y]) {
   const arm = 12 * devicePixelRatio;
-  for (const [colour, wide] of [["rgb(0 0 0 / 80%)", 4], ["#fff", 2]]) {
-    pen.strokeStyle = colour;
+  for (const [color, wide] of [["rgb(0 0 0 / 80%)", 4], ["#fff", 2]]) {
+    pen.strokeStyle = color;
     pen.lineWidth = wide * devicePixelRatio;
     pen.beginPath();
     pen.moveTo(x - arm, y);

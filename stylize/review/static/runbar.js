@@ -25,7 +25,7 @@ export function build() {
 
 // Another layer is another page; the frame and the view go along.
 export function openLayer(name) {
-  sessionStorage.setItem("place", JSON.stringify({ frame: store.frame, view: store.view, zoom: store.zoom, centre: store.centre }));
+  sessionStorage.setItem("place", JSON.stringify({ frame: store.frame, view: store.view, zoom: store.zoom, center: store.center }));
   location.search = `?layer=${encodeURIComponent(name)}`;
 }
 

@@ -8,7 +8,7 @@ export const store = {
   can: { undo: null, redo: null }, planned: false, problem: "", busy: "", given: false, matte: "", comp: "", layer: "", layers: [], run: null,
   details: { novelty: [], coverage: [], keys: {}, spans: [], confidence: [], results: {}, stale: {}, cost: null, problem: "" },
   frame: 0, view: "source", mode: "plain", against: "source", wipe: 0.5, take: null, playing: false, lost: false,
-  zoom: 0, centre: null, look: "over",
+  zoom: 0, center: null, look: "over",
   brush: { on: false, tool: "add", size: 0, exact: false }, mattes: null, matteProblem: "", strokes: [], stroke: null, cursor: null,
 };
 

@@ -65,12 +65,12 @@ function sized() {
   return true;
 }
 
-function colour(name) {
+function color(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
 // Red at half sure and below, amber in between, green when sure.
-export function sureColour(value) {
+export function sureColor(value) {
   const stops = [[0.45, [229, 84, 75]], [0.75, [232, 176, 74]], [1, [67, 181, 129]]];
   if (value <= stops[0][0]) return `rgb(${stops[0][1]})`;
   const at = stops.findIndex(([bound]) => value <= bound);
@@ -100,14 +100,14 @@ function curves(state) {
       pen.lineTo(x(first + i + 1), up(value ?? 0));
     });
     pen.lineTo(width, bottom);
-    pen.fillStyle = colour("coverage-fill");
+    pen.fillStyle = color("coverage-fill");
     pen.fill();
-    pen.strokeStyle = colour("coverage");
+    pen.strokeStyle = color("coverage");
     pen.lineWidth = 1.5 * devicePixelRatio;
     pen.stroke();
   }
   const most = Math.max(0.25, ...novelty.map((value) => value ?? 0)); // small news are news too: drawn against the most
-  pen.fillStyle = colour("novelty");
+  pen.fillStyle = color("novelty");
   novelty.forEach((value, i) => {
     if (value) pen.fillRect(x(first + i) + 0.1 * (width / count), up(value / most), Math.max((0.8 * width) / count, 1), bottom - up(value / most));
   });
@@ -117,15 +117,15 @@ function curves(state) {
     for (const span of spans) stripes(x(span.start), barTop, x(span.stop) - x(span.start), bar, unit);
     confidence.forEach((value, i) => {
       if (value === null) return;
-      pen.fillStyle = sureColour(value);
+      pen.fillStyle = sureColor(value);
       pen.fillRect(Math.floor(x(first + i)), barTop, Math.ceil(width / count), bar);
     });
   }
-  pen.fillStyle = colour("panel");
+  pen.fillStyle = color("panel");
   for (const span of state.brush.on ? [] : spans) if (span.start > first) pen.fillRect(Math.round(x(span.start)) - devicePixelRatio, barTop, 2 * devicePixelRatio, bar);
   for (const [start] of state.shots) {
     if (start <= first) continue;
-    pen.fillStyle = colour("ink");
+    pen.fillStyle = color("ink");
     pen.fillRect(Math.round(x(start)) - devicePixelRatio, ruler * 0.25, 2 * devicePixelRatio, height - ruler * 0.25);
   }
 }
@@ -140,7 +140,7 @@ function mattes(state, x, top, tall, unit) {
     const name = painted[frame] ? "user" : carried[frame] ? "coverage" : old[frame] ? "locked" : null;
     if (!name) continue;
     const high = painted[frame] ? 0.35 * unit : 0;
-    pen.fillStyle = colour(name);
+    pen.fillStyle = color(name);
     const wide = painted[frame] ? Math.max(x(frame + 1) - x(frame), 0.3 * unit) : Math.ceil(x(frame + 1) - x(frame));
     pen.fillRect(Math.floor(x(frame)), top - high, wide, tall + high);
   }
@@ -149,7 +149,7 @@ function mattes(state, x, top, tall, unit) {
 function ticks(count, first, x, unit, ruler) {
   const least = (4.5 * unit) / (canvas.width / count);
   const step = [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10000].find((size) => size >= least) || 20000;
-  pen.fillStyle = colour("faint");
+  pen.fillStyle = color("faint");
   pen.font = `${0.74 * unit}px system-ui, sans-serif`;
   pen.textBaseline = "top";
   for (let frame = Math.ceil(first / step) * step; frame < first + count; frame += step) {
@@ -165,9 +165,9 @@ function stripes(left, top, wide, tall, unit) {
   pen.beginPath();
   pen.rect(left, top, wide, tall);
   pen.clip();
-  pen.fillStyle = colour("line");
+  pen.fillStyle = color("line");
   pen.fillRect(left, top, wide, tall);
-  pen.strokeStyle = colour("faint");
+  pen.strokeStyle = color("faint");
   pen.lineWidth = 0.12 * unit;
   for (let at = left - tall; at < left + wide; at += 0.5 * unit) {
     pen.beginPath();

@@ -67,21 +67,21 @@ const panning = (event) => store.zoom && (event.buttons & 4 || (event.buttons & 
 
 export function zoomTo(zoom, around = null) {
   const { width, height } = store.clip;
-  const [x, y] = store.centre || [width / 2, height / 2];
-  if (!around || !drawn.box) return change({ zoom, centre: [x, y] });
+  const [x, y] = store.center || [width / 2, height / 2];
+  if (!around || !drawn.box) return change({ zoom, center: [x, y] });
   // what is under the pointer stays there
   const { box } = drawn;
   const at = [((around[0] - box.x) / box.w) * width, ((around[1] - box.y) / box.h) * height];
   const room = [canvas.width / 2, canvas.height / 2];
-  change({ zoom, centre: held([at[0] - (around[0] - room[0]) / (zoom || 1), at[1] - (around[1] - room[1]) / (zoom || 1)]) });
+  change({ zoom, center: held([at[0] - (around[0] - room[0]) / (zoom || 1), at[1] - (around[1] - room[1]) / (zoom || 1)]) });
 }
 
 export const turnZoom = () => zoomTo(ZOOMS[(ZOOMS.indexOf(store.zoom) + 1) % 4]);
 
 // Moves the picture by pixels of the screen.
 export function pan(x, y) {
-  const [cx, cy] = store.centre || [store.clip.width / 2, store.clip.height / 2];
-  change({ centre: held([cx - x / (store.zoom || 1), cy - y / (store.zoom || 1)]) });
+  const [cx, cy] = store.center || [store.clip.width / 2, store.clip.height / 2];
+  change({ center: held([cx - x / (store.zoom || 1), cy - y / (store.zoom || 1)]) });
 }
 
 const held = ([x, y]) => [Math.min(Math.max(x, 0), store.clip.width), Math.min(Math.max(y, 0), store.clip.height)];
@@ -207,7 +207,7 @@ function show(bitmap, view, box, state) {
 function fit(room, clip) {
   if (store.zoom) {
     const [w, h] = [clip.width * store.zoom, clip.height * store.zoom];
-    const [x, y] = store.centre || [clip.width / 2, clip.height / 2];
+    const [x, y] = store.center || [clip.width / 2, clip.height / 2];
     return { x: Math.round(room.x + room.w / 2 - x * store.zoom), y: Math.round(room.y + room.h / 2 - y * store.zoom), w, h };
   }
   const scale = Math.min(room.w / clip.width, room.h / clip.height);

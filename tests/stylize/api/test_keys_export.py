@@ -13,7 +13,7 @@ from stylize.api.keys_export import export_keys
 from stylize.errors import UsageError
 from stylize.export.ebsynth import ROWS, EbsRow, ebs_project, rows_between
 from stylize.media import open_clip, read_image, write_image
-from stylize.pipeline.context import Job
+from stylize.pipeline.context import RunRequest
 
 
 class Reader:
@@ -59,12 +59,12 @@ def test_a_project_of_the_application_is_laid_out_as_others_read_it():
         ebs_project("a", "b", rows[:1] * (ROWS + 1))
 
 
-def test_keys_are_carried_to_their_neighbours_and_not_over_cuts():
+def test_keys_are_carried_to_their_neighbors_and_not_over_cuts():
     assert rows_between([3, 8, 20], [(0, 12), (12, 30)]) == [(3, 0, 8), (8, 3, 11), (20, 12, 29)]
 
 
 def test_everything_that_the_application_needs_is_written(world):
-    auto_keys(Job(world.frames))
+    auto_keys(RunRequest(world.frames))
     import_keys(world.frames, world.keys("0002.png"))
     place = world.root / "eb" / "shot.ebs"
     written = export_keys(world.frames, place)
@@ -85,7 +85,7 @@ def test_everything_that_the_application_needs_is_written(world):
 
 def test_more_keys_than_the_application_takes_make_more_projects(world, monkeypatch):
     monkeypatch.setattr("stylize.api.keys_export.ROWS", 2)
-    auto_keys(Job(world.frames), {"select.max_gap": 1})
+    auto_keys(RunRequest(world.frames), {"select.max_gap": 1})
     place = world.root / "eb" / "shot.ebs"
     export_keys(world.frames, place)
     files = sorted(place.parent.glob("*.ebs"))
@@ -97,7 +97,7 @@ def test_more_keys_than_the_application_takes_make_more_projects(world, monkeypa
 def test_the_matte_comes_along(world):
     for index in range(10):
         write_image(world.root / "m" / f"{index:04d}.png", np.full((48, 64, 1), 200, np.uint8), durable=False)
-    auto_keys(Job(world.frames))
+    auto_keys(RunRequest(world.frames))
     from stylize.pipeline.run import stylize_clip
 
     stylize_clip(world.frames, world.style, world.root / "out", renderer="fake", matte=world.root / "m")
@@ -108,7 +108,7 @@ def test_the_matte_comes_along(world):
 
 
 def test_a_sheet_shows_the_plan_as_it_is(world):
-    auto_keys(Job(world.frames))
+    auto_keys(RunRequest(world.frames))
     change_plan(world.frames, None, lambda plan: plan)
     before = (world.root / "frames.stylize" / "keyframes.toml").read_text()
     sheet = write_sheet(world.frames)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylize.api.propagate import carry_keys
+from stylize.api.propagate import propagate_clip
 from stylize.media import read_image, write_image
 from tests import synthetic
 
@@ -29,9 +29,9 @@ def key(clip, rng, suffix, dtype, channels):
 @pytest.mark.parametrize("suffix", ["png", "tif"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [3, 4])
-def test_a_key_comes_out_bit_for_bit_and_its_neighbours_in_its_form(clip, rng, suffix, dtype, channels):
+def test_a_key_comes_out_bit_for_bit_and_its_neighbors_in_its_form(clip, rng, suffix, dtype, channels):
     painted = key(clip, rng, suffix, dtype, channels)
-    carry_keys(clip, clip.parent / "keys", clip.parent / "out")
+    propagate_clip(clip, clip.parent / "keys", clip.parent / "out")
     made = [read_image(clip.parent / "out" / f"{t:04d}.png") for t in range(COUNT)]
     np.testing.assert_array_equal(made[1], painted)
     assert {(image.dtype, image.shape) for image in made} == {(painted.dtype, painted.shape)}
@@ -40,7 +40,7 @@ def test_a_key_comes_out_bit_for_bit_and_its_neighbours_in_its_form(clip, rng, s
 
 def test_light_of_a_key_is_carried_with_16_bits(clip, rng):
     painted = key(clip, rng, "exr", np.uint16, 4)
-    carry_keys(clip, clip.parent / "keys", clip.parent / "out")
+    propagate_clip(clip, clip.parent / "keys", clip.parent / "out")
     np.testing.assert_array_equal(read_image(clip.parent / "out" / "0001.png"), painted)
 
 
@@ -51,7 +51,7 @@ def test_with_a_matte_the_clip_shows_where_paint_is_clear(clip, rng):
     white = np.full((*SIZE, 1), 255, np.uint8)
     for t in range(COUNT):
         write_image(clip.parent / "matte" / f"{t:04d}.png", white)
-    carry_keys(clip, clip.parent / "keys", clip.parent / "out", matte=clip.parent / "matte")
+    propagate_clip(clip, clip.parent / "keys", clip.parent / "out", matte=clip.parent / "matte")
     for t in range(COUNT):
         shown = read_image(clip / f"{t:04d}.png")
         made = read_image(clip.parent / "out" / f"{t:04d}.png")

@@ -113,14 +113,14 @@ def test_error_images_compare():
 
 
 def test_guides_are_compared_in_the_channels_that_tell_something(rng):
-    grey = rng.integers(0, 200, (5, 6, 1), np.uint8)
-    colour = rng.integers(0, 200, (4, 7, 3), np.uint8)
-    opaque = np.full_like(grey, 255)
-    assert [i.shape[2] for i in alike(np.dstack([grey, grey, grey, opaque]), grey)] == [1, 1]
-    assert [i.shape[2] for i in alike(grey, colour)] == [3, 3]
-    assert [i.shape[2] for i in alike(colour, np.dstack([grey, grey]))] == [4, 4]
-    assert [i.shape[2] for i in alike(np.dstack([grey, grey // 2]))] == [2]
-    assert [i.shape[2] for i in alike(grey, grey.astype(np.uint16) * 257)] == [1, 1]
+    gray = rng.integers(0, 200, (5, 6, 1), np.uint8)
+    color = rng.integers(0, 200, (4, 7, 3), np.uint8)
+    opaque = np.full_like(gray, 255)
+    assert [i.shape[2] for i in alike(np.dstack([gray, gray, gray, opaque]), gray)] == [1, 1]
+    assert [i.shape[2] for i in alike(gray, color)] == [3, 3]
+    assert [i.shape[2] for i in alike(color, np.dstack([gray, gray]))] == [4, 4]
+    assert [i.shape[2] for i in alike(np.dstack([gray, gray // 2]))] == [2]
+    assert [i.shape[2] for i in alike(gray, gray.astype(np.uint16) * 257)] == [1, 1]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -128,10 +128,8 @@ def test_guides_are_compared_in_the_channels_that_tell_something(rng):
 def test_channels_come_back_as_they_were(dtype, count, rng):
     """What is left out says nothing, so it can be put back exactly."""
     top = np.iinfo(dtype).max
-    grey = rng.integers(0, top, (5, 6, 1), dtype)
-    image = np.concatenate(
-        [grey] * (1 if count < 3 else 3) + [np.full_like(grey, top)] * (count % 2 == 0), axis=2
-    )
+    gray = rng.integers(0, top, (5, 6, 1), dtype)
+    image = np.concatenate([gray] * (1 if count < 3 else 3) + [np.full_like(gray, top)] * (count % 2 == 0), axis=2)
     [short] = alike(image)
     assert short.shape[2] == 1
     np.testing.assert_array_equal(with_channels(short, count), image)
@@ -147,9 +145,7 @@ def test_depth_and_alpha_of_the_style_come_out(pictures, suffix, dtype, count, r
     write_image(pictures / f"deep.{suffix}", style)
     stored = read_image(pictures / f"deep.{suffix}")
     pair = ((f"deep.{suffix}", f"deep.{suffix}"),)
-    synth(
-        pictures, pair, style=pictures / f"deep.{suffix}", output=pictures / f"out.{suffix}", weights=(1e4,)
-    )
+    synth(pictures, pair, style=pictures / f"deep.{suffix}", output=pictures / f"out.{suffix}", weights=(1e4,))
     made = read_image(pictures / f"out.{suffix}")
     assert (made.dtype, made.shape) == (stored.dtype, stored.shape)
     apart = np.abs(made.astype(float) - stored) / np.iinfo(stored.dtype).max

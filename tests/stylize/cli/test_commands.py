@@ -72,9 +72,7 @@ class Nothing:
 
 
 def test_run_prints_one_json_object(world, call):
-    code, out, err = call(
-        "run", world.frames, "--style", world.style, "-o", "out", "--renderer", "fake", "--json"
-    )
+    code, out, err = call("run", world.frames, "--style", world.style, "-o", "out", "--renderer", "fake", "--json")
     result = json.loads(out)
     assert code == 0
     assert set(result) == {"output", "frames", "keys", "renderer", "seconds"}
@@ -179,9 +177,7 @@ def test_keys_go_out_and_come_in(world, call):
     assert {k["frame"]: k["kind"] for k in json.loads(out)["keys"]}[1] == "override"
     assert call("keys", "import", world.frames, "mine")[0] == 2
     assert call("keys", "import", world.frames, "mine", "-y")[0] == 0
-    code, out, _ = call(
-        "run", world.frames, "--style", world.style, "--renderer", "fake", "-o", "out", "--json"
-    )
+    code, out, _ = call("run", world.frames, "--style", world.style, "--renderer", "fake", "-o", "out", "--json")
     assert code == 0
     assert fakes.PAINTED == []
     assert (read_image("out/0001.png") == 9).all()
@@ -248,9 +244,7 @@ def test_synth_with_ebsynths_spelling(world, call, rng):
     code, _, err = call("synth", "--style", "style.png", "--guide", "a.png", "-o", "three.png")
     assert code == 2
     assert "--guide a.png names one image; it takes two" in error_line(err)
-    code, _, err = call(
-        "synth", "--style", "style.png", "--guide", "a.png", "b.png", "-o", "o.png", "--patch-size", 4
-    )
+    code, _, err = call("synth", "--style", "style.png", "--guide", "a.png", "b.png", "-o", "o.png", "--patch-size", 4)
     assert code == 2
     assert "patch_size is 4; expected an odd number" in error_line(err)
 
@@ -264,7 +258,7 @@ def test_help_tells_every_default_under_its_heading(call, monkeypatch):
     for flag in flags_of("reading", "shots", "keys", "agree", "paint", "matte", "diffusion", "write"):
         assert help_of(flag, defaults) in said, flag.spelling
     assert "Share of every shot that keys must explain. Default: 0.97." in said
-    assert "0 the style's colours, 1 the clip's. Default: 0." in said
+    assert "0 the style's colors, 1 the clip's. Default: 0." in said
     assert [said.index(f"─ {one} ─") for one in ("Options", "Matte", "Choosing keys", "Writing")]
 
 
@@ -319,18 +313,14 @@ def test_version(call):
     assert (code, bool(re.fullmatch(r"stylize \S+\n", out))) == (0, True)
 
 
-@pytest.mark.parametrize(
-    "name", ["clip with spaces", 'it\'s "quoted"', "-dash", "größe 影片", "semi;colon&amp"]
-)
+@pytest.mark.parametrize("name", ["clip with spaces", 'it\'s "quoted"', "-dash", "größe 影片", "semi;colon&amp"])
 def test_any_name_will_do(world, call, name):
     if sys.platform == "win32" and '"' in name:
         pytest.skip("Windows has no such names")
     frames = world.frames.rename(world.root / name)
     clip = frames if not name.startswith("-") else f"./{name}"
     style = world.style.rename(world.root / f"{name}.png")
-    code, _, err = call(
-        "run", clip, f"--style={style}", f"--output={world.root / ('o' + name)}", "--renderer", "fake"
-    )
+    code, _, err = call("run", clip, f"--style={style}", f"--output={world.root / ('o' + name)}", "--renderer", "fake")
     assert code == 0, err
     assert len(list((world.root / ("o" + name)).iterdir())) == 10
     assert (world.root / f"{name}.stylize" / "keyframes.toml").is_file()
@@ -429,7 +419,7 @@ def test_bad_styles(world, call, kind):
 
 @pytest.mark.parametrize("shape", [(30, 40, 1), (30, 40, 4), (30, 40, 3)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_grey_alpha_and_deep_styles_are_fine(world, call, shape, dtype, rng):
+def test_gray_alpha_and_deep_styles_are_fine(world, call, shape, dtype, rng):
     write_image(world.style, rng.integers(0, np.iinfo(dtype).max, shape, dtype))
     assert call("run", world.frames, "--style", world.style, "-o", "out", "--renderer", "fake")[0] == 0
 
@@ -488,9 +478,7 @@ def test_asked_at_a_terminal(world, monkeypatch, answer, code):
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     monkeypatch.setattr(sys, "stderr", Terminal())
     try:
-        app.main(
-            ["run", str(world.frames), "--style", str(world.style), "-o", str(mine), "--renderer", "fake"]
-        )
+        app.main(["run", str(world.frames), "--style", str(world.style), "-o", str(mine), "--renderer", "fake"])
         found = 0
     except SystemExit as end:
         found = end.code or 0
@@ -544,9 +532,7 @@ def test_a_run_does_not_write_over_its_keys(world, call):
 
 def test_a_place_that_cannot_be_written(world, call):
     (world.root / "file").touch()
-    code, _, err = call(
-        "run", world.frames, "--style", world.style, "-o", "file/out.mp4", "--renderer", "fake"
-    )
+    code, _, err = call("run", world.frames, "--style", world.style, "-o", "file/out.mp4", "--renderer", "fake")
     assert code == 2
     assert "file" in error_line(err)
     code, _, err = call("run", world.frames, "--style", world.style, "-o", "out.gif", "--renderer", "fake")
@@ -657,7 +643,7 @@ def test_models_that_are_not_here(world, call):
         ("rnu",),
         ("run",),
         ("run", "frames", "--max-keys", "many"),
-        ("run", "frames", "--colour"),
+        ("run", "frames", "--color"),
         ("run", "frames", "--style", "style.png", "--max-keys", "0"),
         ("run", "frames", "--style", "style.png", "--start", "9:99"),
         ("run", "frames", "--style", "style.png", "--start", "12"),
@@ -720,9 +706,7 @@ def test_an_interrupt_before_a_command_begins_is_one_line(call, monkeypatch, int
 
 def test_what_is_to_be_ignored_stays_ignored(call, monkeypatch, interruptible):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    monkeypatch.setattr(
-        "stylize.cli.ebsynth_args.by_place", lambda words: signal.raise_signal(signal.SIGINT) or words
-    )
+    monkeypatch.setattr("stylize.cli.ebsynth_args.by_place", lambda words: signal.raise_signal(signal.SIGINT) or words)
     assert call("--version")[0] == 0
 
 
@@ -746,8 +730,6 @@ def test_the_command_is_installed():
     name = Path(sys.executable).with_name("stylize.exe" if sys.platform == "win32" else "stylize")
     if not name.exists():
         pytest.skip("run from a checkout that is not installed")
-    done = subprocess.run(
-        [name, "run", "nowhere.mp4", "--style", "x.png"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([name, "run", "nowhere.mp4", "--style", "x.png"], capture_output=True, text=True, check=False)
     assert done.returncode == 4
     assert done.stderr.count("\n") == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stylize.cli.ebsynth_args import by_place
+from stylize.cli.ebsynth_args import normalize_arguments
 from stylize.errors import UsageError
 
 TWO = "--guide a --guide b --guide c --guide d "
@@ -30,7 +30,7 @@ TWO = "--guide a --guide b --guide c --guide d "
     ],
 )  # fmt: skip
 def test_every_word_finds_its_owner(said, meant):
-    assert by_place(said.split()) == meant.split()
+    assert normalize_arguments(said.split()) == meant.split()
 
 
 @pytest.mark.parametrize(
@@ -45,4 +45,4 @@ def test_every_word_finds_its_owner(said, meant):
 )
 def test_weights_without_a_clear_owner_are_refused(said, words):
     with pytest.raises(UsageError, match=words):
-        by_place(said.split())
+        normalize_arguments(said.split())

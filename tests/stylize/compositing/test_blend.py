@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylize.compositing.blend import Sheet, compose, share_edges
+from stylize.compositing.blend import LayerSample, compose, normalize_coverage
 from stylize.compositing.over import over
 from stylize.compositing.spec import BLENDS
 from stylize.media.color import linear_to_srgb, srgb_to_linear
@@ -23,10 +23,10 @@ def test_nothing_and_everything_are_exact(rng, dtype, linear):
     top = np.iinfo(dtype).max
     plate, paint = (rng.integers(0, top, (16, 16, 3), dtype) for _ in range(2))
     for blend in BLENDS:
-        np.testing.assert_array_equal(compose(plate, [Sheet(paint, soft(0, (16, 16)), blend)]), plate)
+        np.testing.assert_array_equal(compose(plate, [LayerSample(paint, soft(0, (16, 16)), blend)]), plate)
     half = soft(0, (16, 16))
     half[:, 8:] = 1
-    made = compose(plate, [Sheet(paint, half), Sheet(plate, soft(0, (16, 16)), "plus")], linear=linear)
+    made = compose(plate, [LayerSample(paint, half), LayerSample(plate, soft(0, (16, 16)), "plus")], linear=linear)
     np.testing.assert_array_equal(made[:, :8], plate[:, :8])
     np.testing.assert_array_equal(made[:, 8:], paint[:, 8:])
 
@@ -34,7 +34,7 @@ def test_nothing_and_everything_are_exact(rng, dtype, linear):
 def test_one_layer_over_is_what_it_always_was(rng):
     plate, paint = (rng.integers(0, 255, (32, 32, 3), np.uint8) for _ in range(2))
     alpha = rng.random((32, 32), np.float32)
-    apart = compose(plate, [Sheet(paint, alpha)]).astype(int) - over(paint, plate, alpha)
+    apart = compose(plate, [LayerSample(paint, alpha)]).astype(int) - over(paint, plate, alpha)
     assert np.abs(apart).max() <= 1  # halves may round either way
     assert (apart != 0).mean() < 0.01
 
@@ -46,23 +46,23 @@ def test_one_layer_over_is_what_it_always_was(rng):
 @pytest.mark.parametrize("alpha", [1.0, 0.25])
 @pytest.mark.parametrize("linear", [False, True])
 def test_every_blend_by_hand(blend, value, alpha, linear):
-    """Half grey below, 0.6 above; of plus 1.1 is cut to 1 at the end only."""
+    """Half gray below, 0.6 above; of plus 1.1 is cut to 1 at the end only."""
     below, above = np.float32(0.5), np.float32(0.6)
     code = (lambda v: linear_to_srgb(np.float32(v))) if linear else (lambda v: v)
     full = 1.1 if blend == "plus" else value
     wanted = code(np.clip(below + alpha * (full - below), 0, 1)) * 65535
     plate, paint = (flat(round(float(code(v)) * 65535), np.uint16) for v in (below, above))
-    made = compose(plate, [Sheet(paint, soft(alpha), blend)], linear=linear)
+    made = compose(plate, [LayerSample(paint, soft(alpha), blend)], linear=linear)
     np.testing.assert_allclose(made, wanted, atol=4)
 
 
 def test_order_counts_from_the_bottom():
-    made = compose(flat(0), [Sheet(flat(100), soft(1)), Sheet(flat(200), soft(0.5))])
+    made = compose(flat(0), [LayerSample(flat(100), soft(1)), LayerSample(flat(200), soft(0.5))])
     np.testing.assert_array_equal(made, 150)
 
 
 def test_linear_edges_are_lighter():
-    edge = [Sheet(flat(255), soft(0.5))]
+    edge = [LayerSample(flat(255), soft(0.5))]
     assert compose(flat(0), edge)[0, 0, 0] == 128
     light = compose(flat(0), edge, linear=True)[0, 0, 0]
     assert light == 188
@@ -73,16 +73,16 @@ def test_exclusive_edges_have_no_seam():
     """Two soft mattes that add up to one everywhere, of white layers over black: white everywhere."""
     a = np.linspace(0, 1, 32, dtype=np.float32)[None].repeat(4, 0)
     white = flat(255, size=(4, 32))
-    seam = compose(flat(0, size=(4, 32)), [Sheet(white, 1 - a), Sheet(white, a)])
+    seam = compose(flat(0, size=(4, 32)), [LayerSample(white, 1 - a), LayerSample(white, a)])
     assert seam.min() < 200
-    shared = share_edges([1 - a, a], [True, True])
-    made = compose(flat(0, size=(4, 32)), [Sheet(white, alpha) for alpha in shared])
+    shared = normalize_coverage([1 - a, a], [True, True])
+    made = compose(flat(0, size=(4, 32)), [LayerSample(white, alpha) for alpha in shared])
     assert made.min() >= 254
 
 
 def test_sharing_gives_each_its_own_share(rng):
     alphas = [rng.random((8, 8), np.float32) * part for part in (0.5, 0.3, 0.9, 0.2)]
-    shared = share_edges(alphas, [True, True, False, True])
+    shared = normalize_coverage(alphas, [True, True, False, True])
     np.testing.assert_array_equal(shared[2], alphas[2])
     left = np.ones((8, 8), np.float32)
     for index in (3, 1, 0):  # what a layer keeps is what those above it let through
@@ -91,7 +91,7 @@ def test_sharing_gives_each_its_own_share(rng):
 
 
 def test_mattes_that_claim_more_than_there_is_share_what_there_is():
-    shared = share_edges([soft(0.8), soft(0.7)], [True, True])
+    shared = normalize_coverage([soft(0.8), soft(0.7)], [True, True])
     np.testing.assert_allclose(shared[1], 0.7)
     np.testing.assert_allclose(shared[0], 1.0, atol=1e-6)
-    assert share_edges([soft(0.8), soft(1.0)], [True, True])[0].max() == 0
+    assert normalize_coverage([soft(0.8), soft(1.0)], [True, True])[0].max() == 0

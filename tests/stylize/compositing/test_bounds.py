@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from keyframes import Shot
-from stylize.compositing.bounds import LEAST, MARGIN, measure_mattes, place_windows
+from stylize.compositing.bounds import LEAST, MARGIN, measure_bounds, track_crop
 
 SIZE = (640, 360)
 
@@ -16,7 +16,7 @@ def matte(left=0, top=0, right=0, bottom=0, value=1.0):
 
 def test_boxes_marks_and_area():
     mattes = [matte(), matte(10, 20, 110, 80, 0.25), matte(10, 20, 110, 80), matte(10, 20, 110, 80)]
-    outline = measure_mattes(mattes)
+    outline = measure_bounds(mattes)
     np.testing.assert_array_equal(outline.boxes, [[0, 0, 0, 0], *[[10, 20, 110, 80]] * 3])
     assert [outline.shown(i) for i in range(4)] == [False, True, True, True]
     assert len(set(outline.marks)) == 3
@@ -25,7 +25,7 @@ def test_boxes_marks_and_area():
 
 def test_shots_are_cut_to_what_is_there():
     shown = [0, 1, 0, 1, 0, 0, 0, 1]
-    outline = measure_mattes([matte(0, 0, 9 * s, 9 * s) for s in shown])
+    outline = measure_bounds([matte(0, 0, 9 * s, 9 * s) for s in shown])
     shots = [Shot(100, 105), Shot(105, 107), Shot(107, 108)]
     assert [(s.start, s.stop) for s in outline.pieces(shots, 100)] == [(101, 104), (107, 108)]
 
@@ -34,7 +34,7 @@ def test_the_window_follows_and_holds_every_box(rng):
     at = rng.integers(0, 400, (12, 2)) * [1, 0.5]
     boxes = np.concatenate([at, at + rng.integers(20, 160, (12, 2))], 1).astype(np.int32)
     boxes[[3, 4]] = 0
-    windows = place_windows(boxes, SIZE)
+    windows = track_crop(boxes, SIZE)
     wide, tall = windows.size
     margin = round(MARGIN * 640)
     for box, (left, top) in zip(boxes, windows.corners, strict=True):
@@ -49,7 +49,7 @@ def test_the_window_follows_and_holds_every_box(rng):
 
 
 def test_windows_have_bounds():
-    assert place_windows(np.array([[5, 5, 7, 7]], np.int32), SIZE).size == (LEAST, LEAST)
-    assert place_windows(np.array([[0, 0, 640, 360]], np.int32), SIZE).size == SIZE
-    assert place_windows(np.array([[0, 0, 9, 9]], np.int32), (40, 30)).size == (40, 30)
-    assert place_windows(np.zeros((2, 4), np.int32), SIZE).size == SIZE
+    assert track_crop(np.array([[5, 5, 7, 7]], np.int32), SIZE).size == (LEAST, LEAST)
+    assert track_crop(np.array([[0, 0, 640, 360]], np.int32), SIZE).size == SIZE
+    assert track_crop(np.array([[0, 0, 9, 9]], np.int32), (40, 30)).size == (40, 30)
+    assert track_crop(np.zeros((2, 4), np.int32), SIZE).size == SIZE

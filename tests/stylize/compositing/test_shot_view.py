@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylize.compositing.bounds import measure_mattes
-from stylize.compositing.shot_view import Subject
+from stylize.compositing.bounds import measure_bounds
+from stylize.compositing.shot_view import MattedView
 from stylize.media import open_clip, read_image, write_image
 from stylize.project.project import Project
 from tests.stylize.world import texture
@@ -29,7 +29,7 @@ def made(tmp_path, rng):
 
 def subject(made, first=0):
     project, clip, _, mattes = made
-    return Subject(clip[first:], mattes[first:], measure_mattes(mattes), first, project)
+    return MattedView(clip[first:], mattes[first:], measure_bounds(mattes), first, project)
 
 
 def test_frames_are_cut_to_a_window_and_freed_of_the_background(made):
@@ -71,8 +71,7 @@ def test_a_key_painted_by_hand_is_freed_and_one_of_the_machine_is_taken_as_it_is
     truth = seen.cut(disc, 1).astype(int)
     shows = seen.mattes[1][band][:, None]  # of an error at the edge as much is seen as the matte lets through
     apart, before, frame = (
-        (np.abs(image.astype(int) - truth)[band] * shows).mean()
-        for image in (hand, seen.cut(clip[1], 1), seen[1])
+        (np.abs(image.astype(int) - truth)[band] * shows).mean() for image in (hand, seen.cut(clip[1], 1), seen[1])
     )
     assert apart < 0.5 * before
     assert apart < frame  # more care than for a frame
@@ -96,7 +95,7 @@ def test_what_depends_on_the_matte_is_named(made):
     before = subject(made)
     assert before.mark([0, 1]) == subject(made).mark([0, 1])
     changed = [*mattes[:3], mattes[3] * np.float32(0.5)]
-    after = Subject(clip, changed, measure_mattes(changed), 0, project)
+    after = MattedView(clip, changed, measure_bounds(changed), 0, project)
     assert before.mark([0, 1]) == after.mark([0, 1])
     assert before.mark([2, 3]) != after.mark([2, 3])
 

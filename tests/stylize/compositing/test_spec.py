@@ -97,16 +97,12 @@ def test_holdouts_in_a_longer_circle(listed):
     one = '[[layers]]\nname = "{}"\nstyle = "a.png"\nholdout = "{}"\n'
     with pytest.raises(UsageError, match="a → b → c → a"):
         read_layers(listed(one.format("a", "b") + one.format("b", "c") + one.format("c", "a")))
-    read_layers(
-        listed(one.format("a", "b") + one.format("b", "c") + '[[layers]]\nname = "c"\nstyle = "a.png"')
-    )
+    read_layers(listed(one.format("a", "b") + one.format("b", "c") + '[[layers]]\nname = "c"\nstyle = "a.png"'))
 
 
 def test_two_layers_of_one_name(listed):
     with pytest.raises(UsageError, match="two layers are called 'A'"):
-        read_layers(
-            listed('[[layers]]\nname = "A"\nstyle = "a.png"\n[[layers]]\nname = "a"\nstyle = "a.png"')
-        )
+        read_layers(listed('[[layers]]\nname = "A"\nstyle = "a.png"\n[[layers]]\nname = "a"\nstyle = "a.png"'))
 
 
 def test_layers_that_are_no_tables(listed):

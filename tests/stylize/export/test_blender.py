@@ -13,7 +13,7 @@ import pytest
 from stylize import stylize_clip
 from stylize.export.exporter import ExportOptions, export_project
 from stylize.media import read_image, write_image
-from stylize.pipeline.context import Job
+from stylize.pipeline.context import RunRequest
 
 BLENDER = shutil.which("blender")
 COUNT, SIZE = 3, (64, 96)
@@ -34,7 +34,7 @@ matte = "../soft"
 
 
 def write_smooth(folder):
-    """Gentle colours and a matte: Blender reads videos with 8 bits, which steep ones do not survive."""
+    """Gentle colors and a matte: Blender reads videos with 8 bits, which steep ones do not survive."""
     write_image(folder / "style.png", np.full((40, 40, 3), 9, np.uint8))
     y, x = np.mgrid[: SIZE[0], : SIZE[1]]
     for index in range(COUNT):
@@ -55,7 +55,7 @@ def test_blender_lays_layers_over_the_plate_and_gets_our_frames(world):
     (root / "stylize.toml").write_text(LAYERS)
     stylize_clip(world.root / "plate", output=world.root / "out", renderer="fake")
     place = world.root / "delivery"
-    job = Job(root, output=place)
+    job = RunRequest(root, output=place)
     export_project(job, ExportOptions(what=("exr", "layers", "mattes"), form="prores"), overwrite=True)
     config = {
         "size": [SIZE[1], SIZE[0]],

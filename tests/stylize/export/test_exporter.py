@@ -15,13 +15,13 @@ import pytest
 from stylize import stylize_clip
 from stylize.api.comp import comp_project
 from stylize.errors import DeviceError, StylizeError, UsageError
-from stylize.export import color_space as colours
+from stylize.export import color_space as colors
 from stylize.export.comp_description import is_uneven
 from stylize.export.exporter import ExportOptions, export_project
 from stylize.media import open_clip, read_image, write_image
 from stylize.media.color import srgb_to_linear
 from stylize.media.ffmpeg import find_ffmpeg
-from stylize.pipeline.context import Job
+from stylize.pipeline.context import RunRequest
 from tests.stylize import fakes
 from tests.stylize.world import make_world, texture
 
@@ -71,7 +71,7 @@ def project(world):
 
 def export(world, project, *what, out="export", **choices):
     options = ExportOptions(what=what, **choices) if what else ExportOptions(**choices)
-    return export_project(Job(project, output=world.root / out), options, overwrite=True)
+    return export_project(RunRequest(project, output=world.root / out), options, overwrite=True)
 
 
 def raw(path, form, channels):
@@ -107,30 +107,26 @@ def exr(path):
 
 
 def test_comp_lays_finished_layers_again_and_paints_nothing(world, project):
-    result = comp_project(Job(project, output=world.root / "again"))
+    result = comp_project(RunRequest(project, output=world.root / "again"))
     assert (fakes.PAINTED, fakes.CARRIED) == ([], [])
     assert (result.frames, result.layers) == (10, ("back", "hero"))
     for index in range(10):
         name = f"{index:04d}.png"
-        np.testing.assert_array_equal(
-            read_image(world.root / "again" / name), read_image(world.root / "out" / name)
-        )
+        np.testing.assert_array_equal(read_image(world.root / "again" / name), read_image(world.root / "out" / name))
     (project / "stylize.toml").write_text(LAYERS.replace("0.75", "0"))
-    comp_project(Job(project, output=world.root / "less"))
+    comp_project(RunRequest(project, output=world.root / "less"))
     changed = read_image(world.root / "less" / "0000.png") != read_image(world.root / "out" / "0000.png")
     assert changed[20:28, 20:28].any()
-    part = comp_project(Job(project, output=world.root / "part", start=2, end=5))
+    part = comp_project(RunRequest(project, output=world.root / "part", start=2, end=5))
     assert part.frames == 3
 
 
 def test_what_is_not_finished_is_named(world, project):
     (project / "stylize.toml").write_text(LAYERS + '[[layers]]\nname = "new"\nstyle = "../style.png"\n')
     with pytest.raises(UsageError, match="layer 'new' is not finished; run it first: stylize run"):
-        comp_project(Job(project, output=world.root / "again"))
+        comp_project(RunRequest(project, output=world.root / "again"))
     (project / "stylize.toml").write_text(LAYERS)
-    gone = next(
-        p for p in (project / "stack" / "hero" / "layers").rglob("0003.png") if p.parent.name != "confidence"
-    )
+    gone = next(p for p in (project / "stack" / "hero" / "layers").rglob("0003.png") if p.parent.name != "confidence")
     gone.rename(gone.with_name("moved"))
     with pytest.raises(UsageError, match=r"0003.png: is gone; run it first"):
         export(world, project, out="none")
@@ -151,9 +147,7 @@ def test_images_hold_straight_alpha_to_the_bit(world, project, form):
         seen = raw(folder / "layers" / "hero" / f"hero.{name}", "rgba64le", 4)[0]
         np.testing.assert_allclose(seen[..., 3], truth(world, index), atol=0.002)
         flat = read_image(folder / "flat" / f"flat.{name}")
-        np.testing.assert_array_equal(
-            flat, read_image(world.root / "out" / f"{index:04d}.png") * np.uint16(257)
-        )
+        np.testing.assert_array_equal(flat, read_image(world.root / "out" / f"{index:04d}.png") * np.uint16(257))
         matte = read_image(folder / "mattes" / "hero" / f"hero.{17 + index:04d}.png")
         np.testing.assert_allclose(matte[..., 0] / 65535, truth(world, index) / 0.75, atol=2e-5)
     facts = json.loads((folder / "export.json").read_text())
@@ -167,13 +161,11 @@ def test_videos_hold_straight_alpha(world, project, form, suffix, off):
     assert len(frames) == 10
     for index in range(10):
         np.testing.assert_allclose(frames[index, ..., 3], truth(world, index), atol=off)
-    layer = next(
-        p for p in (project / "stack" / "hero" / "layers").rglob("0005.png") if p.parent.name != "confidence"
-    )
+    layer = next(p for p in (project / "stack" / "hero" / "layers").rglob("0005.png") if p.parent.name != "confidence")
     solid = truth(world, 5) > 0.7
     apart = frames[5, solid, :3] - read_image(layer)[solid] / 255
     assert abs(apart.mean()) < 0.01
-    assert np.abs(apart).mean() < (0.03 if form == "prores" else 0.15)  # four pixels share a colour in VP9
+    assert np.abs(apart).mean() < (0.03 if form == "prores" else 0.15)  # four pixels share a color in VP9
     with open_clip(world.root / "export" / "layers" / f"hero.{suffix}") as clip:
         assert (len(clip), clip.info.rate) == (10, open_clip(world.frames).info.rate)
 
@@ -184,9 +176,7 @@ def test_exr_frames_hold_everything(world, project):
     for index in (0, 4, 9):
         header, channels = exr(world.root / "export" / "exr" / f"frames.{1001 + index}.exr")
         assert str(header["compression"]).endswith("ZIPS_COMPRESSION")
-        np.testing.assert_allclose(
-            header["chromaticities"], (0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329)
-        )
+        np.testing.assert_allclose(header["chromaticities"], (0.64, 0.33, 0.3, 0.6, 0.15, 0.06, 0.3127, 0.329))
         flat = srgb_to_linear(read_image(world.root / "out" / f"{index:04d}.png") / 255)
         beauty = np.stack([channels[c] for c in "RGB"], axis=2).astype(np.float32)
         np.testing.assert_allclose(beauty, flat, atol=0.001)
@@ -267,7 +257,7 @@ def test_scripts_name_files_that_are_there(world, project):
     [
         ({"what": ("flt",)}, "--what flt: is not exported; choose from flat"),
         ({"form": "gif"}, "--format gif: is not written"),
-        ({"space": "p3"}, "--colour p3: is unknown"),
+        ({"space": "p3"}, "--color p3: is unknown"),
         ({"first": -1}, "--first -1"),
         ({"form": "prores", "space": "acescg"}, "use --format png or tif"),
     ],
@@ -285,7 +275,7 @@ def test_a_folder_of_something_else_is_left_alone(world, project):
         export(world, project, out="mine")
     export(world, project)
     with pytest.raises(UsageError, match="pass -y to replace it"):
-        export_project(Job(project, output=world.root / "export"), ExportOptions())
+        export_project(RunRequest(project, output=world.root / "export"), ExportOptions())
     export(world, project, "mattes")
     assert sorted(path.name for path in (world.root / "export").iterdir()) == ["export.json", "mattes"]
 
@@ -316,21 +306,17 @@ def test_nothing_half_written_is_left(world, project, monkeypatch):
         ("PyOpenColorIO", "ocio", ExportOptions(("exr",), space="acescg")),
     ],
 )
-def test_a_package_that_is_missing_is_told_before_any_work(
-    world, project, monkeypatch, package, extra, options
-):
+def test_a_package_that_is_missing_is_told_before_any_work(world, project, monkeypatch, package, extra, options):
     monkeypatch.setitem(sys.modules, package, None)
-    colours._to_acescg.cache_clear()
+    colors._to_acescg.cache_clear()
     done = []
-    job = Job(world.frames, output=world.root / "never")
+    job = RunRequest(world.frames, output=world.root / "never")
     with pytest.raises(StylizeError, match=rf"pip install 'keystylize\[{extra}\]'"):
         export_project(job, options, on_progress=lambda *told: done.append(told))
     assert not done
     assert not (world.root / "never").exists()
 
 
-@pytest.mark.parametrize(
-    ("pts", "uneven"), [((0, 42, 83, 125), False), ((0, 40, 120, 160), True), ((7,), False)]
-)
+@pytest.mark.parametrize(("pts", "uneven"), [((0, 42, 83, 125), False), ((0, 40, 120, 160), True), ((7,), False)])
 def test_a_variable_rate_is_seen_whatever_is_rounded(pts, uneven):
     assert is_uneven(SimpleNamespace(pts=pts)) == uneven

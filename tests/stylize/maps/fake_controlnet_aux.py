@@ -20,9 +20,7 @@ def resized(image: np.ndarray, resolution: int) -> np.ndarray:
 class Plain:
     """Gives the picture back, at its own idea of a size."""
 
-    def __call__(
-        self, image: np.ndarray, detect_resolution: int, image_resolution: int, output_type: str
-    ) -> Any:
+    def __call__(self, image: np.ndarray, detect_resolution: int, image_resolution: int, output_type: str) -> Any:
         assert output_type == "np"
         assert detect_resolution == image_resolution == min(image.shape[:2])
         return resized(image, detect_resolution)
@@ -38,7 +36,7 @@ class Noisy:
 
 
 class Standard:
-    """Takes no resolution, and gives a grey map."""
+    """Takes no resolution, and gives a gray map."""
 
     def __call__(self, image: np.ndarray, output_type: str) -> np.ndarray:
         assert output_type == "np"

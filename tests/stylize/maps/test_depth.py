@@ -31,8 +31,8 @@ def frames(rng):
     for index in range(10):
         ramp = np.linspace(30, 200, SIZE[1])[None, :, None] * np.ones((SIZE[0], 1, 3))
         image = (ramp if index < 5 else 255 - ramp[::-1]).astype(np.uint8)
-        colour = (220, 40, 40) if index < 5 else (20, 230, 90)
-        cv2.circle(image, (15 + 4 * index, 24), 10, colour, -1)
+        color = (220, 40, 40) if index < 5 else (20, 230, 90)
+        cv2.circle(image, (15 + 4 * index, 24), 10, color, -1)
         made.append(image)
     return made
 
@@ -161,15 +161,13 @@ def test_hdr_tags_of_the_clip_are_not_those_of_its_map(clip, tmp_path, monkeypat
 
     def tagged(*given, **options):
         made = real(*given, **options)
-        object.__setattr__(
-            made, "info", replace(made.info, colour=replace(made.info.colour, transfer="smpte2084"))
-        )
+        object.__setattr__(made, "info", replace(made.info, color=replace(made.info.color, transfer="smpte2084")))
         return made
 
     monkeypatch.setattr(room, "open_clip", tagged)
     room.write_map(clip, "softedge", tmp_path / "x.mkv")
     with real(tmp_path / "x.mkv") as written:
-        assert written.info.colour.transfer != "smpte2084"
+        assert written.info.color.transfer != "smpte2084"
 
 
 def test_nothing_is_written_when_the_map_cannot_be_made(clip, tmp_path, monkeypatch):
@@ -190,9 +188,7 @@ def test_the_command(clip, tmp_path, capsys, depth_model):
         return int(end.value.code or 0)
 
     out = tmp_path / "out"
-    assert (
-        stylize("maps", clip, "--map", "lineart", "--detail", "0.8", "-o", out, "--end", "4", "--json") == 0
-    )
+    assert stylize("maps", clip, "--map", "lineart", "--detail", "0.8", "-o", out, "--end", "4", "--json") == 0
     facts = json.loads(capsys.readouterr().out)
     assert (facts["frames"], facts["map"], facts["bits"]) == (4, "lineart", 8)
     assert len(list(out.iterdir())) == 4

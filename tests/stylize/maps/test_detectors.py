@@ -50,7 +50,7 @@ def test_the_change_of_size_is_undone(package, picture):
     assert np.abs(made.astype(int) - picture).max() <= 6, "nothing has moved"
 
 
-def test_a_grey_map_becomes_rgb(package, picture):
+def test_a_gray_map_becomes_rgb(package, picture):
     assert np.array_equal(make_map("aux:lineart_standard", picture, SIZE), picture)
 
 

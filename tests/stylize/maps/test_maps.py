@@ -18,7 +18,7 @@ LINES = ("canny", "lineart", "scribble", "softedge")
 
 
 def disc(height: int = 120, width: int = 200, inside=(200, 60, 40), around=(40, 60, 90)) -> np.ndarray:
-    """A disc of one colour on another, with soft rim."""
+    """A disc of one color on another, with soft rim."""
     image = np.full((4 * height, 4 * width, 3), around, np.uint8)
     cv2.circle(image, (2 * width, 2 * height), 4 * height // 3, inside, -1)
     return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
@@ -72,8 +72,8 @@ def test_lines_lie_on_the_rim_and_nowhere_else(name):
 
 
 @pytest.mark.parametrize("name", LINES)
-def test_an_outline_of_colour_alone_is_seen(name):
-    """Two colours of one lightness."""
+def test_an_outline_of_color_alone_is_seen(name):
+    """Two colors of one lightness."""
     lab = np.zeros((120, 200, 3), np.float32)
     lab[..., 0], lab[..., 1] = 60, 40
     lab[:, 100:, 1] = -40
@@ -135,9 +135,7 @@ def test_color_is_a_mosaic_of_means():
     assert np.all(made[:64, :64] == (255, 0, 0))
     assert np.all(made[64:, 64:] == (0, 0, 255))
     assert np.all(made[:64, 64:] == (0, 100, 0))
-    assert np.unique(
-        make_map("color", image, (128, 128), cell=16)[:16, :16].reshape(-1, 3), axis=0
-    ).shape == (1, 3)
+    assert np.unique(make_map("color", image, (128, 128), cell=16)[:16, :16].reshape(-1, 3), axis=0).shape == (1, 3)
 
 
 def test_a_frame_is_never_cropped():

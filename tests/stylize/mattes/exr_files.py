@@ -36,8 +36,7 @@ def write_parts(path, parts):
     import OpenEXR
 
     made = [
-        OpenEXR.Part({"name": name, "type": OpenEXR.scanlineimage}, dict(channels))
-        for name, channels in parts.items()
+        OpenEXR.Part({"name": name, "type": OpenEXR.scanlineimage}, dict(channels)) for name, channels in parts.items()
     ]
     OpenEXR.File(made).write(str(path))
     return path
@@ -52,8 +51,7 @@ def write_subsampled(path, channels, size):
 
     names = sorted(channels)
     listed = b"".join(
-        n.encode() + b"\0" + struct.pack("<iBBBBii", 2, 0, 0, 0, 0, channels[n][1], channels[n][1])
-        for n in names
+        n.encode() + b"\0" + struct.pack("<iBBBBii", 2, 0, 0, 0, 0, channels[n][1], channels[n][1]) for n in names
     )
     box = struct.pack("<4i", 0, 0, width - 1, height - 1)
     head = struct.pack("<ii", 20000630, 2) + b"".join(
@@ -72,9 +70,7 @@ def write_subsampled(path, channels, size):
     lines = []
     for y in range(height):
         data = b"".join(
-            values[y // step].astype("<f4").tobytes()
-            for values, step in (channels[n] for n in names)
-            if y % step == 0
+            values[y // step].astype("<f4").tobytes() for values, step in (channels[n] for n in names) if y % step == 0
         )
         lines.append(struct.pack("<ii", y, len(data)) + data)
     at, table = len(head) + 8 * height, b""

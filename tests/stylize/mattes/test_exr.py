@@ -34,10 +34,10 @@ def test_a_layer_is_found_by_channel_layer_and_part(clip, tmp_path):
 
 
 def test_values_are_data_and_not_light(clip, tmp_path):
-    grey = np.full(SIZE, 0.25, np.float32)
-    path = exr_files.write_layers(tmp_path / "a.exr", {"R": grey, "G": grey, "B": grey})
+    gray = np.full(SIZE, 0.25, np.float32)
+    path = exr_files.write_layers(tmp_path / "a.exr", {"R": gray, "G": gray, "B": gray})
     with open_matte(path, clip.info) as matte:
-        np.testing.assert_array_equal(matte[0], grey)
+        np.testing.assert_array_equal(matte[0], gray)
 
 
 def test_a_data_window_lies_in_its_display_window(clip, tmp_path):
@@ -71,9 +71,7 @@ def test_samples_of_a_subsampled_channel_stay_on_their_pixels(clip, tmp_path):
 
 
 def test_what_is_missing_or_damaged_is_named(clip, tmp_path, capfd):
-    path = exr_files.write_layers(
-        tmp_path / "a.exr", {"hero.A": disc(), "chair.R": disc(), "chair.G": disc()}
-    )
+    path = exr_files.write_layers(tmp_path / "a.exr", {"hero.A": disc(), "chair.R": disc(), "chair.G": disc()})
     cut = tmp_path / "cut.exr"
     cut.write_bytes(path.read_bytes()[:-60])
     text = tmp_path / "text.exr"

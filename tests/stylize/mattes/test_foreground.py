@@ -54,7 +54,7 @@ def test_sizes_must_agree(rng):
         foreground(np.zeros((4, 5, 3), np.uint8), np.zeros((5, 4), np.float32))
 
 
-def test_fine_colours_are_as_near_as_the_closed_form(rng):
+def test_fine_colors_are_as_near_as_the_closed_form(rng):
     """The twin is Levin's closed form, exact and slow."""
     from pymatting.foreground.estimate_foreground_cf import estimate_foreground_cf
 

@@ -6,13 +6,13 @@ import pytest
 
 from stylize.api.mattes import check_matte, make_matte, refine_matte
 from stylize.errors import MediaError, UsageError
-from stylize.mattes.metrics import check_mattes, complaints
+from stylize.mattes.metrics import check_mattes, issues
 from stylize.mattes.refine.trimap import refine_edge, without_specks
-from stylize.mattes.segment.chroma_key import chroma_matte, despill, parse_colour
-from stylize.mattes.segment.flow_propagation import follow_matte
+from stylize.mattes.segment.chroma_key import chroma_matte, despill, parse_color
+from stylize.mattes.segment.flow_propagation import propagate_matte
 from stylize.mattes.segment.from_hints import parse_boxes
-from stylize.mattes.segment.grabcut import cut_out_box, cut_out_scribbles
-from stylize.mattes.segment.motion_segmentation import moving_apart
+from stylize.mattes.segment.grabcut import cut_out_scribbles, segment_box
+from stylize.mattes.segment.motion_segmentation import segment_by_motion
 from stylize.media import open_clip, read_image, write_image
 from stylize.report.matte_report import write_check
 from tests.stylize.mattes import motion
@@ -42,7 +42,7 @@ def read(folder, at):
 def test_one_matte_is_followed_both_ways(scene):
     frames, truth = scene
     for key, order in ((0, range(1, 8)), (7, range(6, -1, -1))):
-        for at, matte, sure in follow_matte(frames, key, truth[key], order):
+        for at, matte, sure in propagate_matte(frames, key, truth[key], order):
             assert overlap(matte, truth[at]) > 0.97
             assert 0 <= sure.min() <= sure.max() <= 1
 
@@ -60,12 +60,12 @@ def test_a_box_around_a_subject_cuts_it_out(form, loose):
     image = np.where(matte[..., None] > 0, (190, 120, 60), (60, 110, 80)) + rng.normal(0, 14, (180, 240, 3))
     across, down = round(101 * loose), round(121 * loose)
     box = (70 - across, 30 - down, 101 + 2 * across, 121 + 2 * down)
-    found = cut_out_box(np.clip(image, 0, 255).astype(np.uint8), box)
+    found = segment_box(np.clip(image, 0, 255).astype(np.uint8), box)
     assert overlap(found, matte) > 0.97
     assert 0 <= found.min() <= found.max() <= 1
 
 
-def test_what_moves_apart_from_the_ground_is_found_where_colours_say_nothing(rng):
+def test_what_moves_apart_from_the_ground_is_found_where_colors_say_nothing(rng):
     """Both have one texture, and only how they move tells them apart; seen on one side, nothing does."""
     texture = cv2.GaussianBlur(rng.normal(0, 1, (400, 500, 3)), (0, 0), 2)
     texture = np.clip(128 + 60 * texture / texture.std(), 0, 255).astype(np.uint8)
@@ -79,18 +79,18 @@ def test_what_moves_apart_from_the_ground_is_found_where_colours_say_nothing(rng
     image, truth = frame(0)
     ways = [[frame(sign * step)[0] for step in (1, 2, 4)] for sign in (-1, 1)]
     box = (68, 33, 105, 115)
-    assert overlap(cut_out_box(image, box, ways), truth) > 0.93
-    assert overlap(cut_out_box(image, box, ways), truth) > overlap(cut_out_box(image, box), truth) + 0.1
+    assert overlap(segment_box(image, box, ways), truth) > 0.93
+    assert overlap(segment_box(image, box, ways), truth) > overlap(segment_box(image, box), truth) + 0.1
     core, ground = cv2.erode(truth.astype(np.uint8), np.ones((9, 9))) > 0, np.zeros_like(truth)
     ground[:, 190:] = True
-    assert moving_apart(image, ways, core, ground) is None
+    assert segment_by_motion(image, ways, core, ground) is None
     ground[:, :50] = True
-    assert moving_apart(image, ways, core, ground)[truth].mean() > 0.5
+    assert segment_by_motion(image, ways, core, ground)[truth].mean() > 0.5
     still = [[image] * 3]
-    assert moving_apart(image, still, core, ground) is None
+    assert segment_by_motion(image, still, core, ground) is None
 
 
-def test_scribbles_say_what_is_known_and_colour_the_rest():
+def test_scribbles_say_what_is_known_and_color_the_rest():
     matte = np.zeros((120, 160), np.float32)
     cv2.circle(matte, (80, 60), 35, 1, -1)
     image = np.where(matte[..., None] > 0, (190, 120, 60), (60, 110, 80)).astype(np.uint8)
@@ -127,7 +127,7 @@ def test_painted_frames_are_carried_over_the_clip(scene, clip, tmp_path):
     for at in (0, 7):
         codes = np.rint(scene[1][at] * 255).astype(np.uint8)[..., None]
         write_image(tmp_path / "painted" / f"{at}.png", codes, durable=False)
-    made = make_matte(clip, tmp_path / "m", mattes=tmp_path / "painted", colours=tmp_path / "fg")
+    made = make_matte(clip, tmp_path / "m", mattes=tmp_path / "painted", colors=tmp_path / "fg")
     assert (made.frames, made.hints) == (8, (0, 7))
     for at in range(8):
         assert overlap(read(tmp_path / "m", at), scene[1][at]) > 0.97
@@ -201,24 +201,24 @@ def test_a_screen_goes_and_its_light_with_it():
     matte = cv2.GaussianBlur(matte, (0, 0), 2)
     screen, skin = np.array([30, 170, 70.0]), np.array([200, 150, 120.0])
     image = np.rint(screen * (1 - matte[..., None]) + skin * matte[..., None]).astype(np.uint8)
-    colour = parse_colour("auto", image)
-    np.testing.assert_allclose(colour, screen / 255, atol=0.01)
-    found = chroma_matte(image, colour)
+    color = parse_color("auto", image)
+    np.testing.assert_allclose(color, screen / 255, atol=0.01)
+    found = chroma_matte(image, color)
     assert found[matte == 0].max() == 0
     assert found[matte == 1].min() == 1
     assert np.abs(found - matte).mean() < 0.025
-    clean = despill(image, colour)
+    clean = despill(image, color)
     np.testing.assert_allclose(clean[50, 60], skin, atol=2)
     edge = (matte > 0.3) & (matte < 0.7)
     spill = image[edge].astype(int) @ (-1, 2, -1)
     assert (clean[edge].astype(int) @ (-1, 2, -1)).mean() < 0.4 * spill.mean()
-    assert parse_colour("#1EAA46", image) == pytest.approx(tuple(screen / 255), abs=0.01)
+    assert parse_color("#1EAA46", image) == pytest.approx(tuple(screen / 255), abs=0.01)
 
 
 @pytest.mark.parametrize("text", ["greenish", "#12", "#808080"])
-def test_a_screen_that_is_no_colour_is_named(text):
-    with pytest.raises(UsageError, match=r"is no colour|is grey"):
-        parse_colour(text, np.zeros((9, 9, 3), np.uint8))
+def test_a_screen_that_is_no_color_is_named(text):
+    with pytest.raises(UsageError, match=r"is no color|is gray"):
+        parse_color(text, np.zeros((9, 9, 3), np.uint8))
 
 
 def test_what_says_nothing_of_the_subject_is_refused(clip, tmp_path, rng, caplog):
@@ -257,7 +257,7 @@ def test_a_matte_of_next_to_nothing_is_told(tmp_path, caplog):
     make_matte(tmp_path / "clip", tmp_path / "m", mattes=tmp_path / "p")
     assert "next to no subject is found (0.00% of the picture); paint it anew" in caplog.text
     make_matte(tmp_path / "clip", tmp_path / "k", chroma="#00ff00")
-    assert "little of the screen's colour is found (100.0% is subject)" in caplog.text
+    assert "little of the screen's color is found (100.0% is subject)" in caplog.text
 
 
 def test_in_a_range_hints_are_told_by_frame_of_the_clip(clip, tmp_path):
@@ -288,7 +288,7 @@ def test_a_check_finds_what_is_wrong():
     grown = good.copy()
     grown[20:220, 40:280] = 1
     facts = check_mattes([good, holed, specked, grown, good])
-    words = [" ".join(complaints(one)) for one in facts]
+    words = [" ".join(issues(one)) for one in facts]
     assert words[0] == ""
     assert "1 small hole" in words[1]
     assert "1 speck" in words[2]
@@ -302,14 +302,14 @@ def test_a_check_writes_a_page_that_shows_the_worst_frames_first(clip, scene, tm
     mattes = [matte.copy() for matte in scene[1]]
     mattes[3][:] = 0
     for at, matte in enumerate(mattes):
-        grey = np.rint(matte * 65535).astype(np.uint16)[..., None]
-        write_image(tmp_path / "<m>" / f"{at:04d}.png", np.repeat(grey, 3, axis=2), durable=False)
+        gray = np.rint(matte * 65535).astype(np.uint16)[..., None]
+        write_image(tmp_path / "<m>" / f"{at:04d}.png", np.repeat(gray, 3, axis=2), durable=False)
     page = tmp_path / "check.html"
     facts = check_matte(tmp_path / "<m>", clip, report=page)
     text = page.read_text("utf-8")
     assert "&lt;m&gt;" in text
     assert "<m>" not in text
-    assert f"{sum(bool(complaints(one)) for one in facts)} to look at" in text
+    assert f"{sum(bool(issues(one)) for one in facts)} to look at" in text
     worst = text.index("Worst frames")
     assert text.index("area changes by 100%", worst) < text.index("data:image/jpeg", worst)
     assert text.count("data:image/jpeg", worst) >= 5
@@ -319,7 +319,7 @@ def test_a_check_writes_a_page_that_shows_the_worst_frames_first(clip, scene, tm
     assert "Nothing is wrong with any frame" in page.read_text("utf-8")
 
 
-def test_greys_of_a_hint_say_what_is_likely():
+def test_grays_of_a_hint_say_what_is_likely():
     rng = np.random.default_rng(1)
     matte = np.zeros((120, 160), np.float32)
     cv2.circle(matte, (80, 60), 35, 1, -1)

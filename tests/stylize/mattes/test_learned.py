@@ -193,7 +193,7 @@ def test_short_memory_is_met_with_smaller_pieces_and_then_said(matter, scene, mo
     )
     assert 0 < pieces[pieces > 0].min() <= pieces.max() <= 1
     limit = 100
-    with pytest.raises(DeviceError, match=r"ViTMatte: cpu is out of memory.*--edges colour"):
+    with pytest.raises(DeviceError, match=r"ViTMatte: cpu is out of memory.*--edges color"):
         matter.refine(image, matte, 4)
 
 
@@ -202,16 +202,14 @@ def test_a_segmenter_without_memory_says_what_to_do(segmenter, scene, monkeypatc
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
     monkeypatch.setattr(segmenter.loaded.net, "forward", short)
-    with pytest.raises(DeviceError, match=r"SAM 2: cpu is out of memory.*smaller model.*--maker colour"):
+    with pytest.raises(DeviceError, match=r"SAM 2: cpu is out of memory.*smaller model.*--maker color"):
         segmenter.track(scene[0], {0: box_prompt()})
 
 
 def test_painted_frames_come_back_and_both_sides_are_reached(scene, clip, settings, tmp_path):
     painted = np.rint(scene[1][6] * 65535).astype(np.uint16)
     write_image(tmp_path / "painted" / "6.png", painted[..., None], durable=False)
-    made = make_matte(
-        clip, tmp_path / "m", mattes=tmp_path / "painted", boxes=["11:30,20,50,50"], settings=settings
-    )
+    made = make_matte(clip, tmp_path / "m", mattes=tmp_path / "painted", boxes=["11:30,20,50,50"], settings=settings)
     assert made.hints == (6, 11)
     np.testing.assert_array_equal(read(tmp_path / "m", 6), painted)
     for at in range(COUNT):
@@ -249,13 +247,13 @@ def test_refining_takes_vitmatte_too(scene, clip, settings, tmp_path):
             durable=False,
         )
     plain = load_settings(flags={"matte.stabilize": 0.0})
-    refine_matte(tmp_path / "rough", clip, tmp_path / "colour", settings=plain)
+    refine_matte(tmp_path / "rough", clip, tmp_path / "color", settings=plain)
     learned = load_settings(flags={
         "matte.stabilize": 0.0, "making.edges": "vitmatte", "making.matter": settings.making.matter,
     })  # fmt: skip
     refine_matte(tmp_path / "rough", clip, tmp_path / "learned", settings=learned)
     for at in (0, 9):
-        one, other = read(tmp_path / "colour", at), read(tmp_path / "learned", at)
+        one, other = read(tmp_path / "color", at), read(tmp_path / "learned", at)
         deep = cv2.erode(scene[1][at], np.ones((21, 21))) >= 1
         assert other[deep].min() == 65535
         assert (one != other).any()
@@ -277,9 +275,7 @@ def test_a_bad_point_is_named(point, words, clip, settings, tmp_path):
 
 
 def test_another_kind_of_model_is_refused(clip, settings, tiny_models_folder, tmp_path):
-    wrong = load_settings(
-        flags={"making.maker": "sam2", "making.segmenter": str(tiny_models_folder / "matter")}
-    )
+    wrong = load_settings(flags={"making.maker": "sam2", "making.segmenter": str(tiny_models_folder / "matter")})
     with pytest.raises(UsageError, match=r"is a ViTMatte, not a SAM 2"):
         make_matte(clip, tmp_path / "m", boxes=["0:30,20,50,50"], settings=wrong)
 
@@ -291,8 +287,8 @@ from stylize.errors import ModelError
 from stylize.api.mattes import make_matte
 from stylize.settings.schema import load_settings
 for flags, words in (
-    ({"making.maker": "sam2"}, ("stylize models fetch sam2-small", "Apache-2.0", "--maker colour")),
-    ({"making.edges": "vitmatte"}, ("stylize models fetch vitmatte-small", "0.1 GB", "--edges colour")),
+    ({"making.maker": "sam2"}, ("stylize models fetch sam2-small", "Apache-2.0", "--maker color")),
+    ({"making.edges": "vitmatte"}, ("stylize models fetch vitmatte-small", "0.1 GB", "--edges color")),
 ):
     try:
         make_matte(sys.argv[1], sys.argv[2], boxes=["0:30,20,50,50"], settings=load_settings(flags=flags))
@@ -309,9 +305,7 @@ print(sorted({"torch", "transformers"} & set(sys.modules)))
 
 def test_a_damaged_config_is_a_model_error(tiny_models_folder, tmp_path):
     (tmp_path / "sam").mkdir()
-    (tmp_path / "sam" / "config.json").write_text(
-        '{"architectures": ["Sam2VideoModel"], "model_type": "sam2_video"}'
-    )
+    (tmp_path / "sam" / "config.json").write_text('{"architectures": ["Sam2VideoModel"], "model_type": "sam2_video"}')
     options = MakingOptions(segmenter=str(tmp_path / "sam"))
     with pytest.raises(ModelError):
         find_learned("segmenter", options, ModelOptions())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stylize.mattes import MatteOptions
-from stylize.mattes.morphology import choke, feather, levels, shaped, signed_distance
+from stylize.mattes.morphology import apply_options, choke, feather, levels, signed_distance
 
 ROWS, COLUMNS = np.mgrid[0:120, 0:160].astype(np.float32)
 
@@ -38,7 +38,7 @@ def test_thin_parts_vanish_and_narrow_gaps_close():
     assert spread[:50].max() < 0.02
 
 
-def test_feather_is_as_wide_as_asked_and_centred_on_the_edge():
+def test_feather_is_as_wide_as_asked_and_centerd_on_the_edge():
     for width in (3.0, 8.0, 20.0):
         soft = feather(disc(40, 1), width)
         np.testing.assert_allclose(soft, disc(40, width), atol=0.14)
@@ -60,15 +60,15 @@ def test_levels_stretch_and_nothing_asked_changes_nothing():
     ramp = np.linspace(0, 1, 11, dtype=np.float32)[None]
     np.testing.assert_allclose(levels(ramp, 0.2, 0.7)[0, [0, 2, 7, 10]], [0, 0, 1, 1])
     np.testing.assert_allclose(levels(ramp, 0.2, 0.7)[0, 4], 0.4)
-    assert shaped(disc(40), MatteOptions()) is not None
-    np.testing.assert_array_equal(shaped(disc(40), MatteOptions()), disc(40))
+    assert apply_options(disc(40), MatteOptions()) is not None
+    np.testing.assert_array_equal(apply_options(disc(40), MatteOptions()), disc(40))
 
 
 def test_empty_and_full_mattes_stay_exact():
     options = MatteOptions(choke=2, feather=3, levels="0.1,0.9")
     for value in (0, 1):
         flat = np.full((20, 30), value, np.float32)
-        np.testing.assert_array_equal(shaped(flat, options), flat)
+        np.testing.assert_array_equal(apply_options(flat, options), flat)
     np.testing.assert_array_equal(
-        shaped(np.zeros((4, 4), np.float32), MatteOptions(invert=True)), np.ones((4, 4))
+        apply_options(np.zeros((4, 4), np.float32), MatteOptions(invert=True)), np.ones((4, 4))
     )

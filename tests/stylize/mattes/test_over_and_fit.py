@@ -55,6 +55,4 @@ def test_alpha_and_matte_multiply():
     frame = np.zeros((2, 2, 3), np.uint8)
     assert over(paint, frame).shape == (2, 2, 3)
     np.testing.assert_allclose(over(paint, frame), 200 * 128 / 255, atol=0.51)
-    np.testing.assert_allclose(
-        over(paint, frame, np.full((2, 2), 0.5, np.float32)), 100 * 128 / 255, atol=0.51
-    )
+    np.testing.assert_allclose(over(paint, frame, np.full((2, 2), 0.5, np.float32)), 100 * 128 / 255, atol=0.51)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylize.mattes.refine.solvers import _EPSILON, alpha_within, colours_within
+from stylize.mattes.refine.solvers import _EPSILON, solve_alpha, solve_foreground
 from stylize.media.window import Window, window_around
 
 
@@ -30,7 +30,7 @@ def test_opacity_is_what_the_whole_system_gives(rng, kind):
     slow = estimate_alpha_cf(
         image.astype(np.float64), trimap.astype(np.float64), laplacian_kwargs={"epsilon": _EPSILON}
     )
-    found = alpha_within(image, trimap)
+    found = solve_alpha(image, trimap)
     np.testing.assert_allclose(found, slow, atol=2e-4)
     np.testing.assert_array_equal(found[trimap != 0.5], trimap[trimap != 0.5])
     if kind == "noisy":
@@ -38,18 +38,18 @@ def test_opacity_is_what_the_whole_system_gives(rng, kind):
 
 
 @pytest.mark.parametrize(("fine", "rounds"), [(False, 4), (True, 16)])
-def test_colours_near_the_edge_are_what_solving_everywhere_gives(rng, fine, rounds):
+def test_colors_near_the_edge_are_what_solving_everywhere_gives(rng, fine, rounds):
     from pymatting.foreground.estimate_foreground_ml import estimate_foreground_ml
 
     image, _, alpha = picture(rng, (60, 70))
     alpha = alpha.astype(np.float32)
     slow = estimate_foreground_ml(image, alpha, n_big_iterations=rounds)
-    found = colours_within(image, alpha, fine=fine)
+    found = solve_foreground(image, alpha, fine=fine)
     shows = alpha[..., None]  # of an error as much is seen as the matte lets through
     np.testing.assert_allclose(found * shows, slow * shows, atol=1e-3)
     assert np.abs(found - slow)[alpha == 0].mean() < 0.02
     for flat in (np.zeros_like(alpha), np.ones_like(alpha)):
-        assert np.isfinite(colours_within(image, flat)).all()
+        assert np.isfinite(solve_foreground(image, flat)).all()
 
 
 def test_a_window_holds_what_is_there_and_hands_it_on(rng):

@@ -38,13 +38,13 @@ def write_folder(folder, mattes, first=0, suffix=".png", skip=()):
     return folder
 
 
-def encode(path, mattes, *options, colour=0.6, rate=24):
-    """A video of grey frames whose alpha is the mattes, or with colour None whose brightness is."""
+def encode(path, mattes, *options, color=0.6, rate=24):
+    """A video of gray frames whose alpha is the mattes, or with color None whose brightness is."""
     pictures = []
     for matte in mattes:
-        grey = matte if colour is None else np.full_like(matte, colour)
-        alpha = np.ones_like(matte) if colour is None else matte
-        pictures.append(np.rint(np.dstack([grey, grey, grey, alpha]) * 65535).astype("<u2").tobytes())
+        gray = matte if color is None else np.full_like(matte, color)
+        alpha = np.ones_like(matte) if color is None else matte
+        pictures.append(np.rint(np.dstack([gray, gray, gray, alpha]) * 65535).astype("<u2").tobytes())
     height, width = mattes[0].shape
     command = [find_ffmpeg(), "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgba64le"]
     command += ["-s", f"{width}x{height}", "-r", str(rate), "-i", "-", *options, str(path)]
@@ -72,9 +72,7 @@ def test_the_alpha_of_a_video_is_its_matte(clip, tmp_path, name, options, bound)
 
 
 def test_brightness_of_a_limited_range_video_fills_0_to_1(clip, tmp_path):
-    path = encode(
-        tmp_path / "l.mp4", MOVING, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "8", colour=None
-    )
+    path = encode(tmp_path / "l.mp4", MOVING, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "8", color=None)
     with open_matte(path, clip.info) as matte:
         assert matte[4].min() == 0
         assert matte[4].max() > 0.995
@@ -209,7 +207,7 @@ def test_another_size_is_refused_scaled_or_cut(clip, tmp_path):
 
 
 def test_a_video_that_breaks_off_or_is_damaged_is_named_or_held(clip, tmp_path):
-    path = encode(tmp_path / "v.mkv", MOVING, "-c:v", "ffv1", "-pix_fmt", "gray", colour=None)
+    path = encode(tmp_path / "v.mkv", MOVING, "-c:v", "ffv1", "-pix_fmt", "gray", color=None)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
     with pytest.raises(MediaError, match="--matte-missing hold"):
         open_matte(path, clip.info)

@@ -39,7 +39,7 @@ def test_a_matte_that_is_right_stays_right(scene):
     frames, truth = scene
     calm = list(steady(frames, truth))
     assert motion.edge_error(calm, truth) < 0.003
-    for at in (0, -1):  # the ends, with neighbours on one side only
+    for at in (0, -1):  # the ends, with neighbors on one side only
         assert motion.edge_error([calm[at]], [truth[at]]) < 0.004
     assert motion.chatter(calm, truth, frames) <= motion.chatter(truth, truth, frames)
 

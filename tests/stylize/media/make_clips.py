@@ -18,9 +18,7 @@ WIDTH, HEIGHT = 128, 96
 def picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
     """A frame: its number in eight black or white bars above, a moving gradient below; uint8 (H, W, 3)."""
     x, y = np.meshgrid(np.arange(width), np.arange(height))
-    image = np.stack([(x * 2 + number * 3) % 256, (y * 2) % 256, (x + y + number) % 256], axis=2).astype(
-        np.uint8
-    )
+    image = np.stack([(x * 2 + number * 3) % 256, (y * 2) % 256, (x + y + number) % 256], axis=2).astype(np.uint8)
     for bit in range(BITS):
         left, right = width * bit // BITS, width * (bit + 1) // BITS
         image[: height // 2, left:right] = 235 if number >> bit & 1 else 16
@@ -30,12 +28,9 @@ def picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray
 def number_of(image: np.ndarray) -> int:
     """Read the barcode of a frame of any size or depth."""
     height, width = image.shape[:2]
-    grey = image.astype(np.float64).mean(axis=2) / np.iinfo(image.dtype).max
-    row = grey[height // 8 : height * 3 // 8]
-    bars = [
-        row[:, int(width * (b + 0.3) / BITS) : max(int(width * (b + 0.7) / BITS), 1)].mean()
-        for b in range(BITS)
-    ]
+    gray = image.astype(np.float64).mean(axis=2) / np.iinfo(image.dtype).max
+    row = gray[height // 8 : height * 3 // 8]
+    bars = [row[:, int(width * (b + 0.3) / BITS) : max(int(width * (b + 0.7) / BITS), 1)].mean() for b in range(BITS)]
     return sum(1 << b for b, bar in enumerate(bars) if bar > 0.5)
 
 
@@ -55,9 +50,7 @@ def make(
 ) -> Path:  # fmt: skip
     """Encode `count` pictures with the given output options, and a sine with the `sound` options."""
     raw = b"".join(picture(n, width, height).tobytes() for n in range(count))
-    tone = (
-        ["-f", "lavfi", "-i", f"sine=frequency=440:sample_rate=48000:duration={count / 30}"] if sound else []
-    )
+    tone = ["-f", "lavfi", "-i", f"sine=frequency=440:sample_rate=48000:duration={count / 30}"] if sound else []
     source = [
         "-f",
         "rawvideo",
@@ -73,9 +66,7 @@ def make(
     return out
 
 
-def write_sequence(
-    folder: Path, suffix: str = ".png", start: int = 0, count: int = 5, **named: object
-) -> Path:
+def write_sequence(folder: Path, suffix: str = ".png", start: int = 0, count: int = 5, **named: object) -> Path:
     """A folder of numbered pictures that carry their place in the sequence."""
     from stylize.media import write_image
 
@@ -100,9 +91,7 @@ X265 = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=er
 AAC = ("-c:a", "aac", "-b:a", "96k")
 # 20 frames at 30, 20 at 15 and 20 at 60 frames per second, in units of 1/90000 s.
 VFR_TIMES = [*range(0, 60000, 3000), *range(60000, 180000, 6000), *range(180000, 210000, 1500)]
-_VFR = (
-    "settb=1/90000,setpts=if(lt(N\\,20)\\,N*3000\\,if(lt(N\\,40)\\,60000+(N-20)*6000\\,180000+(N-40)*1500))"
-)
+_VFR = "settb=1/90000,setpts=if(lt(N\\,20)\\,N*3000\\,if(lt(N\\,40)\\,60000+(N-20)*6000\\,180000+(N-40)*1500))"
 _KEEP_TIMES = ("-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-video_track_timescale", "90000")
 _HDR = (
     "scale=out_color_matrix=bt2020:out_range=tv,format=yuv420p10le,"
@@ -138,9 +127,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "odd.webm": _made("-c:v", "libvpx-vp9", "-pix_fmt", "yuv420p", "-cpu-used", "8", width=129, height=97),
     "odd444.mp4": _made("-c:v", "libx264", "-pix_fmt", "yuv444p", width=129, height=97),
-    "hd.mp4": _made(
-        "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast", count=3, width=1280, height=720
-    ),
+    "hd.mp4": _made("-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast", count=3, width=1280, height=720),
     "sd.mp4": _made("-pix_fmt", "yuv420p", "-c:v", "libx264", count=3),
     "full.mp4": _made(
         "-vf",
@@ -168,9 +155,7 @@ RECIPES: dict[str, Recipe] = {
     "pixel.mkv": _made("-c:v", "ffv1", count=3, width=1, height=1),
     "low.mkv": _made("-c:v", "ffv1", count=3, width=30, height=3),
     "none.mp4": _made(*X264, "-frames:v", "0"),
-    "opus.webm": _made(
-        "-c:v", "libvpx-vp9", "-pix_fmt", "yuv420p", "-cpu-used", "8", sound=("-c:a", "libopus")
-    ),
+    "opus.webm": _made("-c:v", "libvpx-vp9", "-pix_fmt", "yuv420p", "-cpu-used", "8", sound=("-c:a", "libopus")),
     "pcm.mov": _made(sound=("-c:a", "pcm_s16le")),
     "mp3.mp4": _made(sound=("-c:a", "libmp3lame")),
     "flac.mkv": _made(sound=("-c:a", "flac")),

@@ -100,9 +100,7 @@ def test_exif_orientation_is_applied(tmp_path: Path, orientation: int, suffix: s
     exif = Pillow.Exif()
     exif[0x0112] = orientation
     path = tmp_path / f"a{suffix}"
-    Pillow.fromarray(picture(5, 40, 24)).save(
-        path, exif=exif, **({"quality": 95} if suffix == ".jpg" else {})
-    )
+    Pillow.fromarray(picture(5, 40, 24)).save(path, exif=exif, **({"quality": 95} if suffix == ".jpg" else {}))
     with Pillow.open(path) as image:
         truth = np.asarray(ImageOps.exif_transpose(image))
     np.testing.assert_array_equal(read_image(path), truth)
@@ -118,9 +116,7 @@ def test_orientation_of_deep_images_is_that_of_shallow_ones() -> None:
         exif[0x0112] = orientation
         still = Pillow.fromarray(image)
         still.getexif().update(exif)
-        np.testing.assert_array_equal(
-            _oriented(image, orientation), np.asarray(ImageOps.exif_transpose(still))
-        )
+        np.testing.assert_array_equal(_oriented(image, orientation), np.asarray(ImageOps.exif_transpose(still)))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -173,9 +169,7 @@ def test_what_is_no_image_is_named(tmp_path: Path) -> None:
         for read in (read_image, image_size):
             with pytest.raises(MediaError) as caught:
                 read(tmp_path / name)
-            assert all(word in str(caught.value) for word in (str(tmp_path / name), *words)), str(
-                caught.value
-            )
+            assert all(word in str(caught.value) for word in (str(tmp_path / name), *words)), str(caught.value)
             assert "\n" not in str(caught.value)
 
     refused("none.png", "does not exist")
@@ -191,9 +185,7 @@ def test_what_is_no_image_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".exr"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_a_cut_off_image_is_called_damaged(
-    tmp_path: Path, suffix: str, dtype: type, rng: np.random.Generator
-) -> None:
+def test_a_cut_off_image_is_called_damaged(tmp_path: Path, suffix: str, dtype: type, rng: np.random.Generator) -> None:
     path = tmp_path / f"a{suffix}"
     write_image(path, rng.integers(0, np.iinfo(dtype).max, (64, 64, 3), dtype))
     path.write_bytes(path.read_bytes()[:-900])

@@ -98,13 +98,13 @@ def test_deep_clips_fill_sixteen_bits(clips: Clips) -> None:
         assert clip[0].min() == 65535
 
 
-def test_untagged_colours_follow_the_number_of_lines(clips: Clips) -> None:
-    assert probe(clips("hd.mp4")).colour.matrix == "bt709"
+def test_untagged_colors_follow_the_number_of_lines(clips: Clips) -> None:
+    assert probe(clips("hd.mp4")).color.matrix == "bt709"
     sd = probe(clips("sd.mp4"))
-    assert sd.colour.matrix == "smpte170m"
+    assert sd.color.matrix == "smpte170m"
     assert any("--assume-matrix" in notice for notice in sd.notices)
     other = probe(clips("sd.mp4"), assume_matrix="bt709")
-    assert other.colour.matrix == "bt709"
+    assert other.color.matrix == "bt709"
     assert other.fingerprint != sd.fingerprint
     with pytest.raises(UsageError, match="bt601, bt709"):
         probe(clips("sd.mp4"), assume_matrix="rec709")
@@ -169,9 +169,7 @@ def test_backwards_through_a_long_gop_decodes_little(clips: Clips, monkeypatch: 
 
     entered: list[int] = []
     enter = video._Cursor.enter
-    monkeypatch.setattr(
-        video._Cursor, "enter", lambda self, entry: (entered.append(entry), enter(self, entry))[1]
-    )
+    monkeypatch.setattr(video._Cursor, "enter", lambda self, entry: (entered.append(entry), enter(self, entry))[1])
     frame_bytes = 128 * 96 * 3
     with open_clip(clips("longgop.mp4"), cache_bytes=frame_bytes * 80) as clip:
         assert [number_of(clip[i]) for i in range(199, -1, -1)] == list(range(199, -1, -1))
@@ -183,9 +181,7 @@ def test_reading_from_both_ends_keeps_two_decoders(clips: Clips, monkeypatch: py
 
     entered: list[int] = []
     enter = video._Cursor.enter
-    monkeypatch.setattr(
-        video._Cursor, "enter", lambda self, entry: (entered.append(entry), enter(self, entry))[1]
-    )
+    monkeypatch.setattr(video._Cursor, "enter", lambda self, entry: (entered.append(entry), enter(self, entry))[1])
     with open_clip(clips("longgop.mp4"), cache_bytes=128 * 96 * 3 * 100) as clip:
         for i in range(100):
             assert number_of(clip[i]) == i
@@ -215,8 +211,4 @@ def test_memory_does_not_grow_with_frames_read(clips: Clips) -> None:
 def test_fingerprint_is_of_the_content(clips: Clips, tmp_path: object) -> None:
     copy = clips("cfr.mp4").with_name("a copy.mp4")
     copy.write_bytes(clips("cfr.mp4").read_bytes())
-    assert (
-        probe(copy).fingerprint
-        == probe(clips("cfr.mp4")).fingerprint
-        != probe(clips("silent.mp4")).fingerprint
-    )
+    assert probe(copy).fingerprint == probe(clips("cfr.mp4")).fingerprint != probe(clips("silent.mp4")).fingerprint

@@ -158,9 +158,7 @@ def test_a_rate_that_nobody_told_is_said_of_a_video_and_not_of_images(tmp_path: 
     info = probe(write_sequence(tmp_path / "in"))
     assert (info.rate, info.rate_assumed) == (24, True)
     assert check_output(tmp_path / "out", info) == ()
-    assert check_output(tmp_path / "out.mp4", info) == (
-        "in does not say its rate; 24 is taken (--rate changes it)",
-    )
+    assert check_output(tmp_path / "out.mp4", info) == ("in does not say its rate; 24 is taken (--rate changes it)",)
 
 
 @pytest.mark.parametrize("rate", ["fast", "0", "-25", "25/0", "nan", 2000])

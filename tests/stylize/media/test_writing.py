@@ -42,29 +42,18 @@ def sound(path: Path) -> list[bytes]:
 
 def sound_start(path: Path) -> float:
     with av.open(str(path)) as container:
-        return min(
-            float(p.pts * p.time_base)
-            for p in container.demux(container.streams.audio[0])
-            if p.pts is not None
-        )
+        return min(float(p.pts * p.time_base) for p in container.demux(container.streams.audio[0]) if p.pts is not None)
 
 
 @pytest.mark.parametrize("suffix", VIDEO)
-@pytest.mark.parametrize(
-    "name", ["cfr.mp4", "ntsc.mp4", "vfr.mp4", "offset.mkv", "edit.mp4", "anamorphic.mp4"]
-)
-def test_count_times_rate_aspect_and_tags_are_the_clips(
-    clips: Clips, tmp_path: Path, name: str, suffix: str
-) -> None:
+@pytest.mark.parametrize("name", ["cfr.mp4", "ntsc.mp4", "vfr.mp4", "offset.mkv", "edit.mp4", "anamorphic.mp4"])
+def test_count_times_rate_aspect_and_tags_are_the_clips(clips: Clips, tmp_path: Path, name: str, suffix: str) -> None:
     info, _ = copy(clips(name), tmp_path / f"out{suffix}")
     made = probe(tmp_path / f"out{suffix}")
     exact = suffix in (".mp4", ".mov")
     tick = Fraction(0) if exact else Fraction(1, 1000)
     assert made.count == info.count
-    assert (
-        max(abs(a * made.time_base - b * info.time_base) for a, b in zip(made.pts, info.pts, strict=True))
-        <= tick
-    )
+    assert max(abs(a * made.time_base - b * info.time_base) for a, b in zip(made.pts, info.pts, strict=True)) <= tick
     assert abs(made.duration - info.duration) <= tick * 2
     assert float(made.rate) == pytest.approx(float(info.rate), rel=1e-9 if exact else 1e-3)
     if exact:
@@ -76,7 +65,7 @@ def test_count_times_rate_aspect_and_tags_are_the_clips(
     if suffix != ".webm":  # which has whole numbers of display pixels only
         assert made.sample_aspect == info.sample_aspect
     if suffix != ".mkv":  # which is RGB
-        assert made.colour == info.colour
+        assert made.color == info.color
     with open_clip(tmp_path / f"out{suffix}") as back, open_clip(clips(name)) as clip:
         assert numbers(back) == numbers(clip)
 
@@ -96,9 +85,7 @@ def test_count_times_rate_aspect_and_tags_are_the_clips(
         ("opus.webm", ".mp4"),
     ],
 )
-def test_sound_is_copied_bit_for_bit_and_in_step(
-    clips: Clips, tmp_path: Path, name: str, suffix: str
-) -> None:
+def test_sound_is_copied_bit_for_bit_and_in_step(clips: Clips, tmp_path: Path, name: str, suffix: str) -> None:
     out = tmp_path / f"out{suffix}"
     _, writer = copy(clips(name), out)
     assert sound(out) == sound(clips(name))
@@ -106,9 +93,7 @@ def test_sound_is_copied_bit_for_bit_and_in_step(
     assert not any("sound" in notice for notice in writer.notices)
 
 
-@pytest.mark.parametrize(
-    ("name", "suffix", "codec"), [("cfr.mp4", ".webm", "opus"), ("pcm.mov", ".mp4", "aac")]
-)
+@pytest.mark.parametrize(("name", "suffix", "codec"), [("cfr.mp4", ".webm", "opus"), ("pcm.mov", ".mp4", "aac")])
 def test_sound_that_a_container_cannot_hold_is_converted_with_a_notice(
     clips: Clips, tmp_path: Path, name: str, suffix: str, codec: str
 ) -> None:
@@ -121,9 +106,7 @@ def test_sound_that_a_container_cannot_hold_is_converted_with_a_notice(
 
 @pytest.mark.parametrize("suffix", VIDEO)
 @pytest.mark.parametrize("name", ["cfr.mp4", "offset.mkv"])
-def test_a_range_begins_at_zero_with_its_own_sound(
-    clips: Clips, tmp_path: Path, name: str, suffix: str
-) -> None:
+def test_a_range_begins_at_zero_with_its_own_sound(clips: Clips, tmp_path: Path, name: str, suffix: str) -> None:
     out = tmp_path / f"out{suffix}"
     _info, _ = copy(clips(name), out, start=20, end=45)
     made = probe(out)
@@ -153,7 +136,7 @@ def test_mkv_keeps_every_bit(clips: Clips, tmp_path: Path, rng: np.random.Genera
             np.testing.assert_array_equal(back, frame)
 
 
-COLOURS = np.array(
+COLORS = np.array(
     [
         [255, 0, 0],
         [0, 255, 0],
@@ -178,15 +161,11 @@ def patches(image: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("deep", [False, True])
 @pytest.mark.parametrize("span", ["tv", "pc"])
 @pytest.mark.parametrize("matrix", ["smpte170m", "bt709", "bt2020nc"])
-def test_colours_survive_reading_and_writing(
-    tmp_path: Path, matrix: str, span: str, deep: bool, suffix: str
-) -> None:
-    chart = np.repeat(np.repeat(COLOURS.reshape(2, 4, 3), 32, 0), 32, 1)
+def test_colors_survive_reading_and_writing(tmp_path: Path, matrix: str, span: str, deep: bool, suffix: str) -> None:
+    chart = np.repeat(np.repeat(COLORS.reshape(2, 4, 3), 32, 0), 32, 1)
     kind = "yuv444p10le" if deep else "yuv420p"
     named = {"smpte170m": "bt601", "bt709": "bt709", "bt2020nc": "bt2020"}[matrix]
-    graph = (
-        f"scale=out_color_matrix={named}:out_range={span}:flags=accurate_rnd+full_chroma_int,format={kind}"
-    )
+    graph = f"scale=out_color_matrix={named}:out_range={span}:flags=accurate_rnd+full_chroma_int,format={kind}"
     source = tmp_path / "in.mp4"
     run(
         *(
@@ -213,13 +192,13 @@ def test_colours_survive_reading_and_writing(
         frames=chart.tobytes(),
     )
     with open_clip(source) as clip:
-        assert clip.info.colour.matrix == matrix
-        assert clip.info.colour.full_range == (span == "pc")
-        assert np.abs(patches(clip[0]) - COLOURS).max() <= 2
+        assert clip.info.color.matrix == matrix
+        assert clip.info.color.full_range == (span == "pc")
+        assert np.abs(patches(clip[0]) - COLORS).max() <= 2
         with open_writer(tmp_path / f"out{suffix}", clip.info, quality="best") as writer:
             writer.write(clip[0])
     with open_clip(tmp_path / f"out{suffix}") as clip:
-        assert np.abs(patches(clip[0]) - COLOURS).max() <= 4
+        assert np.abs(patches(clip[0]) - COLORS).max() <= 4
 
 
 def test_ten_bits_stay_ten_bits_and_white_stays_white(clips: Clips, tmp_path: Path) -> None:
@@ -249,7 +228,7 @@ def test_turned_and_hdr_clips_come_out_plain(clips: Clips, tmp_path: Path) -> No
     assert (made.rotation, made.width, made.height) == (0, 96, 128)
     copy(clips("hdr.mp4"), tmp_path / "sdr.mp4")
     made = probe(tmp_path / "sdr.mp4")
-    assert (made.colour.matrix, made.colour.primaries, made.colour.transfer) == ("bt709", "bt709", "bt709")
+    assert (made.color.matrix, made.color.primaries, made.color.transfer) == ("bt709", "bt709", "bt709")
 
 
 @pytest.mark.parametrize("suffix", VIDEO)
@@ -265,8 +244,8 @@ def test_a_sequence_becomes_a_video_and_a_video_a_sequence(clips: Clips, tmp_pat
     copy(write_sequence(tmp_path / "in", start=7), tmp_path / "out.mp4")
     with open_clip(tmp_path / "out.mp4") as clip:
         assert (numbers(clip), clip.info.rate) == ([0, 1, 2, 3, 4], 24)
-        assert clip.info.colour.matrix == "bt709"
-        assert not clip.info.colour.assumed
+        assert clip.info.color.matrix == "bt709"
+        assert not clip.info.color.assumed
     _, writer = copy(clips("cfr.mp4"), tmp_path / "frames", start=10, end=13, recipe="made so")
     assert "no sound" in writer.notices[0]
     assert sorted(p.name for p in (tmp_path / "frames").iterdir()) == [
@@ -338,9 +317,7 @@ def test_a_failing_ffmpeg_is_quoted_and_what_was_there_stays(
     out = tmp_path / "out.mp4"
     out.write_bytes(b"what was there")
     real = encode.encode_command
-    monkeypatch.setattr(
-        encode, "encode_command", lambda *a: [w.replace("libx264", "libnone") for w in real(*a)]
-    )
+    monkeypatch.setattr(encode, "encode_command", lambda *a: [w.replace("libx264", "libnone") for w in real(*a)])
     with pytest.raises(DeviceError, match="libnone"):
         copy(clips("cfr.mp4"), out, overwrite=True)
     assert out.read_bytes() == b"what was there"
@@ -382,9 +359,7 @@ def test_which_ffmpeg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ffmpeg_version(str(tmp_path / "none"))
 
 
-@pytest.mark.parametrize(
-    ("suffix", "alpha"), [(".mp4", False), (".mov", True), (".webm", True), (".mov", False)]
-)
+@pytest.mark.parametrize(("suffix", "alpha"), [(".mp4", False), (".mov", True), (".webm", True), (".mov", False)])
 def test_a_size_that_an_encoder_cannot_take_is_refused_before_any_work(clips, tmp_path, suffix, alpha):
     with open_clip(clips("odd.webm")) as clip:
         long = dataclasses.replace(clip.info, width=70000)

@@ -80,9 +80,7 @@ class FakeHub:
             return
         repo, name = "/".join(parts[:2]), "/".join(parts[4:])
         data = self.repos[repo][name]
-        if (
-            parts[2] == "resolve" and len(data) >= LARGE
-        ):  # the real hub sends on to where large files are kept
+        if parts[2] == "resolve" and len(data) >= LARGE:  # the real hub sends on to where large files are kept
             _send(ask, 302, b"", {"Location": ask.path.replace("/resolve/", "/store/")})
             return
         start = int((ask.headers.get("Range") or "bytes=0-")[6:].split("-")[0])

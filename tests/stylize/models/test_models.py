@@ -53,7 +53,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_preset_is_sound():
     for preset in presets().values():
         assert preset.kind in KINDS, preset.name
-        assert preset.licence
+        assert preset.license
         assert preset.megabytes > 0
         assert preset.files
         assert preset.repo.count("/") == 1

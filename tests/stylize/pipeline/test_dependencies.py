@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from propagate import PropagateOptions
-from propagate.distant_keys import OtherKeys
-from stylize.compositing.shot_view import Whole
+from propagate.distant_keys import DistantKeys
+from stylize.compositing.shot_view import FullFrameView
 from stylize.media import open_clip, read_image, write_image
-from stylize.pipeline.propagation import carry_layers, layers_of
+from stylize.pipeline.propagation import frame_stores, propagate_cached
 from stylize.project.project import Project
 from tests import synthetic
 from tests.stylize import fakes
@@ -25,7 +25,7 @@ def shot(tmp_path):
     for t, frame in enumerate(frames):
         write_image(tmp_path / "frames" / f"{t:04d}.png", frame, durable=False)
     with open_clip(tmp_path / "frames") as clip:
-        yield tmp_path, Whole(clip)
+        yield tmp_path, FullFrameView(clip)
 
 
 def painted(root, frames):
@@ -39,15 +39,13 @@ def paint_of(root, t):
 
 
 def made(project, view, keys):
-    layers = carry_layers(project, view, keys, OPTIONS, lambda _: None)
-    return layers, [
-        read_image(layer.place(name)) for layer, name in zip(layers, view.info.names, strict=True)
-    ]
+    layers = propagate_cached(project, view, keys, OPTIONS, lambda _: None)
+    return layers, [read_image(layer.place(name)) for layer, name in zip(layers, view.info.names, strict=True)]
 
 
 def stale(project, view, keys):
     """Frames that would be made again."""
-    layers = layers_of(project, view, keys, OPTIONS)
+    layers = frame_stores(project, view, keys, OPTIONS)
     names = view.info.names
     return {t for t, layer in enumerate(layers) if names[t] not in layer.facts()}
 
@@ -105,8 +103,8 @@ def test_without_notes_or_facts_every_key_counts(world):
     keys = {index: folder / f"{index:04d}.png" for index in (1, 3, 5)}
     project = Project(world.root / "p")
     with open_clip(world.frames) as clip:
-        view = Whole(clip[:6])
-        layers = carry_layers(project, view, keys, OPTIONS, lambda _: None)
+        view = FullFrameView(clip[:6])
+        layers = propagate_cached(project, view, keys, OPTIONS, lambda _: None)
         assert list(range(6)) == fakes.CARRIED
         write_image(keys[5], np.zeros((48, 64, 3), np.uint8))
         assert stale(project, view, keys) == {3, 4, 5}
@@ -117,16 +115,16 @@ def test_without_notes_or_facts_every_key_counts(world):
             book = layer.folder / "frames.jsonl"
             book.write_text(book.read_text().replace('"others": null', '"older": null'))
         write_image(keys[5], np.full((48, 64, 3), 9, np.uint8))
-        carry_layers(project, view, keys, OPTIONS, lambda _: None)
+        propagate_cached(project, view, keys, OPTIONS, lambda _: None)
         assert stale(project, view, keys) == set()
 
 
 def test_whether_others_are_asked_does_not_depend_on_there_being_any(rng):
     frame = rng.integers(0, 255, (*SIZE, 3), np.uint8)
     for left, asked in ((0.0, False), (50.0, True)):
-        lone = OtherKeys([frame], (), 1, None, "medium")
+        lone = DistantKeys([frame], (), 1, None, "medium")
         assert lone.find(frame, np.full(SIZE, left, np.float32), None) == {}
         assert lone.asked == asked
-    off = OtherKeys([frame], (0,), 0, None, "medium")
+    off = DistantKeys([frame], (0,), 0, None, "medium")
     assert off.find(frame, np.full(SIZE, 50.0, np.float32), None) == {}
     assert not off.asked

@@ -10,7 +10,7 @@ from stylize.api.keys import auto_keys, import_keys
 from stylize.errors import UsageError
 from stylize.media import open_clip, write_image
 from stylize.media.clip import Clip
-from stylize.pipeline.context import Job
+from stylize.pipeline.context import RunRequest
 from stylize.pipeline.run import stylize_clip
 from tests import synthetic
 
@@ -18,7 +18,7 @@ SCENES = "Scene Number,Start Frame,End Frame\n1,1,4\n2,5,10\n"
 
 
 def auto(world, settings=None, **job):
-    return auto_keys(Job(job.pop("clip", world.frames), **job), settings)
+    return auto_keys(RunRequest(job.pop("clip", world.frames), **job), settings)
 
 
 def run(world, **choices):

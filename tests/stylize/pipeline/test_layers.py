@@ -12,7 +12,7 @@ from stylize.api.comp import comp_project
 from stylize.api.keys import list_keys
 from stylize.errors import MediaError, UsageError
 from stylize.media import open_clip, read_image, write_image
-from stylize.pipeline.context import Job
+from stylize.pipeline.context import RunRequest
 from stylize.pipeline.run import paint_job
 from stylize.pipeline.status import preview
 from stylize.report.run_report import write_report
@@ -126,7 +126,7 @@ def test_a_layer_is_a_project_of_its_own(world, project):
     run(world)
     own = project / "stack" / "right"
     fakes.PAINTED.clear()
-    notes = paint_job(Job(own))
+    notes = paint_job(RunRequest(own))
     assert fakes.PAINTED == []
     assert {note["frame"] for note in notes} == {key["frame"] for key in list_keys(own)["keys"]}
     result = stylize_clip(own, output=world.root / "alone")
@@ -161,7 +161,7 @@ def test_a_hand_edit_of_a_key_stays_and_is_carried(world, project):
 def test_preview_tells_every_layer_and_writes_nothing(world, project):
     run(world)
     before = set(project.rglob("*"))
-    steps = preview(Job(world.frames, output=world.root / "out", renderer="fake"))
+    steps = preview(RunRequest(world.frames, output=world.root / "out", renderer="fake"))
     assert set(project.rglob("*")) == before
     carried = [step.detail for step in steps if step.name == "propagate"]
     assert carried == ["left: 10 of 10 frames finished", "right: 6 of 6 frames finished"]
@@ -175,7 +175,7 @@ def test_a_range_of_what_is_finished_has_the_edges_of_the_run(world, project):
         matte[8:40, :right] = 255
         write_image(world.root / "left" / f"{index:04d}.png", matte, durable=False)
     run(world)
-    comp_project(Job(project, output=world.root / "part", start=3, end=7))
+    comp_project(RunRequest(project, output=world.root / "part", start=3, end=7))
     whole, part = pictures(world.root / "out"), pictures(world.root / "part")
     assert len(part) == 4
     for name, picture in part.items():
@@ -197,7 +197,7 @@ def test_holdout_strength_map_and_exclusive(world, project):
             np.testing.assert_array_equal(made[:24, 20:], frame[:24, 20:])  # the map is black there
             assert (made[24:40, 20:] != frame[24:40, 20:]).mean() > 0.9
         write_image(world.root / "fade" / "0003.png", ramp * 0, durable=False)
-        job = Job(world.frames, output=world.root / "out", renderer="fake")
+        job = RunRequest(world.frames, output=world.root / "out", renderer="fake")
         assert [step.name for step in preview(job) if step.state == "to do"] == ["write"]
         run(world)
         np.testing.assert_array_equal(read_image(world.root / "out" / "0003.png")[:, 20:], clip[3][:, 20:])
@@ -211,7 +211,7 @@ def test_a_stack_takes_no_style_of_its_own(world, project):
     with pytest.raises(UsageError, match="leave out --style, --keys and --matte"):
         run(world, style=world.style)
     with pytest.raises(UsageError, match=r"paint one of them: .*left"):
-        paint_job(Job(world.frames, renderer="fake"))
+        paint_job(RunRequest(world.frames, renderer="fake"))
 
 
 def test_a_mistake_in_a_layer_leaves_nothing_behind(world, project):
@@ -251,9 +251,7 @@ def test_outside_the_matte_deep_frames_stay_bit_for_bit(world):
 
 
 def test_strength_runs_along_the_clip(world, project):
-    (project / "stylize.toml").write_text(
-        LAYERS.replace('"../left"\n', '"../left"\nstrength = "0: 0, 8: 1"\n')
-    )
+    (project / "stylize.toml").write_text(LAYERS.replace('"../left"\n', '"../left"\nstrength = "0: 0, 8: 1"\n'))
     run(world)
     (project / "stylize.toml").write_text(LAYERS)
     run(world, output=world.root / "full")

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from stylize.compositing.shot_view import Whole
+from stylize.compositing.shot_view import FullFrameView
 from stylize.media import open_clip, read_image, write_image
 from stylize.pipeline.painting import key_states, paint_keys
 from stylize.project.project import Project
@@ -36,7 +36,7 @@ class Shot:
             before = self.stamps(project, clip)
             paint_keys(
                 project,
-                Whole(clip),
+                FullFrameView(clip),
                 self.keys,
                 self.renderer,
                 0,
@@ -63,7 +63,7 @@ class Shot:
     def states(self):
         with open_clip(self.frames) as clip:
             project = Project.open(self.root, clip.info)
-            found = key_states(project, Whole(clip), self.keys, self.renderer, 0, self.options, self.locked)
+            found = key_states(project, FullFrameView(clip), self.keys, self.renderer, 0, self.options, self.locked)
             return {key: state for key, (state, _) in found.items()}
 
     def change(self, key, value=200):

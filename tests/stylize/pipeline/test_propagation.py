@@ -5,23 +5,23 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from stylize.compositing.shot_view import Whole
+from stylize.compositing.shot_view import FullFrameView
 from stylize.errors import DeviceError
 from stylize.media import open_clip, read_image, write_image
 from stylize.pipeline.propagation import (
-    Layer,
-    _as_colours,
-    carry_layers,
+    FrameStore,
+    _as_colors,
+    frame_stores,
     key_numbers,
-    layers_of,
-    what_matters,
+    propagate_cached,
+    result_affecting,
 )
 from stylize.project.project import Project
 from tests.stylize import fakes
 
 
 def test_layers_know_finished_frames_and_forget_torn_ones(tmp_path, rng):
-    layer = Layer(tmp_path / "abc")
+    layer = FrameStore(tmp_path / "abc")
     for name in ("0000", "0001"):
         write_image(layer.place(name), rng.integers(0, 255, (8, 8, 3), np.uint8))
         layer.note(name, quality=0.5)
@@ -53,25 +53,25 @@ def test_threads_do_not_make_a_layer_stale_and_everything_else_does(world):
     folder = world.keys("0001.png", "0004.png")
     keys = {1: folder / "0001.png", 4: folder / "0004.png"}
     project = Project(world.root / "p")
-    assert what_matters(Outer(Inner(3), 2)) == what_matters(Outer())
+    assert result_affecting(Outer(Inner(3), 2)) == result_affecting(Outer())
     with open_clip(world.frames) as clip:
-        here = layers_of(project, Whole(clip[:6]), keys, Outer())
-        assert layers_of(project, Whole(clip[:6]), keys, Outer(Inner(4), 2)) == here
-        assert layers_of(project, Whole(clip[:6]), keys, Outer(Inner(size=7))) != here
-        assert layers_of(project, Whole(clip[:5]), keys, Outer()) != here
-        assert layers_of(project, Whole(clip[:6]), {1: keys[1]}, Outer()) != here
-        assert layers_of(project, Whole(clip[:6]), {1: keys[4], 4: keys[1]}, Outer()) != here
+        here = frame_stores(project, FullFrameView(clip[:6]), keys, Outer())
+        assert frame_stores(project, FullFrameView(clip[:6]), keys, Outer(Inner(4), 2)) == here
+        assert frame_stores(project, FullFrameView(clip[:6]), keys, Outer(Inner(size=7))) != here
+        assert frame_stores(project, FullFrameView(clip[:5]), keys, Outer()) != here
+        assert frame_stores(project, FullFrameView(clip[:6]), {1: keys[1]}, Outer()) != here
+        assert frame_stores(project, FullFrameView(clip[:6]), {1: keys[4], 4: keys[1]}, Outer()) != here
         write_image(keys[4], np.zeros((48, 64, 3), np.uint8))
-        assert layers_of(project, Whole(clip[:6]), keys, Outer()) != here
+        assert frame_stores(project, FullFrameView(clip[:6]), keys, Outer()) != here
 
 
 def test_a_finished_layer_is_not_carried_again(world):
     folder, seen = world.keys("0001.png"), []
     with open_clip(world.frames) as clip:
         project, keys = Project(world.root / "p"), {1: folder / "0001.png"}
-        layers = layers_of(project, Whole(clip[:6]), keys, Outer())
+        layers = frame_stores(project, FullFrameView(clip[:6]), keys, Outer())
         for _ in range(2):
-            assert carry_layers(project, Whole(clip[:6]), keys, Outer(), seen.append) == layers
+            assert propagate_cached(project, FullFrameView(clip[:6]), keys, Outer(), seen.append) == layers
     assert list(range(6)) == fakes.CARRIED
     assert seen[-1] == 1.0
     assert len(layers[0].facts()) == 1
@@ -96,10 +96,10 @@ def test_a_full_disk_in_the_middle_keeps_what_is_finished(world, monkeypatch):
     keys = {1: folder / "0001.png"}
     with open_clip(world.frames) as clip:
         project = Project(world.root / "p")
-        layers = layers_of(project, Whole(clip[:6]), keys, Outer())
+        layers = frame_stores(project, FullFrameView(clip[:6]), keys, Outer())
         monkeypatch.setattr(save, "encode_image", full)
         with pytest.raises(DeviceError, match="full"):
-            carry_layers(project, Whole(clip[:6]), keys, Outer(), lambda _: None)
+            propagate_cached(project, FullFrameView(clip[:6]), keys, Outer(), lambda _: None)
         monkeypatch.undo()
         assert set(layers[0].facts()) | set(layers[1].facts()) == {"0000", "0001", "0002"}
         there = sorted(path.name for layer in layers[:2] for path in layer.folder.rglob("*.*"))
@@ -110,9 +110,9 @@ def test_a_full_disk_in_the_middle_keeps_what_is_finished(world, monkeypatch):
         assert (key_numbers(read_image(layers[0].source("0000"))) == 1).all()
 
 
-def test_key_numbers_are_spelt_as_colours():
+def test_key_numbers_are_spelt_as_colors():
     numbers = np.array([[-1, 0, 255], [256, 70000, 2**24 - 2]], np.int32)
-    np.testing.assert_array_equal(key_numbers(_as_colours(numbers)), numbers)
+    np.testing.assert_array_equal(key_numbers(_as_colors(numbers)), numbers)
 
 
 def test_without_other_keys_a_changed_key_concerns_its_two_spans_only(world):
@@ -120,8 +120,8 @@ def test_without_other_keys_a_changed_key_concerns_its_two_spans_only(world):
     keys = {index: folder / f"{index:04d}.png" for index in (1, 3, 5)}
     project, own = Project(world.root / "p"), Outer(other_keys=0)
     with open_clip(world.frames) as clip:
-        both = [layers_of(project, Whole(clip[:6]), keys, options) for options in (own, Outer())]
+        both = [frame_stores(project, FullFrameView(clip[:6]), keys, options) for options in (own, Outer())]
         write_image(keys[5], np.zeros((48, 64, 3), np.uint8))
-        again = [layers_of(project, Whole(clip[:6]), keys, options) for options in (own, Outer())]
+        again = [frame_stores(project, FullFrameView(clip[:6]), keys, options) for options in (own, Outer())]
     assert [a == b for a, b in zip(both[0], again[0], strict=True)] == [True] * 3 + [False] * 3
     assert [a == b for a, b in zip(both[1], again[1], strict=True)] == [False] * 6

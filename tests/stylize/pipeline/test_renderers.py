@@ -12,10 +12,10 @@ import pytest
 from stylize.cli import app
 from stylize.errors import ModelError, UsageError
 from stylize.media import read_image, write_image
-from stylize.pipeline.renderers import choose_renderer, tell_unread
+from stylize.pipeline.renderers import select_renderer, warn_unused_options
 from stylize.pipeline.run import paint_job
 from stylize.settings.schema import load_settings
-from tests.stylize.pipeline.test_run import Job, run
+from tests.stylize.pipeline.test_run import RunRequest, run
 
 
 def settings(**named):
@@ -24,7 +24,7 @@ def settings(**named):
 
 def test_auto_without_models_paints_with_patches_and_says_why(world, caplog):
     with caplog.at_level(logging.WARNING):
-        assert choose_renderer("auto", [world.style], settings()).name == "patch"
+        assert select_renderer("auto", [world.style], settings()).name == "patch"
     assert "renderer patch" in caplog.text
     assert "sd15" in caplog.text
 
@@ -32,9 +32,9 @@ def test_auto_without_models_paints_with_patches_and_says_why(world, caplog):
 def test_where_nobody_wants_diffusion_nothing_is_said_of_it(world, caplog, monkeypatch):
     monkeypatch.setattr("stylize.pipeline.renderers.find_spec", lambda _: None)
     with caplog.at_level(logging.WARNING):
-        assert choose_renderer("auto", [world.style], settings()).name == "patch"
+        assert select_renderer("auto", [world.style], settings()).name == "patch"
         assert not caplog.text
-        choose_renderer("auto", [world.style], settings(diffusion__prompt="a fox"))
+        select_renderer("auto", [world.style], settings(diffusion__prompt="a fox"))
     assert "renderer patch: sd15" in caplog.text
 
 
@@ -58,7 +58,7 @@ def test_where_nobody_wants_diffusion_nothing_is_said_of_it(world, caplog, monke
 )
 def test_options_that_the_renderer_does_not_read_are_told(caplog, renderer, given, words):
     with caplog.at_level(logging.WARNING):
-        tell_unread(renderer, settings(**given))
+        warn_unused_options(renderer, settings(**given))
     assert words in caplog.text
     assert bool(words) == bool(caplog.text)
     assert "keep_colors" not in caplog.text
@@ -72,11 +72,11 @@ def test_a_run_tells_what_its_renderer_does_not_read(world, caplog):
 
 def test_a_prompt_alone_needs_diffusion(world):
     with pytest.raises(ModelError, match="fetch sd15"):
-        choose_renderer("sd", [], settings(diffusion__prompt="a fox"))
+        select_renderer("sd", [], settings(diffusion__prompt="a fox"))
     with pytest.raises(UsageError, match="a prompt alone needs renderer sd"):
-        choose_renderer("auto", [], settings(diffusion__prompt="a fox"))
+        select_renderer("auto", [], settings(diffusion__prompt="a fox"))
     with pytest.raises(UsageError, match="no style to paint in"):
-        choose_renderer("auto", [], settings())
+        select_renderer("auto", [], settings())
 
 
 def test_missing_packages_are_named(world, monkeypatch):
@@ -84,8 +84,8 @@ def test_missing_packages_are_named(world, monkeypatch):
 
     monkeypatch.setattr(parts, "find_spec", lambda name: None if name == "peft" else 1)
     with pytest.raises(ModelError, match=r"needs peft.*keystylize\[diffusion\].*--renderer patch"):
-        choose_renderer("sd", [world.style], settings())
-    assert choose_renderer("auto", [world.style], settings()).name == "patch"
+        select_renderer("sd", [world.style], settings())
+    assert select_renderer("auto", [world.style], settings()).name == "patch"
 
 
 @pytest.fixture
@@ -110,24 +110,22 @@ def tiny(world, tiny_models_folder, monkeypatch):
 @pytest.mark.filterwarnings("ignore")
 def test_auto_takes_diffusion_when_all_is_here(world, tiny, caplog):
     given = load_settings(flags={**tiny, "diffusion.device": "cpu"})
-    assert choose_renderer("auto", [world.style], given).name == "sd"
+    assert select_renderer("auto", [world.style], given).name == "sd"
     assert "renderer sd" in caplog.text
     without = replace(given.diffusion, device="auto")
     import torch
 
     if not torch.cuda.is_available() and not torch.backends.mps.is_available():
-        assert choose_renderer("auto", [world.style], replace(given, diffusion=without)).name == "patch"
+        assert select_renderer("auto", [world.style], replace(given, diffusion=without)).name == "patch"
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_keys_by_diffusion_from_end_to_end(world, tiny):
     """Maps, adapter, two ControlNets, LoRA, schedule, agreement, cache, a changed key, a region."""
-    job = Job(world.frames, (world.style,), renderer="sd")
+    job = RunRequest(world.frames, (world.style,), renderer="sd")
     notes = paint_job(job, tiny)
     folder = world.root / "frames.stylize"
-    recipes = {
-        n["frame"]: json.loads((folder / "keys" / f"{n['frame']:04d}.json").read_text()) for n in notes
-    }
+    recipes = {n["frame"]: json.loads((folder / "keys" / f"{n['frame']:04d}.json").read_text()) for n in notes}
     assert len(recipes) >= 3
     followers = {frame: recipe for frame, recipe in recipes.items() if recipe["parents"]}
     assert followers
@@ -210,7 +208,7 @@ def test_what_is_stopped_keeps_its_finished_keys_and_goes_on(world, tiny, monkey
 @pytest.mark.filterwarnings("ignore")
 def test_a_region_needs_a_painted_key_and_a_painter_that_can(world, tiny):
     write_image(world.root / "mask.png", np.full((48, 64, 3), 255, np.uint8))
-    sd = Job(world.frames, (world.style,), renderer="sd")
+    sd = RunRequest(world.frames, (world.style,), renderer="sd")
     with pytest.raises(UsageError, match="name it with --key"):
         paint_job(sd, tiny, region=world.root / "mask.png")
     with pytest.raises(UsageError, match="is no key"):
@@ -220,6 +218,6 @@ def test_a_region_needs_a_painted_key_and_a_painter_that_can(world, tiny):
 def test_patches_paint_no_regions(world):
     keys = run(world).keys
     write_image(world.root / "mask.png", np.full((48, 64, 3), 255, np.uint8))
-    job = Job(world.frames, (world.style,), renderer="fake")
+    job = RunRequest(world.frames, (world.style,), renderer="fake")
     with pytest.raises(UsageError, match="renderer fake paints whole keys only"):
         paint_job(job, None, keys[0], region=world.root / "mask.png")

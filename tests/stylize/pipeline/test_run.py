@@ -19,7 +19,7 @@ import propagate
 from stylize import stylize_clip
 from stylize.errors import DeviceError, MediaError, ModelError, UsageError
 from stylize.media import open_clip, probe, read_image, write_image
-from stylize.pipeline.context import Job
+from stylize.pipeline.context import RunRequest
 from stylize.pipeline.run import paint_job
 from stylize.pipeline.status import preview
 from tests.stylize import fakes
@@ -40,14 +40,10 @@ def test_ten_lines_do_the_whole_job(world):
     assert result.frames == 10
     assert result.renderer == "fake"
     assert len(result.keys) >= 2
-    assert {"shots", "analysis", "keys", "paint", "propagate", "write", "report", "total"} <= set(
-        result.seconds
-    )
+    assert {"shots", "analysis", "keys", "paint", "propagate", "write", "report", "total"} <= set(result.seconds)
     assert sorted(pictures(world.root / "out")) == [f"{i:04d}.png" for i in range(10)]
     project = world.root / "frames.stylize"
-    assert {"project.json", "keyframes.toml", "keys", "layers", "report", "logs"} <= {
-        p.name for p in project.iterdir()
-    }
+    assert {"project.json", "keyframes.toml", "keys", "layers", "report", "logs"} <= {p.name for p in project.iterdir()}
     for key in result.keys:
         painted = project / "keys" / f"{key:04d}.png"
         np.testing.assert_array_equal(read_image(painted), read_image(world.root / "out" / f"{key:04d}.png"))
@@ -179,9 +175,7 @@ def test_keys_painted_by_hand_are_carried_and_nothing_is_painted(world):
 
 
 def test_a_shot_without_a_key_is_told_before_work(world):
-    with pytest.raises(
-        MediaError, match=r"no painted key for the shot of frames 0006 to 0009; paint one of them"
-    ):
+    with pytest.raises(MediaError, match=r"no painted key for the shot of frames 0006 to 0009; paint one of them"):
         run(world, style=(), keys=world.keys("0001.png"), renderer=None)
     assert fakes.CARRIED == []
 
@@ -295,7 +289,7 @@ def test_progress_tells_every_stage_to_its_end(world):
 
 
 def test_preview_writes_nothing_and_says_what_is_there(world):
-    job = Job(world.frames, (world.style,), world.root / "out", renderer="fake")
+    job = RunRequest(world.frames, (world.style,), world.root / "out", renderer="fake")
     steps = {step.name: step for step in preview(job)}
     assert not (world.root / "frames.stylize").exists()
     assert {steps[name].state for name in ("shots", "paint", "propagate", "write")} == {"to do"}
@@ -309,17 +303,17 @@ def test_preview_writes_nothing_and_says_what_is_there(world):
 
 
 def test_painting_only_one_key(world):
-    notes = paint_job(Job(world.frames, (world.style,), renderer="fake"), only=None)
+    notes = paint_job(RunRequest(world.frames, (world.style,), renderer="fake"), only=None)
     frames = [note["frame"] for note in notes]
     assert len(fakes.PAINTED) == len(frames)
     late = frames[-1]
     (world.root / "frames.stylize" / "keys" / f"{late:04d}.png").unlink()
     shutil.rmtree(world.root / "frames.stylize" / "takes" / f"{late:04d}")
-    assert [n["frame"] for n in paint_job(Job(world.frames, (world.style,), renderer="fake"), only=late)]
+    assert [n["frame"] for n in paint_job(RunRequest(world.frames, (world.style,), renderer="fake"), only=late)]
     assert len(fakes.PAINTED) == len(frames) + 1
     free = next(frame for frame in range(10) if frame not in frames)
     with pytest.raises(UsageError, match=f"frame {free} is no key; make it one with: stylize keys add"):
-        paint_job(Job(world.frames, (world.style,), renderer="fake"), only=free)
+        paint_job(RunRequest(world.frames, (world.style,), renderer="fake"), only=free)
 
 
 def test_sd_without_models_and_unknown_renderers(world):

@@ -16,15 +16,15 @@ from stylize.media import image_size, probe, read_image, write_image
 from stylize.media.frame_images import files_for, find_keys, layer_of
 from stylize.media.image_reader import image_depth
 from stylize.media.layered_image import lay
-from stylize.pipeline.context import Job
+from stylize.pipeline.context import RunRequest
 from stylize.pipeline.run import stylize_clip
 
 SIZE = (48, 64)
 
 
-def layer(colour, columns, alpha=255, dtype=np.uint8):
+def layer(color, columns, alpha=255, dtype=np.uint8):
     image = np.zeros((*SIZE, 4), dtype)
-    image[:, columns] = (*colour, alpha)
+    image[:, columns] = (*color, alpha)
     return image
 
 
@@ -32,7 +32,7 @@ def layer(colour, columns, alpha=255, dtype=np.uint8):
 def psd(world):
     """Blue ink over half-transparent red, 8 bits; nothing at the right."""
     document = PSDImage.new("RGBA", SIZE[::-1])
-    document.create_pixel_layer(Image.fromarray(layer((200, 0, 0), slice(0, 40), 128)), name="colour")
+    document.create_pixel_layer(Image.fromarray(layer((200, 0, 0), slice(0, 40), 128)), name="color")
     document.create_pixel_layer(Image.fromarray(layer((0, 0, 250), slice(20, 30))), name="ink")
     hidden = document.create_pixel_layer(Image.fromarray(layer((0, 255, 0), slice(0, 64))), name="notes")
     hidden.visible = False
@@ -52,7 +52,7 @@ def check_flat(image):
     ("stem", "found"),
     [
         ("0003.ink", ("0003", "ink")),
-        ("0003.1 colour", ("0003", "1 colour")),
+        ("0003.1 color", ("0003", "1 color")),
         ("0003_0000_ink", ("0003", "9999")),
         ("shot.0003.ink", ("shot.0003", "ink")),
         ("shot.0003", None),
@@ -67,12 +67,12 @@ def test_a_layers_name(stem, found):
 def test_layers_lie_over_each_other_by_name(world):
     folder = world.root / "keys"
     write_image(folder / "0003.2 ink.png", layer((0, 0, 250), slice(20, 30)))
-    write_image(folder / "0003.1 colour.png", layer((200, 0, 0), slice(0, 40), 128))
+    write_image(folder / "0003.1 color.png", layer((200, 0, 0), slice(0, 40), 128))
     write_image(folder / "0007.png", layer((9, 9, 9), slice(0, 64)))
     found = find_keys(folder, probe(world.frames), world.root / "flat")
     check_flat(read_image(found[3]))
     assert found[7] == folder / "0007.png"
-    assert [path.name for path in files_for(folder, "0003")] == ["0003.1 colour.png", "0003.2 ink.png"]
+    assert [path.name for path in files_for(folder, "0003")] == ["0003.1 color.png", "0003.2 ink.png"]
     before = found[3].stat().st_mtime_ns
     assert find_keys(folder, probe(world.frames), world.root / "flat")[3].stat().st_mtime_ns == before
 
@@ -80,7 +80,7 @@ def test_layers_lie_over_each_other_by_name(world):
 def test_layers_as_photoshop_exports_them_count_from_the_top(world):
     folder = world.root / "keys"
     write_image(folder / "0003_0000_ink.png", layer((0, 0, 250), slice(20, 30)))
-    write_image(folder / "0003_0001_colour.png", layer((200, 0, 0), slice(0, 40), 128))
+    write_image(folder / "0003_0001_color.png", layer((200, 0, 0), slice(0, 40), 128))
     check_flat(read_image(find_keys(folder, probe(world.frames), world.root / "flat")[3]))
 
 
@@ -121,19 +121,19 @@ def test_flat_photoshop_files_of_other_modes(world, mode):
     PSDImage.frompil(Image.new("RGB", (8, 6), (200, 100, 50)).convert(mode)).save(path)
     image = read_image(path, channels=3)
     assert image.shape == (6, 8, 3)
-    grey = np.asarray(Image.new("RGB", (1, 1), (200, 100, 50)).convert("L"))[0, 0]
-    assert np.abs(image[0, 0].astype(int) - ((grey,) * 3 if mode == "L" else (200, 100, 50))).max() <= 2
+    gray = np.asarray(Image.new("RGB", (1, 1), (200, 100, 50)).convert("L"))[0, 0]
+    assert np.abs(image[0, 0].astype(int) - ((gray,) * 3 if mode == "L" else (200, 100, 50))).max() <= 2
 
 
 @pytest.mark.parametrize(("mode", "depth", "bits"), [("CMYK", 8, 8), ("CMYK", 16, 8), ("RGB", 16, 16)])
 def test_layered_photoshop_files_of_other_modes_and_depths(world, mode, depth, bits):
-    path, colours = world.root / "one.psd", (200, 100, 50)
+    path, colors = world.root / "one.psd", (200, 100, 50)
     document = PSDImage.new(mode, (8, 6), depth=depth)
-    document.create_pixel_layer(Image.new("RGB", (8, 6), colours).convert(mode), name="colour")
+    document.create_pixel_layer(Image.new("RGB", (8, 6), colors).convert(mode), name="color")
     document.save(path)
     image = read_image(path, channels=3)
     assert (image_depth(path), image.dtype) == (bits, np.dtype(f"uint{bits}"))
-    assert np.abs(image[..., :3] / (257 if bits == 16 else 1) - colours).max() <= 1
+    assert np.abs(image[..., :3] / (257 if bits == 16 else 1) - colors).max() <= 1
 
 
 def test_a_damaged_photoshop_file_is_named(world, psd):
@@ -151,27 +151,27 @@ def plan_of(world):
 
 
 def test_a_file_dropped_into_overrides_makes_its_frame_a_key(world, psd):
-    auto_keys(Job(world.frames))
+    auto_keys(RunRequest(world.frames))
     place = world.root / "frames.stylize" / "overrides"
     place.mkdir()
     (place / "4.psd").write_bytes(psd.read_bytes())
-    auto_keys(Job(world.frames))
+    auto_keys(RunRequest(world.frames))
     assert plan_of(world).key_at(4).kind == "override"
     assert "painted by hand" in plan_of(world).key_at(4).reason
     stylize_clip(world.frames, world.style, world.root / "out", renderer="fake", overwrite=True)
     assert read_image(world.root / "out" / "0004.png")[5, 25].tolist()[:3] == [0, 0, 250]
     (place / "4.psd").unlink()
-    auto_keys(Job(world.frames))
+    auto_keys(RunRequest(world.frames))
     assert plan_of(world).key_at(4).kind == "user"
 
 
 def test_a_file_in_overrides_that_is_for_no_frame_is_named(world, psd):
-    auto_keys(Job(world.frames))
+    auto_keys(RunRequest(world.frames))
     place = world.root / "frames.stylize" / "overrides"
     place.mkdir()
     (place / "400.psd").write_bytes(psd.read_bytes())
     with pytest.raises(MediaError, match=r"400\.psd: names no frame"):
-        auto_keys(Job(world.frames))
+        auto_keys(RunRequest(world.frames))
 
 
 def test_layers_are_imported_as_one_file(world):

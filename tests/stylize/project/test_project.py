@@ -66,9 +66,7 @@ def test_a_clip_that_changed_in_its_place_is_not_called_another_one(project, inf
 def test_a_project_that_cannot_be_made_says_how_to_work_elsewhere(world, info):
     (world.root / "file").touch()
     with (
-        pytest.raises(
-            DeviceError, match=r"p cannot be written: .*; keep the work elsewhere with --project DIR"
-        ),
+        pytest.raises(DeviceError, match=r"p cannot be written: .*; keep the work elsewhere with --project DIR"),
         Project.open(world.root / "file" / "p", info).lock(),
     ):
         pass
@@ -162,15 +160,15 @@ def test_a_machine_made_key_is_known_and_a_changed_one_is_the_artists(project, r
     image = rng.integers(0, 255, (8, 8, 3), np.uint8)
     path = project.keep_key("0003", image, {"fingerprint": "f"})
     assert project.key_recipe("0003")["fingerprint"] == "f"
-    assert project.hand_painted("0003") is None
+    assert project.manual_key("0003") is None
     write_image(path, 255 - image)
     assert project.key_recipe("0003") is None
-    assert project.hand_painted("0003") == path
+    assert project.manual_key("0003") == path
 
 
 def test_a_file_put_into_keys_is_the_artists(project, rng):
     write_image(project.key_path("0004"), rng.integers(0, 255, (8, 8, 3), np.uint8))
-    assert project.hand_painted("0004") == project.key_path("0004")
+    assert project.manual_key("0004") == project.key_path("0004")
 
 
 def test_a_run_killed_between_recipe_and_key_is_not_an_artist(project, rng, monkeypatch):
@@ -187,7 +185,7 @@ def test_a_run_killed_between_recipe_and_key_is_not_an_artist(project, rng, monk
     monkeypatch.setattr(Path, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
         project.keep_key("0003", 255 - image, {"fingerprint": "new"})
-    assert project.hand_painted("0003") is None
+    assert project.manual_key("0003") is None
     assert project.key_recipe("0003") is None
 
 
@@ -196,10 +194,10 @@ def test_an_override_wins_and_two_are_refused(project, rng):
     project.keep_key("0003", image, {})
     override = project.root / "overrides" / "0003.tif"
     write_image(override, image)
-    assert project.hand_painted("0003") == override
+    assert project.manual_key("0003") == override
     write_image(override.with_suffix(".png"), image)
     with pytest.raises(MediaError, match="second file for frame 0003"):
-        project.hand_painted("0003")
+        project.manual_key("0003")
 
 
 def test_changed_settings_are_told(project):

@@ -12,7 +12,7 @@ from stylize import stylize_clip
 from stylize.errors import MediaError
 from stylize.media import read_image, write_image
 from stylize.project.project import Project
-from stylize.project.relocation import bring_along
+from stylize.project.relocation import relocate_paths
 from tests.stylize import fakes
 from tests.stylize.world import make_world
 
@@ -51,9 +51,7 @@ def test_a_project_that_is_moved_alone_says_what_it_lacks(world, tmp_path):
     shutil.move(project, tmp_path / "p")
     assert Project(tmp_path / "p").clip == world.frames.absolute()  # where it was is where it is
     shutil.move(world.frames, world.root / "renamed")
-    with pytest.raises(
-        MediaError, match=rf"its clip .* is gone; say where it is now: CLIP --project {tmp_path}"
-    ):
+    with pytest.raises(MediaError, match=rf"its clip .* is gone; say where it is now: CLIP --project {tmp_path}"):
         stylize_clip(tmp_path / "p")
     again = stylize_clip(world.root / "renamed", project=tmp_path / "p")
     assert again.frames == 10
@@ -66,9 +64,7 @@ def test_a_copy_keeps_to_the_originals(world, tmp_path):
     assert Project(tmp_path / "copy" / "p").clip == world.frames.absolute()
 
 
-@pytest.mark.parametrize(
-    "old", [r"D:\Film\Shot 1\work\p", r"\\server\Film\Shot 1\work\p", "/film/Shot 1/work/p"]
-)
+@pytest.mark.parametrize("old", [r"D:\Film\Shot 1\work\p", r"\\server\Film\Shot 1\work\p", "/film/Shot 1/work/p"])
 def test_from_another_system(tmp_path, old):
     (tmp_path / "clip.mp4").touch()
     (tmp_path / "style.png").touch()
@@ -81,7 +77,7 @@ def test_from_another_system(tmp_path, old):
         "matte": None,
     }
     about = {"root": old, "clip": {"path": f"{beside}{split}clip.mp4"}, "inputs": inputs}
-    moved = bring_along(json.loads(json.dumps(about)), tmp_path / "work" / "p")
+    moved = relocate_paths(json.loads(json.dumps(about)), tmp_path / "work" / "p")
     assert moved["clip"]["path"] == str(tmp_path / "clip.mp4")
     assert [Path(path).name for path in moved["inputs"]["styles"]] == ["style.png", Path(r"E:\far.png").name]
     assert moved["inputs"]["styles"][0] == str(tmp_path / "style.png")

@@ -11,23 +11,23 @@ from keyframes.edits import choose_take, set_options
 from stylize import stylize_clip
 from stylize.errors import UsageError
 from stylize.media import probe, read_image, write_image
-from stylize.pipeline.context import Job
+from stylize.pipeline.context import RunRequest
 from stylize.pipeline.keyframing import read_plan, save_plan
 from stylize.pipeline.run import paint_job
 from stylize.pipeline.status import preview
 from stylize.project.project import Project
-from stylize.project.takes import follow_plan, set_aside, takes_of
+from stylize.project.takes import archive_manual, sync_to_plan, takes_of
 from tests.stylize import fakes
 
 
 @pytest.fixture
 def painted(world):
     """A project with its keys painted by the fake renderer; its plan, and how to change and paint it."""
-    paint_job(Job(world.frames, (world.style,), renderer="fake"))
-    return Painted(world)
+    paint_job(RunRequest(world.frames, (world.style,), renderer="fake"))
+    return LayerResult(world)
 
 
-class Painted:
+class LayerResult:
     def __init__(self, world):
         self.world, self.info = world, probe(world.frames)
         self.project = Project.open(world.root / "frames.stylize", self.info)
@@ -41,21 +41,21 @@ class Painted:
         with self.project.lock():
             before = self.plan()
             now = save_plan(self.project, edit(before, self.key, *arguments))
-            follow_plan(self.project, self.info.names, before, now)
+            sync_to_plan(self.project, self.info.names, before, now)
 
     def paint(self):
         fakes.PAINTED.clear()
-        paint_job(Job(self.world.frames))
+        paint_job(RunRequest(self.world.frames))
         return len(fakes.PAINTED)
 
     def image(self):
-        return read_image(self.project.hand_painted(self.name) or self.project.key_path(self.name))
+        return read_image(self.project.manual_key(self.name) or self.project.key_path(self.name))
 
 
 def test_a_keys_own_settings_paint_that_key_only(painted):
     before = painted.image()
     painted.change(set_options, {"synthesis.seed": 5})
-    assert [s.state for s in preview(Job(painted.world.frames)) if s.name == "paint"].count("to do") == 1
+    assert [s.state for s in preview(RunRequest(painted.world.frames)) if s.name == "paint"].count("to do") == 1
     assert painted.paint() == 1
     np.testing.assert_array_equal(painted.image(), before + np.uint8(5))
     assert painted.project.key_recipe(painted.name)["settings"] == {"synthesis.seed": 5}
@@ -132,11 +132,11 @@ def test_what_was_painted_by_hand_is_kept_before_another_take_stands(painted, pl
 
 
 def test_setting_aside_loses_nothing(painted):
-    assert set_aside(painted.project, painted.name) is None
+    assert archive_manual(painted.project, painted.name) is None
     mine = painted.project.root / "overrides" / f"{painted.name}.png"
     write_image(mine, np.full((48, 64, 3), 77, np.uint8))
     data = mine.read_bytes()
-    take = set_aside(painted.project, painted.name)
+    take = archive_manual(painted.project, painted.name)
     assert not mine.exists()
     assert take.path.read_bytes() == data
 

@@ -1,4 +1,4 @@
-"""Small pictures with known colours and shapes."""
+"""Small pictures with known colors and shapes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ORANGE, BLUE, CREAM, DARK = (224, 140, 70), (60, 110, 190), (240, 228, 205), (45
 
 
 def strokes(seed: int = 0, size: tuple[int, int] = (120, 150), colors: tuple = (ORANGE, BLUE, CREAM, DARK)):
-    """A painting of bands in `colors`, every band made of many short strokes of its colour."""
+    """A painting of bands in `colors`, every band made of many short strokes of its color."""
     rng = np.random.default_rng(seed)
     canvas = np.zeros((*size, 3), np.uint8)
     band = size[0] / len(colors)

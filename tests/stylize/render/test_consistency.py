@@ -63,9 +63,7 @@ def test_a_shot_is_painted_key_by_key_around_what_is_there():
     frames = [portrait(shift=i) for i in range(7)]
     renderer = Tinter()
     shares = []
-    made = dict(
-        paint_shot(frames, [0, 3, 6], renderer, seed=4, finished={3: frames[3]}, on_progress=shares.append)
-    )
+    made = dict(paint_shot(frames, [0, 3, 6], renderer, seed=4, finished={3: frames[3]}, on_progress=shares.append))
     assert sorted(made) == [0, 6]
     assert renderer.anchors == [1, 2]
     assert made[0].recipe["seed"] == 4
@@ -82,10 +80,10 @@ class Pair(Tinter):
         super().__init__()
         self.groups = []
 
-    def goes_with(self, other):
+    def batchable_with(self, other):
         return other is self
 
-    def paint_together(self, tasks, *, seed=0, on_progress=None):
+    def paint_batch(self, tasks, *, seed=0, on_progress=None):
         self.groups.append(len(tasks))
         return [self.paint(t.frame, t.anchors, seed=seed, on_progress=on_progress) for t in tasks]
 

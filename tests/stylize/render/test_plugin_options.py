@@ -11,7 +11,7 @@ import pytest
 from stylize.errors import UsageError
 from stylize.media import write_image
 from stylize.pipeline.key_renderers import check_names
-from stylize.pipeline.renderers import choose_renderer
+from stylize.pipeline.renderers import select_renderer
 from stylize.render import make_renderer, renderer_names
 from stylize.settings.schema import changed, load_settings
 
@@ -86,7 +86,7 @@ def test_its_options_come_from_its_own_table(package, tmp_path):
     def made(**more):
         settings = load_settings(file, environment={}, user_file=tmp_path / "none", **more)
         assert load_settings_again(settings, tmp_path) == settings
-        return choose_renderer("sumi", [style], settings).options
+        return select_renderer("sumi", [style], settings).options
 
     assert made() == {"wet": 0.5, "paper": "rice", "brush.hairs": 40}
     assert made(flags={"brought.sumi.wet": 0.7}) == {"wet": 0.7, "paper": "rice", "brush.hairs": 40}
@@ -119,7 +119,7 @@ def test_a_table_that_nobody_would_read_is_refused(package, tmp_path, text, word
 
     def choose():
         settings = load_settings(tmp_path / "stylize.toml", environment={}, user_file=tmp_path / "none")
-        choose_renderer("sumi", [tmp_path / "style.png"], settings)
+        select_renderer("sumi", [tmp_path / "style.png"], settings)
 
     with pytest.raises(UsageError, match=words):
         choose()

@@ -20,14 +20,12 @@ def sheet(keys, coverage=None, **options):
     return contact_sheet(frame_at, keys, coverage, [Shot(0, 25, "start"), Shot(25, 40)], **options)
 
 
-def holds(picture, colour):
-    return bool((np.abs(picture.astype(int) - colour).max(axis=-1) <= 1).any())
+def holds(picture, color):
+    return bool((np.abs(picture.astype(int) - color).max(axis=-1) <= 1).any())
 
 
 def test_keys_are_shown_with_their_frames():
-    picture = sheet(
-        [Key(3, "first key", 0.5), Key(30, "new since 3", 0.4, "locked", "mind the hat")], title="a clip"
-    )
+    picture = sheet([Key(3, "first key", 0.5), Key(30, "new since 3", 0.4, "locked", "mind the hat")], title="a clip")
     assert picture.dtype == np.uint8
     assert picture.shape[1:] == (1600, 3)
     assert holds(picture, (250, 12, 10))

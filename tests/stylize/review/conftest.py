@@ -10,7 +10,7 @@ import pytest
 
 from stylize import stylize_clip
 from stylize.media import write_image
-from stylize.pipeline.context import Job
+from stylize.pipeline.context import RunRequest
 from tests.stylize.review.chrome import BROWSERS, browser_program
 from tests.stylize.review.visit import OpenVisit
 from tests.stylize.world import make_frames
@@ -22,7 +22,7 @@ def visit(world):
     place.parent.mkdir()
     place.write_text("[select]\nmax_keys = 2\n[propagate]\nother_keys = 0\n", "utf-8")
     stylize_clip(world.frames, world.style, world.root / "out", renderer="fake")
-    with OpenVisit(world, Job(world.frames)) as opened:
+    with OpenVisit(world, RunRequest(world.frames)) as opened:
         yield opened
 
 
@@ -33,7 +33,7 @@ def shared(tmp_path_factory):
     frames, style = make_frames(root / "frames", 10, cut=6), root / "style.png"
     write_image(style, np.full((32, 40, 3), 90, np.uint8))
     world = SimpleNamespace(root=root, frames=frames, style=style)
-    with OpenVisit(world, Job(frames, (style,), renderer="patch")) as opened:
+    with OpenVisit(world, RunRequest(frames, (style,), renderer="patch")) as opened:
         assert opened.edit("add", 0).status_code == 200
         assert opened.edit("add", 7).status_code == 200
         yield opened

@@ -34,9 +34,7 @@ def test_the_link_is_for_one_browser_and_leaves_no_token_in_the_address(shared, 
     assert third.get(f"/?token={shared.gate.token}", follow_redirects=False).status_code == 303
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/main.js", "/api/state", "/api/frame/source/0", "/api/events", "/none"]
-)
+@pytest.mark.parametrize("path", ["/", "/main.js", "/api/state", "/api/frame/source/0", "/api/events", "/none"])
 def test_without_the_cookie_there_is_nothing(stranger, path):
     for query in ("", "?token=", "?token=wrong", "?token=%00%ff"):
         answer = stranger.get(path + query)
@@ -89,9 +87,7 @@ def test_this_machines_names_are_taken(shared, host):
 )
 def test_other_pages_cannot_write(shared, write, headers):
     before = shared.plan_path.read_bytes()
-    answer = shared.client.post(
-        f"/api/{write}", json={"revision": shared.state()["revision"]}, headers=headers
-    )
+    answer = shared.client.post(f"/api/{write}", json={"revision": shared.state()["revision"]}, headers=headers)
     assert answer.status_code == 403
     assert shared.plan_path.read_bytes() == before
 
@@ -119,10 +115,7 @@ def test_only_json_is_read(shared, write, kind):
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"])
 def test_only_get_and_post_exist(shared, method):
-    assert (
-        shared.client.request(method, "/api/edit", headers={"content-type": "application/json"}).status_code
-        == 405
-    )
+    assert shared.client.request(method, "/api/edit", headers={"content-type": "application/json"}).status_code == 405
 
 
 def test_what_is_too_large_is_refused_before_it_is_read(shared, monkeypatch):

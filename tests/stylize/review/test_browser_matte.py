@@ -57,7 +57,7 @@ class Painter(Page):
             self.tab.wait_for_timeout(500)
         pytest.fail("frames are still left to carry")
 
-    def colour(self, x, y):
+    def color(self, x, y):
         self.tab.wait_for_timeout(500)
         left, top = self.place(x, y)
         box = self.tab.locator("#picture").bounding_box()
@@ -78,7 +78,7 @@ def test_a_matte_is_painted_carried_corrected_and_taken_back(browser, tmp_path, 
         rows, columns = np.nonzero(truth[0] > 0.5)
         page.draw((columns.min() - 2, rows.min() - 2), (columns.max() + 3, rows.max() + 3))
         page.frame_is("Frame 0: painted, 1 mark")
-        red, green, blue, _ = page.colour(4, 90)  # what is left out is laid over with red
+        red, green, blue, _ = page.color(4, 90)  # what is left out is laid over with red
         assert red > 140 > max(green, blue)
         page.press("c")
         page.says("in use", LONG)

@@ -10,11 +10,11 @@ import pytest
 
 from stylize.errors import UsageError
 from stylize.media import read_image, write_image
-from stylize.pipeline.context import Job, open_work
-from stylize.progress import Watch
+from stylize.pipeline.context import RunRequest, open_run
+from stylize.progress import StageTimer
 from stylize.review.roto import propagation as carrying
 from stylize.review.roto.propagation import carry_matte
-from stylize.review.roto.strokes import Mark, matte_from, read_mark
+from stylize.review.roto.strokes import Stroke, matte_from, read_mark
 from tests.stylize.mattes import motion
 from tests.stylize.review.visit import OpenVisit
 
@@ -41,7 +41,7 @@ def clip(scene, tmp_path):
 
 @pytest.fixture
 def page(clip):
-    with OpenVisit(None, Job(clip, (clip.with_name("style.png"),), renderer="patch")) as visit:
+    with OpenVisit(None, RunRequest(clip, (clip.with_name("style.png"),), renderer="patch")) as visit:
         yield visit
 
 
@@ -72,19 +72,19 @@ def matte(visit, frame):
 def carry(visit, near=0):
     work = visit.session.work
     with work.project.lock():
-        carry_matte(work, near, Watch())
+        carry_matte(work, near, StageTimer())
     visit.session.adopt_matte()
 
 
 def test_scribbles_find_the_subject_and_correct_it_near_them_only(scene):
     image, truth = scene[0][0], scene[1][0]
     x, y = middle(truth)
-    first = matte_from(image, [Mark("add", ((x - 6, y), (x + 6, y)), 4)], None)
+    first = matte_from(image, [Stroke("add", ((x - 6, y), (x + 6, y)), 4)], None)
     assert overlap(first, truth) > 0.9
     holed = truth.copy()
     left, right = int(x) - 30, int(x)
     holed[:, left:right] = 0
-    marks = [Mark("add", ((x - 14, y - 5), (x - 14, y + 5)), 4)]
+    marks = [Stroke("add", ((x - 14, y - 5), (x - 14, y + 5)), 4)]
     mended = matte_from(image, marks, holed)
     assert overlap(mended, truth) > overlap(holed, truth) + 0.05
     far = cv2.dilate(np.asarray(holed != truth, np.uint8), np.ones((61, 61), np.uint8)) == 0
@@ -93,17 +93,17 @@ def test_scribbles_find_the_subject_and_correct_it_near_them_only(scene):
 
 def test_exact_strokes_are_the_matte_and_later_ones_win():
     image = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
-    add = Mark("add", ((20.5, 30.5), (60.5, 30.5)), 5, exact=True)
+    add = Stroke("add", ((20.5, 30.5), (60.5, 30.5)), 5, exact=True)
     found = matte_from(image, [add], None)
     assert found[30, 40] == 1
     assert found[45, 40] == 0
     assert abs(found[:, 40].sum() - 10) <= 1.1  # the brush's width
-    found = matte_from(image, [add, Mark("remove", ((40.5, 30.5),), 3, exact=True)], None)
+    found = matte_from(image, [add, Stroke("remove", ((40.5, 30.5),), 3, exact=True)], None)
     assert found[30, 40] == 0
     assert found[30, 30] == 1
-    again = matte_from(image, [add, Mark("clear")], None)
+    again = matte_from(image, [add, Stroke("clear")], None)
     assert again is None
-    assert not matte_from(image, [add, Mark("empty")], None).any()
+    assert not matte_from(image, [add, Stroke("empty")], None).any()
 
 
 @pytest.mark.parametrize(
@@ -162,17 +162,17 @@ def test_a_box_is_carried_over_the_clip_and_becomes_the_projects_matte(page, sce
     assert all(overlap(matte(page, at), truth[at]) > 0.9 for at in range(COUNT))
     assert page.state()["matte"]
     assert page.client.get("/api/frame/matte/4").status_code == 200
-    with open_work(Job(clip_of(page))) as work:  # as the next run opens it
+    with open_run(RunRequest(clip_of(page))) as work:  # as the next run opens it
         assert work.job.matte == str(page.session.work.project.root / "matte" / "carried")
         assert overlap(work.mattes[4], truth[4]) > 0.9
     style = clip_of(page).with_name("style.png")
-    with open_work(Job(clip_of(page), (style,))) as work:  # whatever else is named
+    with open_run(RunRequest(clip_of(page), (style,))) as work:  # whatever else is named
         assert work.mattes is not None
-    with open_work(Job(clip_of(page), (style,), matte=clip_of(page))) as work:
+    with open_run(RunRequest(clip_of(page), (style,), matte=clip_of(page))) as work:
         assert work.job.matte == clip_of(page)
     facts = page.client.post("/api/matte/use", json={"wanted": False}).json()
     assert facts["use"] == "none"
-    with open_work(Job(clip_of(page), (style,))) as work:
+    with open_run(RunRequest(clip_of(page), (style,))) as work:
         assert work.mattes is None
     assert page.state()["matte"] == ""
     assert page.client.post("/api/matte/use", json={"wanted": True}).json()["use"] == "painted"
@@ -265,9 +265,9 @@ def test_marks_are_taken_back_across_frames_and_outlive_the_server(page, scene):
 
 def test_a_matte_put_there_by_hand_counts_and_is_built_on(page, scene):
     truth = scene[1][1]
-    grey = np.rint(truth * 255).astype(np.uint8)[..., None]
+    gray = np.rint(truth * 255).astype(np.uint8)[..., None]
     place = page.session.work.project.root / "matte" / "painted" / "0001.png"
-    write_image(place, grey)
+    write_image(place, gray)
     assert list(page.client.get("/api/matte").json()["painted"]) == ["1"]
     x, y = middle(truth)
     paint(page, 1, "remove", [(x, y)], 4, exact=True)
@@ -282,7 +282,7 @@ def test_a_matte_put_there_by_hand_counts_and_is_built_on(page, scene):
 def test_a_matte_that_was_brought_is_where_painting_begins_and_comes_back(clip, scene):
     for at, one in enumerate(scene[1]):
         write_image(clip.with_name("roto") / f"{at:04d}.png", np.rint(one * 255).astype(np.uint8)[..., None])
-    job = Job(clip, (clip.with_name("style.png"),), renderer="patch", matte=clip.with_name("roto"))
+    job = RunRequest(clip, (clip.with_name("style.png"),), renderer="patch", matte=clip.with_name("roto"))
     with OpenVisit(None, job) as visit:
         assert visit.client.get("/api/matte").json()["use"] == "other"
         assert paint(visit, 2, "keep").status_code == 200
@@ -301,7 +301,7 @@ def test_a_layers_painted_matte_is_written_into_the_list_of_layers(clip, scene):
         '[[layers]]\nname = "hero"\nstyle = "../style.png"  # ours\n',
         "utf-8",
     )
-    with OpenVisit(None, Job(clip)) as visit:
+    with OpenVisit(None, RunRequest(clip)) as visit:
         state = visit.state()
         assert (state["layers"], state["layer"], state["matte"]) == (["all", "hero"], "hero", "")
         assert visit.client.get("/api/state?layer=all").json()["layer"] == "all"
@@ -316,6 +316,6 @@ def test_a_layers_painted_matte_is_written_into_the_list_of_layers(clip, scene):
         assert 'matte = "stack/hero/matte/carried"' in text
         assert visit.state()["matte"]
         assert visit.client.get("/api/state?layer=all").json()["matte"] == ""
-    with open_work(Job(clip)) as work:
+    with open_run(RunRequest(clip)) as work:
         assert [part.mattes is not None for part in work.parts] == [False, True]
         assert overlap(work.parts[1].mattes[3], scene[1][3]) > 0.9

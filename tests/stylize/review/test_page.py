@@ -16,14 +16,14 @@ from PIL import Image
 from stylize import stylize_clip
 from stylize.errors import UsageError
 from stylize.media import write_image
-from stylize.pipeline.context import Job, open_work
+from stylize.pipeline.context import RunRequest, open_run
 from stylize.pipeline.run import paint_job
 from stylize.project.project import Project
 from stylize.review import jobs as running
 from stylize.review import worker
 from stylize.review.jobs import Runner
 from stylize.review.server.serve import begin, serve
-from stylize.review.workspace import House
+from stylize.review.workspace import Workspace
 from tests.stylize import fakes
 from tests.stylize.review.visit import OpenVisit
 
@@ -79,7 +79,7 @@ def test_small_pictures_are_made_once_for_all_frames(visit):
     folder = next((visit.session.work.project.root / "cache" / "proxies").iterdir())
     assert sorted(path.name for path in folder.iterdir()) == [f"{frame:06d}.jpg" for frame in range(10)]
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    with OpenVisit(visit.world, Job(visit.world.frames)) as again:
+    with OpenVisit(visit.world, RunRequest(visit.world.frames)) as again:
         assert get(again, "frame/source/3").status_code == 200
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
@@ -100,7 +100,7 @@ def test_a_changed_key_leaves_only_its_two_spans_to_do_and_a_run_does_just_that(
     visit.edit("add", new)
     first = visit.details()
     assert new in first["cost"]["paint"]
-    paint_job(Job(visit.world.frames))
+    paint_job(RunRequest(visit.world.frames))
     stylize_clip(visit.world.frames, output=visit.world.root / "out", overwrite=True)
     visit.session.generation += 1
     assert visit.details()["cost"]["paint"] == []
@@ -148,9 +148,7 @@ def test_a_list_of_frames_that_leads_out_of_the_project_is_not_followed(visit):
 
 def test_an_override_of_a_wrong_shape_fails_by_name_and_the_others_do_not(visit):
     keys = [key["frame"] for key in visit.state()["keys"]]
-    write_image(
-        visit.session.work.project.root / "overrides" / f"{keys[0]:04d}.png", np.zeros((9, 64, 3), np.uint8)
-    )
+    write_image(visit.session.work.project.root / "overrides" / f"{keys[0]:04d}.png", np.zeros((9, 64, 3), np.uint8))
     visit.session.generation += 1
     states = visit.details()["keys"]
     assert states[str(keys[0])]["state"] == "failed"
@@ -161,7 +159,7 @@ def test_an_override_of_a_wrong_shape_fails_by_name_and_the_others_do_not(visit)
 def test_keys_that_are_given_as_files_are_shown_and_not_edited(world):
     keys = world.keys("0001.png", "0008.png")
     stylize_clip(world.frames, keys=keys, output=world.root / "out")
-    with OpenVisit(world, Job(world.frames)) as visit:
+    with OpenVisit(world, RunRequest(world.frames)) as visit:
         assert visit.state()["given"]
         assert set(visit.details()["keys"]) == {"1", "8"}
         answer = visit.edit("add", 3)
@@ -170,13 +168,13 @@ def test_keys_that_are_given_as_files_are_shown_and_not_edited(world):
 
 
 def test_a_project_without_a_style_says_so(world):
-    with OpenVisit(world, Job(world.frames)) as visit:
+    with OpenVisit(world, RunRequest(world.frames)) as visit:
         visit.edit("add", 4)
         assert "no style to paint in" in visit.details()["problem"]
 
 
 def test_a_range_shows_its_frames_only(world):
-    with OpenVisit(world, Job(world.frames, (world.style,), renderer="fake", start=2, end=8)) as visit:
+    with OpenVisit(world, RunRequest(world.frames, (world.style,), renderer="fake", start=2, end=8)) as visit:
         assert (visit.state()["clip"]["first"], visit.state()["clip"]["stop"]) == (2, 8)
         assert get(visit, "frame/source/1").status_code == 422
         assert visit.edit("add", 8).status_code == 422
@@ -214,11 +212,11 @@ def order(world):
 
 @pytest.mark.slow
 def test_a_run_tells_its_progress_and_its_end(order, world):
-    heard = Heard().start(order)
+    wait_interruptible = Heard().start(order)
     with pytest.raises(UsageError, match="a run is going on"):
-        heard.runner.start(order)
-    assert heard.wait().state == "done"
-    assert {"shots", "analysis", "keys"} <= {stage for _, stage, _ in heard.runs}
+        wait_interruptible.runner.start(order)
+    assert wait_interruptible.wait().state == "done"
+    assert {"shots", "analysis", "keys"} <= {stage for _, stage, _ in wait_interruptible.runs}
     assert (world.root / "p.stylize" / "keyframes.toml").exists()
     assert not (world.root / "p.stylize" / ".lock").exists()
     bad = Heard().start({**order, "clip": str(world.root / "none.mp4")})
@@ -228,11 +226,11 @@ def test_a_run_tells_its_progress_and_its_end(order, world):
 
 def test_runs_from_the_page_take_the_settings_that_it_was_opened_with(world, monkeypatch):
     write_image(world.root / "matte" / "0000.png", np.full((48, 64, 1), 255, np.uint8))
-    job = Job(world.frames, (world.style,), renderer="fake", matte=world.root / "matte", start=0, end=1)
+    job = RunRequest(world.frames, (world.style,), renderer="fake", matte=world.root / "matte", start=0, end=1)
     orders = []
-    with open_work(job, given := {"matte.choke": 1.5}) as work:
+    with open_run(job, given := {"matte.choke": 1.5}) as work:
         begin(work)
-        house = House(work, given)
+        house = Workspace(work, given)
         monkeypatch.setattr(house.runner, "start", orders.append)
         house.run(house.first, "run", None)
     worker.work(json.loads(json.dumps(orders[0])), worker.Teller())
@@ -265,13 +263,13 @@ def other_worker(monkeypatch):
 
 def test_a_cancelled_run_ends_and_another_can_begin(other_worker, order):
     other_worker(SLEEPER)
-    heard = Heard().start(order)
+    wait_interruptible = Heard().start(order)
     until = time.monotonic() + 20
-    while ("running", "paint", 0.5) not in heard.runs and time.monotonic() < until:
+    while ("running", "paint", 0.5) not in wait_interruptible.runs and time.monotonic() < until:
         time.sleep(0.01)
-    assert heard.runner.cancel()
-    assert heard.wait().state == "cancelled"
-    assert not heard.runner.cancel()
+    assert wait_interruptible.runner.cancel()
+    assert wait_interruptible.wait().state == "cancelled"
+    assert not wait_interruptible.runner.cancel()
     other_worker('import sys; sys.stdin.readline(); print(\'{"end": "done"}\')')
     assert Heard().start(order).wait().state == "done"
 
@@ -279,9 +277,9 @@ def test_a_cancelled_run_ends_and_another_can_begin(other_worker, order):
 def test_a_run_that_will_not_end_is_killed(other_worker, order, monkeypatch):
     monkeypatch.setattr(running, "_GRACE", 0.2)
     other_worker("import sys, time; sys.stdin.readline(); print('{}', flush=True); time.sleep(100)")
-    heard = Heard().start(order)
-    heard.runner.close()
-    assert heard.wait().state == "cancelled"
+    wait_interruptible = Heard().start(order)
+    wait_interruptible.runner.close()
+    assert wait_interruptible.wait().state == "cancelled"
 
 
 @pytest.mark.parametrize(
@@ -304,13 +302,13 @@ def test_a_port_that_is_taken_is_told(world):
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(UsageError, match=f"--port {port} on 127.0.0.1: cannot be listened on .*another"):
-            serve(Job(world.frames), port=port, browser=False, say=print)
+            serve(RunRequest(world.frames), port=port, browser=False, say=print)
 
 
 @pytest.mark.parametrize("host", ["192.168.1.5", "::", "example.com"])
 def test_an_address_that_others_reach_needs_the_flag(world, host):
     with pytest.raises(UsageError, match="--allow-remote"):
-        serve(Job(world.frames), host=host, browser=False, say=print)
+        serve(RunRequest(world.frames), host=host, browser=False, say=print)
     assert not (world.root / "frames.stylize").exists()
 
 

@@ -20,9 +20,9 @@ from PIL import Image
 
 from keyframes import parse_plan
 from stylize.media import read_image, write_image
-from stylize.pipeline.context import Job
+from stylize.pipeline.context import RunRequest
 from stylize.review.history import History, Step
-from stylize.review.plan_editor import Desk
+from stylize.review.plan_editor import PlanEditor
 from tests.stylize.review.visit import OpenVisit
 
 ROOT = Path(__file__).parents[3]
@@ -36,9 +36,9 @@ def text(visit):
     return visit.plan_path.read_text("utf-8")
 
 
-def png(size=(64, 48), colour=(200, 10, 10), kind="PNG"):
+def png(size=(64, 48), color=(200, 10, 10), kind="PNG"):
     buffer = io.BytesIO()
-    Image.new("RGB", size, colour).save(buffer, kind)
+    Image.new("RGB", size, color).save(buffer, kind)
     return buffer.getvalue()
 
 
@@ -124,20 +124,20 @@ def test_undo_outlives_the_server_and_stops_at_a_hand_edit(visit):
     visit.edit("add", frame)
     visit.edit("lock", frame)
     visit.write("undo")
-    visit.session.desk = Desk(visit.session.work)  # as a server that is started anew
+    visit.session.desk = PlanEditor(visit.session.work)  # as a server that is started anew
     assert visit.state()["can"] == {"undo": f"add {frame}", "redo": f"lock {frame}"}
     assert visit.write("redo").status_code == 200
-    visit.session.desk = Desk(visit.session.work)
+    visit.session.desk = PlanEditor(visit.session.work)
     visit.write("undo")
     assert visit.write("undo").status_code == 200
     assert parse_plan(text(visit)).keys == parse_plan(first).keys
     visit.plan_path.write_text(text(visit) + "\n# by hand\n", "utf-8")
-    visit.session.desk = Desk(visit.session.work)
+    visit.session.desk = PlanEditor(visit.session.work)
     assert visit.state()["can"] == {"undo": None, "redo": None}
     (visit.session.work.project.root / "undo.json").write_text(
         '{"texts": [], "done": [["a", 0, 1]], "undone": []}', "utf-8"
     )
-    visit.session.desk = Desk(visit.session.work)
+    visit.session.desk = PlanEditor(visit.session.work)
     assert visit.state()["can"] == {"undo": None, "redo": None}
     assert visit.edit("add", frame).status_code == 200
 
@@ -170,7 +170,7 @@ with open_work(Job(Path(sys.argv[1]))) as work:
 
 @pytest.mark.slow
 def test_a_server_killed_in_an_edit_leaves_a_whole_plan_and_undo_goes_on(world):
-    with OpenVisit(world, Job(world.frames, (world.style,), renderer="patch")) as visit:
+    with OpenVisit(world, RunRequest(world.frames, (world.style,), renderer="patch")) as visit:
         visit.edit("add", 0)
     history = world.frames.with_suffix(".stylize") / "undo.json"
     for wait in (0.0, 0.013, 0.041, 0.087):
@@ -183,7 +183,7 @@ def test_a_server_killed_in_an_edit_leaves_a_whole_plan_and_undo_goes_on(world):
         editing.kill()
         editing.wait()
         editing.stdout.close()
-        with OpenVisit(world, Job(world.frames)) as visit:
+        with OpenVisit(world, RunRequest(world.frames)) as visit:
             plan = parse_plan(text(visit))
             assert plan.key_at(0) is not None
             if visit.state()["can"]["undo"]:
@@ -231,9 +231,7 @@ def test_bad_bodies_are_refused_and_the_plan_stays(shared, body, status):
     before = text(shared)
     if isinstance(body, dict):
         body = {"revision": shared.state()["revision"], **body}
-    answer = shared.client.post(
-        "/api/edit", content=json.dumps(body), headers={"content-type": "application/json"}
-    )
+    answer = shared.client.post("/api/edit", content=json.dumps(body), headers={"content-type": "application/json"})
     assert answer.status_code == status, answer.text
     assert "\n" not in answer.json()["error"]
     assert text(shared) == before
@@ -281,21 +279,21 @@ def test_an_upload_stands_is_kept_and_can_be_taken_back(visit):
     name = visit.session.work.whole.info.names[frame]
     machine = project.key_path(name).read_bytes()
     assert send(visit, frame, png()).status_code == 200
-    mine = project.hand_painted(name)
+    mine = project.manual_key(name)
     assert (read_image(mine) == (200, 10, 10)).all()
     detail = visit.details()["keys"][str(frame)]
     assert detail["state"] == "hand"
     assert [take["hand"] for take in detail["takes"]] == [False, True]
     assert detail["takes"][1]["from"] == "mine.png"
     assert visit.write("undo").status_code == 200
-    assert project.hand_painted(name) is None
+    assert project.manual_key(name) is None
     assert project.key_path(name).read_bytes() == machine
     assert visit.write("redo").status_code == 200
-    assert (read_image(project.hand_painted(name)) == (200, 10, 10)).all()
+    assert (read_image(project.manual_key(name)) == (200, 10, 10)).all()
     assert visit.edit("revert", frame).status_code == 200
-    assert project.hand_painted(name) is None
+    assert project.manual_key(name) is None
     assert visit.edit("take", frame, take=2).status_code == 200
-    assert (read_image(project.hand_painted(name)) == (200, 10, 10)).all()
+    assert (read_image(project.manual_key(name)) == (200, 10, 10)).all()
 
 
 def test_a_painting_put_into_the_folder_by_hand_is_not_lost_by_a_revert(visit):
@@ -357,9 +355,7 @@ def test_what_is_no_base64_is_refused(shared):
     assert shared.write("upload", frame=3, name="a", data="@@@").status_code == 422
 
 
-@pytest.mark.parametrize(
-    "name", ["../../evil.png", "/etc/passwd", "a\0b\n", "x" * 5000, "CON", "..\\..\\evil"]
-)
+@pytest.mark.parametrize("name", ["../../evil.png", "/etc/passwd", "a\0b\n", "x" * 5000, "CON", "..\\..\\evil"])
 def test_the_name_of_an_upload_names_no_file(visit, name):
     assert send(visit, 3, png(), name).status_code == 200
     files = [path.name for path in (visit.session.work.project.root / "overrides").iterdir()]
@@ -368,7 +364,7 @@ def test_the_name_of_an_upload_names_no_file(visit, name):
 
 
 def test_a_clip_without_a_project_can_be_planned_by_hand(world):
-    with OpenVisit(world, Job(world.frames, (world.style,), renderer="fake")) as visit:
+    with OpenVisit(world, RunRequest(world.frames, (world.style,), renderer="fake")) as visit:
         assert visit.state()["planned"] is False
         assert visit.edit("add", 4).status_code == 200
         assert frames(visit) == [4]

@@ -7,7 +7,7 @@ import pytest
 
 from stylize import stylize_clip
 from stylize.media import read_image, write_image
-from stylize.pipeline.context import Job
+from stylize.pipeline.context import RunRequest
 from tests.stylize.review.visit import OpenVisit
 
 
@@ -24,7 +24,7 @@ def stack(world):
         for name in ("left", "right")
     )
     place.write_text(layers, "utf-8")
-    with OpenVisit(world, Job(world.frames)) as visit:
+    with OpenVisit(world, RunRequest(world.frames)) as visit:
         yield visit
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
-from stylize.pipeline.context import open_work
-from stylize.review.server.auth import Gate
+from stylize.pipeline.context import open_run
+from stylize.review.server.auth import AuthMiddleware
 from stylize.review.server.routes import make_app
 from stylize.review.server.serve import begin
-from stylize.review.workspace import House
+from stylize.review.workspace import Workspace
 
 HOME = "http://127.0.0.1:8123"
 
@@ -20,9 +20,9 @@ HOME = "http://127.0.0.1:8123"
 class Visit:
     """A session, and a client that went through the gate."""
 
-    house: House
+    house: Workspace
     session: Any
-    gate: Gate
+    gate: AuthMiddleware
     client: TestClient
     world: Any
 
@@ -51,12 +51,12 @@ class OpenVisit:
         self._world, self._job = world, job
 
     def __enter__(self):
-        self._work = open_work(self._job)
+        self._work = open_run(self._job)
         work = self._work.__enter__()
         for layer in (work, *work.parts):
             begin(layer)
-        house = House(work)
-        gate = Gate(make_app(house), port=8123)
+        house = Workspace(work)
+        gate = AuthMiddleware(make_app(house), port=8123)
         self._client = TestClient(gate, base_url=HOME, headers={"sec-fetch-site": "same-origin"})
         client = self._client.__enter__()
         assert client.get(f"/?token={gate.token}", follow_redirects=False).status_code == 303

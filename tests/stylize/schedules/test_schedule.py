@@ -167,9 +167,7 @@ def test_nothing_but_arithmetic_comes_through(text):
         parse_expression(text)
 
 
-@pytest.mark.parametrize(
-    "text", ["1/t", "sqrt(-1-t)", "log(t)", "10**10**10", "(-1)**0.5", "exp(9999)", "1e308*10"]
-)
+@pytest.mark.parametrize("text", ["1/t", "sqrt(-1-t)", "log(t)", "10**10**10", "(-1)**0.5", "exp(9999)", "1e308*10"])
 def test_what_has_no_value_says_so(text):
     with pytest.raises(UsageError, match="value"):
         number(text, 0)
@@ -195,7 +193,7 @@ KEYS = st.dictionaries(st.integers(0, 500), st.floats(-100, 100), min_size=1, ma
 
 @settings(deadline=None, max_examples=60)
 @given(KEYS, st.integers(0, 600))
-def test_numbers_stay_between_their_neighbours(keys, frame):
+def test_numbers_stay_between_their_neighbors(keys, frame):
     text = ", ".join(f"{key}:({value!r})" for key, value in keys.items())
     value = number(text, frame)
     before = [key for key in keys if key <= frame]
@@ -220,9 +218,7 @@ WORDS = st.text(
 )
 def test_any_prompt_comes_back_as_it_was_written(prompts, frame):
     prompts = {key: text.strip(" ,-") for key, text in prompts.items()}
-    prompts = {
-        key: text for key, text in prompts.items() if text and "--neg" not in text and text.split() != []
-    }
+    prompts = {key: text for key, text in prompts.items() if text and "--neg" not in text and text.split() != []}
     if not prompts:
         return
     text = ", ".join(f"{key}: {words}" for key, words in prompts.items())

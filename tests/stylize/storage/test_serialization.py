@@ -33,9 +33,7 @@ def test_foreign_objects_are_not_stored():
         store.dumps(object())
 
 
-@pytest.mark.parametrize(
-    "kind", ["os:system", "subprocess:Popen", "stylize.storage.atomic:write_bytes", "stylizer:X"]
-)
+@pytest.mark.parametrize("kind", ["os:system", "subprocess:Popen", "stylize.storage.atomic:write_bytes", "stylizer:X"])
 def test_reading_runs_no_foreign_code(kind):
     tree = json.dumps({"object": kind, "fields": {}}).encode()
     buffer = io.BytesIO()

@@ -59,9 +59,7 @@ class Studio:
         painter = self.painter(**other)
         return engine_for(painter.options, painter.parts)
 
-    def paint(
-        self, frame: np.ndarray | None = None, anchors: Any = (), *, seed: int = 1, **other: Any
-    ) -> Any:
+    def paint(self, frame: np.ndarray | None = None, anchors: Any = (), *, seed: int = 1, **other: Any) -> Any:
         painter = self.painter(other.pop("styles", None), **other)
         return painter.paint(picture(3) if frame is None else frame, anchors, seed=seed).image
 

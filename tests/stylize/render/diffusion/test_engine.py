@@ -63,7 +63,7 @@ def test_offloaded_it_paints_the_same_key(studio, way):
     plain = studio.paint(anchors=[anchor(0.5)], **asked)
     engine = studio.engine(**asked)
     engine.ladder.given_up.append(way)
-    engine.give_up(way)
+    engine.apply_fallback(way)
     assert_same(studio.paint(anchors=[anchor(0.5)], **asked), plain)
     with engines.full_precision(engine):
         assert engine.pipe.unet.dtype == torch.float32
@@ -76,7 +76,7 @@ def test_half_precision_falls_back_to_full_however_weights_are_kept(sd15, monkey
     engine = sd15.engine(dtype="bfloat16")
     if way:
         engine.ladder.given_up.append(way)
-        engine.give_up(way)
+        engine.apply_fallback(way)
     half = sd15.paint(dtype="bfloat16")
     assert 0 < moved(half, full) < 12
     decode, formats = sampling.decode, []
@@ -106,7 +106,7 @@ def test_an_autoencoder_that_overflows_works_in_full_while_offloaded(sdxl):
     plain = sdxl.paint(dtype="float16")
     for way in ("offload", "layer offload"):
         engine.ladder.given_up.append(way)
-        engine.give_up(way)
+        engine.apply_fallback(way)
         assert moved(sdxl.paint(dtype="float16"), plain) < 1, way
 
 
@@ -149,13 +149,9 @@ class Card:
         ("none", ["to cuda", "parts cuda", "to cpu", "leaf_level cuda"], None),
     ],
 )
-def test_a_card_that_cannot_hold_the_weights_gets_them_in_parts(
-    sd15, monkeypatch, caplog, enough, told, given_up
-):
+def test_a_card_that_cannot_hold_the_weights_gets_them_in_parts(sd15, monkeypatch, caplog, enough, told, given_up):
     load, cards = engines.load_pipeline, []
-    monkeypatch.setattr(
-        engines, "load_pipeline", lambda *a: cards.append(Card(load(*a), enough)) or cards[-1]
-    )
+    monkeypatch.setattr(engines, "load_pipeline", lambda *a: cards.append(Card(load(*a), enough)) or cards[-1])
     monkeypatch.setattr(engines, "free_bytes", lambda _: 1e12)
     for room in (engines, memory):
         monkeypatch.setattr(room, "release", lambda _: None)

@@ -10,11 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from stylize.render import Spot, Task
+from stylize.render import FrameContext, PaintTask
 from stylize.render.diffusion import sampling
 from stylize.render.diffusion.batch import engine_for
 from stylize.render.diffusion.conditioning import make_row, make_setup
-from stylize.render.diffusion.reference_attention import LookAtRows, looking_at
+from stylize.render.diffusion.reference_attention import ReferenceAttnProcessor, reference_attention
 from stylize.render.diffusion.resolution import fit_size
 from stylize.render.diffusion.sampling import (
     Canvas,
@@ -135,11 +135,11 @@ def test_keys_painted_together_are_those_painted_alone(studio, scheduler):
     left[:, : SIZE // 2] = 0.6
     first, second = anchor(0.4), replace(anchor(0.5, 41, 42), key=9, confidence=left)
     tasks = [
-        Task(painter, picture(3), [first, second]), Task(painter, picture(4)),
-        Task(painter, picture(5), [second]), Task(painter, picture(6), [anchor(0.5, looked_at=False)]),
+        PaintTask(painter, picture(3), [first, second]), PaintTask(painter, picture(4)),
+        PaintTask(painter, picture(5), [second]), PaintTask(painter, picture(6), [anchor(0.5, looked_at=False)]),
     ]  # fmt: skip
     shares = []
-    together = painter.paint_together(tasks, seed=1, on_progress=shares.append)
+    together = painter.paint_batch(tasks, seed=1, on_progress=shares.append)
     alone = [painter.paint(task.frame, task.anchors, seed=1) for task in tasks]
     for one, other in zip(together, alone, strict=True):
         assert np.abs(one.image.astype(int) - other.image).max() <= 1
@@ -152,11 +152,11 @@ def test_keys_painted_together_are_those_painted_alone(studio, scheduler):
 
 def test_what_differs_is_not_painted_together(sd15):
     painter = sd15.painter(prompt="0: a fox, 9: a wolf")
-    assert painter.at(Spot(1)).goes_with(painter.at(Spot(8)))
-    assert not painter.at(Spot(1)).goes_with(painter.at(Spot(9)))
-    assert not painter.goes_with(sd15.painter(prompt="a fox", clip_skip=1))
+    assert painter.at(FrameContext(1)).batchable_with(painter.at(FrameContext(8)))
+    assert not painter.at(FrameContext(1)).batchable_with(painter.at(FrameContext(9)))
+    assert not painter.batchable_with(sd15.painter(prompt="a fox", clip_skip=1))
     own = sd15.painter(seed_per_key=True)
-    assert not own.at(Spot(1)).goes_with(own.at(Spot(2)))
+    assert not own.at(FrameContext(1)).batchable_with(own.at(FrameContext(2)))
     assert [sd15.painter(batch=n).together for n in (0, 1, 5)] == [1, 1, 5]
 
 
@@ -165,7 +165,7 @@ def test_one_row_attends_as_the_library_does(studio):
     plain = latents(engine, Canvas([Piece(rows[0])]), setup)
     unet = engine.pipe.unet
     before = dict(unet.attn_processors)
-    mine = {n: LookAtRows(0, ((),)) if n.endswith("attn1.processor") else p for n, p in before.items()}
+    mine = {n: ReferenceAttnProcessor(0, ((),)) if n.endswith("attn1.processor") else p for n, p in before.items()}
     unet.set_attn_processor(mine)
     try:
         assert torch.equal(latents(engine, Canvas([Piece(rows[0])]), setup), plain)
@@ -181,16 +181,14 @@ def test_what_was_installed_is_gone_afterwards(studio):
     assert moved(first, with_anchor) > 1
     after = engine.pipe.unet.attn_processors
     assert all(after[name] is old for name, old in before.items())
-    assert not any(
-        module._forward_pre_hooks or module._forward_hooks for module in engine.pipe.unet.modules()
-    )
+    assert not any(module._forward_pre_hooks or module._forward_hooks for module in engine.pipe.unet.modules())
     np.testing.assert_array_equal(studio.paint(), first)
 
 
 def test_an_error_inside_leaves_nothing_behind(studio):
     engine, _, _ = ready(studio)
     before = dict(engine.pipe.unet.attn_processors)
-    looking = looking_at(engine.pipe.unet, 2, [(0, 1)], "all")
+    looking = reference_attention(engine.pipe.unet, 2, [(0, 1)], "all")
     looking.__enter__()
     assert engine.pipe.unet.attn_processors != before
     assert not looking.__exit__(KeyError, KeyError(), None)

@@ -9,7 +9,7 @@ import pytest
 
 from stylize.errors import ModelError, UsageError
 from stylize.media import write_image
-from stylize.render import Spot, make_renderer
+from stylize.render import FrameContext, make_renderer
 from stylize.render.diffusion.frame_options import moment_at
 from stylize.render.diffusion.options import (
     Control,
@@ -140,8 +140,8 @@ def test_a_word_that_was_taught_and_one_that_was_not(sd15):
 
 def test_schedules_change_a_key_only_where_they_change(sd15):
     painter = sd15.painter(prompt="0: a fox, 10: a wolf", strength="0: 1, 20: 1, 40: 0.5")
-    early, later, last = (painter.at(Spot(frame, frame / 25)) for frame in (0, 12, 40))
-    assert early.fingerprint() == painter.at(Spot(9, 0.36)).fingerprint()
+    early, later, last = (painter.at(FrameContext(frame, frame / 25)) for frame in (0, 12, 40))
+    assert early.fingerprint() == painter.at(FrameContext(9, 0.36)).fingerprint()
     assert early.fingerprint() != later.fingerprint() != last.fingerprint()
     assert last.fingerprint()["options"]["strength"] == 0.5
     np.testing.assert_array_equal(early.paint(picture(3), seed=1).image, sd15.paint())
@@ -150,16 +150,16 @@ def test_schedules_change_a_key_only_where_they_change(sd15):
 
 def test_prompts_blend(sd15):
     told = {"prompt": "0: a fox, 10: a wolf", "blend_prompts": True}
-    ends = [sd15.painter(**told).at(Spot(frame)).paint(picture(3), seed=1).image for frame in (0, 5, 10)]
+    ends = [sd15.painter(**told).at(FrameContext(frame)).paint(picture(3), seed=1).image for frame in (0, 5, 10)]
     np.testing.assert_array_equal(ends[0], sd15.paint())
     assert moved(ends[1], ends[0]) > SEEN / 3
     assert moved(ends[1], ends[2]) > SEEN / 3
 
 
 def test_seed_per_key_and_one_seed_for_all(sd15):
-    same = [sd15.painter().at(Spot(frame)).fingerprint() for frame in (1, 2)]
+    same = [sd15.painter().at(FrameContext(frame)).fingerprint() for frame in (1, 2)]
     assert same[0] == same[1]
-    other = [sd15.painter(seed_per_key=True).at(Spot(frame)) for frame in (1, 2)]
+    other = [sd15.painter(seed_per_key=True).at(FrameContext(frame)) for frame in (1, 2)]
     assert other[0].fingerprint() != other[1].fingerprint()
     assert moved(*(painter.paint(picture(3), seed=1).image for painter in other)) > SEEN
 
@@ -252,14 +252,14 @@ def test_expressions_know_frame_time_and_the_clips_end(sd15):
     painter = sd15.painter(strength="0: (0.4 + 0.2*t/max_f), 30: (0.5 + 0.1*sin(pi*s))", steps=20)
 
     def at(frame, seconds, last=60):
-        return painter.at(Spot(frame, seconds, last)).fingerprint()["options"]["strength"]
+        return painter.at(FrameContext(frame, seconds, last)).fingerprint()["options"]["strength"]
 
     assert at(0, 0) == pytest.approx(0.4)
     assert at(15, 0.6) == pytest.approx(0.45)
     assert at(15, 0.6, last=15) == pytest.approx(0.6)
     assert at(40, 0.5) == pytest.approx(0.6)
     with pytest.raises(UsageError, match="max_f is not known here"):
-        painter.at(Spot(3)).fingerprint()
+        painter.at(FrameContext(3)).fingerprint()
 
 
 def test_a_schedule_is_read_before_any_work(sd15):
@@ -287,18 +287,18 @@ def test_style_masks_are_cut_to_the_window_that_is_painted(sd15, tmp_path):
     styles = one.pop("styles")
     cut = sd15.painter(styles, style_masks=(str(tmp_path / "mask.png"),), **one)
     ready = sd15.painter(styles, style_masks=(str(tmp_path / "window.png"),), **one)
-    spot = Spot(size=(192, 256), window=(top, left, SIZE, SIZE))
+    spot = FrameContext(size=(192, 256), window=(top, left, SIZE, SIZE))
     made = cut.at(spot).paint(picture(3), seed=1).image
     np.testing.assert_array_equal(made, ready.paint(picture(3), seed=1).image)
     with pytest.raises(UsageError, match="style mask 1 is 256x192 and the clip 200x100; make it so"):
-        cut.at(Spot(size=(100, 200)))
+        cut.at(FrameContext(size=(100, 200)))
     with pytest.raises(UsageError, match="style mask 1 is 256x192 and the frame 64x64"):
         cut.paint(picture(3))
 
 
 def test_a_schedule_that_leaves_its_bounds_is_refused():
     with pytest.raises(UsageError, match=r"strength is 1\.5 at frame 20"):
-        moment_at(DiffusionOptions(strength="0: 0.5, 20: 1.5"), Spot(20, 0.8))
+        moment_at(DiffusionOptions(strength="0: 0.5, 20: 1.5"), FrameContext(20, 0.8))
 
 
 def test_unknown_files_are_named(sd15, tmp_path):

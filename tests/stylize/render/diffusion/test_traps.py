@@ -16,7 +16,7 @@ import torch
 
 from stylize.errors import DeviceError, ModelError, StylizeError, UsageError
 from stylize.models import ModelOptions
-from stylize.render import Task, make_renderer
+from stylize.render import PaintTask, make_renderer
 from stylize.render.diffusion import batch as painting
 from stylize.render.diffusion import engine as engines
 from stylize.render.diffusion import ip_adapter as adapter
@@ -59,8 +59,8 @@ def test_memory_is_given_up_step_by_step_and_said(sd15, monkeypatch, caplog):
     monkeypatch.setattr(painting, "sample", short)
     anchors = [anchor(0.5), replace(anchor(0.5, 41, 42), key=9)]
     painter = sd15.painter()
-    tasks = [Task(painter, picture(3), anchors), Task(painter, picture(4))]
-    made = painter.paint_together(tasks, seed=1)
+    tasks = [PaintTask(painter, picture(3), anchors), PaintTask(painter, picture(4))]
+    made = painter.paint_batch(tasks, seed=1)
     assert short.seen[:4] == [(2, 2, False), (1, 2, False), (1, 1, False), (1, 0, False)]
     assert short.seen[4:] == [(1, 0, True), (1, 0, True)]  # one key, then the other
     assert made[0].recipe["given_up"] == ["batch", "references", "no references", "tiling"]
@@ -97,7 +97,7 @@ def test_what_counts_as_out_of_memory(error, short):
 
 def test_a_gpu_can_give_up_more_than_a_processor():
     def climb(device):
-        ladder, steps = memory.Ladder(device), []
+        ladder, steps = memory.MemoryFallback(device), []
         while step := ladder._next(2, 2):
             ladder.given_up.append(step)
             steps.append(step)
@@ -133,13 +133,9 @@ def test_clip_skip_takes_an_earlier_layer(sd15):
 
 def test_a_plain_prompt_is_encoded_as_the_library_does(studio):
     pipe = engine_of(studio).pipe
-    theirs = pipe.encode_prompt(
-        "a fox", device="cpu", num_images_per_prompt=1, do_classifier_free_guidance=True
-    )
+    theirs = pipe.encode_prompt("a fox", device="cpu", num_images_per_prompt=1, do_classifier_free_guidance=True)
     mine = encode(pipe, [("a fox", 1.0)], [("", 1.0)], 0)
-    for one, other in zip(
-        (mine.prompt, mine.negative, mine.pooled, mine.negative_pooled), theirs, strict=False
-    ):
+    for one, other in zip((mine.prompt, mine.negative, mine.pooled, mine.negative_pooled), theirs, strict=False):
         assert torch.equal(one, other)
 
 
@@ -458,10 +454,7 @@ def test_outside_of_a_region_no_bit_changes(sd15):
     np.testing.assert_array_equal(made.image[outside], before[outside])
     assert moved(made.image[30:40, 20:30], before[30:40, 20:30]) > 3
     assert made.recipe["region"]
-    assert (
-        moved(made.image, sd15.painter(prompt="a wolf").paint_region(picture(3), before, mask, seed=1).image)
-        > 0
-    )
+    assert moved(made.image, sd15.painter(prompt="a wolf").paint_region(picture(3), before, mask, seed=1).image) > 0
 
 
 def test_a_region_that_does_not_fit_is_refused(sd15):

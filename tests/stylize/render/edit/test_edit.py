@@ -18,8 +18,8 @@ pytest.importorskip("diffusers")
 from stylize.cli import app
 from stylize.errors import MediaError, ModelError, UsageError
 from stylize.models import ModelOptions
-from stylize.pipeline.renderers import choose_renderer
-from stylize.render import Spot, make_renderer, renderer_names
+from stylize.pipeline.renderers import select_renderer
+from stylize.render import FrameContext, make_renderer, renderer_names
 from stylize.render.edit.alignment import align
 from stylize.render.edit.renderer import instruction
 from stylize.render.protocol import Anchor
@@ -89,17 +89,15 @@ def test_what_finished_keys_show_can_be_held(editor):
     assert moved(held[:, :60], known[:, :60]) <= 1
     assert np.array_equal(held[:, 80:], unheld[:, 80:])
     matched = make_renderer("edit", [picture(1)], {"model": editor, **SMALL}).paint(picture(2), anchors)
-    far = [
-        np.abs(one[:, :60].mean((0, 1)) - known[:, :60].mean((0, 1))).max() for one in (matched.image, unheld)
-    ]
+    far = [np.abs(one[:, :60].mean((0, 1)) - known[:, :60].mean((0, 1))).max() for one in (matched.image, unheld)]
     assert far[0] < far[1]
 
 
 def test_the_prompt_follows_its_schedule(editor):
     options = {"model": editor, **SMALL, "prompt": "0: ink, 60: gouache"}
     painter = make_renderer("edit", [picture(1)], options)
-    assert painter.at(Spot(59, 2.0)).fingerprint() == painter.fingerprint()
-    assert painter.at(Spot(60, 2.5)).fingerprint()["options"]["prompt"] == "gouache"
+    assert painter.at(FrameContext(59, 2.0)).fingerprint() == painter.fingerprint()
+    assert painter.at(FrameContext(60, 2.5)).fingerprint()["options"]["prompt"] == "gouache"
     with pytest.raises(UsageError, match="is no frame"):
         make_renderer("edit", [picture(1)], {**options, "prompt": "0: ink, 6O: gouache"})
 
@@ -270,7 +268,7 @@ def test_a_drifted_painting_is_brought_back(shift):
         corner = rng.integers(0, 190, 2)
         shade = tuple(int(v) for v in rng.integers(30, 255, 3))
         cv2.rectangle(frame, tuple(int(v) for v in corner), tuple(int(v) for v in corner + 40), shade, -1)
-    painting = cv2.GaussianBlur(255 - frame, (0, 0), 1.2)  # other colours, the same outlines
+    painting = cv2.GaussianBlur(255 - frame, (0, 0), 1.2)  # other colors, the same outlines
     drift = np.array([[1.01, 0, shift[0]], [0, 1.01, shift[1]]], np.float32)
     drift = drift if any(shift) else np.eye(2, 3, dtype=np.float32)
     gone = cv2.warpAffine(painting, drift, (220, 160), borderMode=cv2.BORDER_REPLICATE)
@@ -308,15 +306,13 @@ def test_the_settings_reach_it(editor, tmp_path):
     cv2.imwrite(str(tmp_path / "style.png"), picture(1))
     flags = {"edit.model": editor, "edit.megapixels": 0.05, "edit.steps": 2, "diffusion.steps": 2}
     settings = load_settings(flags=flags, environment={}, user_file=tmp_path / "none.toml")
-    painter = choose_renderer("edit", [tmp_path / "style.png"], settings)
+    painter = select_renderer("edit", [tmp_path / "style.png"], settings)
     assert painter.options.steps == 2
     assert painter.styles[0].shape == (90, 150, 3)
     with pytest.raises(UsageError, match="no style to paint in"):
-        choose_renderer("edit", [], settings)
-    worded = load_settings(
-        flags={**flags, "edit.prompt": "as ink"}, environment={}, user_file=tmp_path / "no"
-    )
-    assert choose_renderer("edit", [], worded).fingerprint()["options"]["prompt"] == "as ink"
+        select_renderer("edit", [], settings)
+    worded = load_settings(flags={**flags, "edit.prompt": "as ink"}, environment={}, user_file=tmp_path / "no")
+    assert select_renderer("edit", [], worded).fingerprint()["options"]["prompt"] == "as ink"
 
 
 @pytest.mark.slow

@@ -21,14 +21,14 @@ def test_oklab_and_back_gives_the_same_picture(rng, dtype):
     assert np.abs(again.astype(int) - image).max() <= tolerance
 
 
-def test_known_colours_in_oklab():
+def test_known_colors_in_oklab():
     assert lab_of((255, 255, 255)) == pytest.approx([1, 0, 0], abs=1e-3)
     assert lab_of((0, 0, 0)) == pytest.approx([0, 0, 0], abs=1e-3)
     # Ottosson's figures for pure sRGB red
     assert lab_of((255, 0, 0)) == pytest.approx([0.628, 0.225, 0.126], abs=2e-3)
 
 
-def test_palette_finds_the_colours_and_their_shares():
+def test_palette_finds_the_colors_and_their_shares():
     image = np.zeros((40, 40, 3), np.uint8)
     image[:30], image[30:] = ORANGE, BLUE
     found = extract_palette(rgb_to_oklab(image))
@@ -38,7 +38,7 @@ def test_palette_finds_the_colours_and_their_shares():
     assert found.colors[order[1]] == pytest.approx(lab_of(BLUE), abs=1e-4)
 
 
-def test_a_rare_accent_gets_its_own_colour():
+def test_a_rare_accent_gets_its_own_color():
     image = np.full((100, 100, 3), 128, np.uint8)
     image += np.arange(100, dtype=np.uint8)[:, None, None] // 4
     image[50, 50:54] = (250, 20, 20)
@@ -61,7 +61,7 @@ def test_evenness_uses_more_of_the_goal():
     assert even > near + 0.1
 
 
-def test_carried_colours_lie_within_the_styles():
+def test_carried_colors_lie_within_the_styles():
     style = rgb_to_oklab(strokes())
     frame = rgb_to_oklab(portrait())
     out = fit_colors(frame, style)(frame, frame)
@@ -70,7 +70,7 @@ def test_carried_colours_lie_within_the_styles():
         assert out[..., c].max() < style[..., c].max() + 0.06
 
 
-def test_a_grey_style_gives_a_grey_picture():
+def test_a_gray_style_gives_a_gray_picture():
     style = rgb_to_oklab(np.repeat(strokes()[..., :1], 3, axis=2))
     frame = rgb_to_oklab(portrait())
     out = fit_colors(frame, style)(frame, frame)

@@ -10,7 +10,7 @@ from stylize.errors import MediaError, UsageError
 from stylize.render import Anchor, make_renderer
 from stylize.render.oklab import rgb_to_oklab
 from stylize.render.options import PatchOptions
-from stylize.render.patch.finishing import patchiness, set_right
+from stylize.render.patch.finishing import correct_tones, patchiness
 from stylize.render.patch.renderer import PatchRenderer
 
 
@@ -39,7 +39,7 @@ def test_size_and_type(painted):
     assert painted.dtype == np.uint8
 
 
-def test_the_frame_is_recognised(painted):
+def test_the_frame_is_recognized(painted):
     assert (structure(painted) * structure(portrait())).mean() > 0.75
 
 
@@ -99,15 +99,12 @@ def test_style_strength_leaves_the_frame():
 def test_keep_colors_keeps_the_hues():
     frame = portrait()
     hues = rgb_to_oklab(frame)[..., 1:]
-    away = [
-        float(np.abs(rgb_to_oklab(paint(frame, keep_colors=k))[..., 1:] - hues).mean())
-        for k in (0.0, 0.5, 1.0)
-    ]
+    away = [float(np.abs(rgb_to_oklab(paint(frame, keep_colors=k))[..., 1:] - hues).mean()) for k in (0.0, 0.5, 1.0)]
     assert away[0] > away[1] > away[2]
     assert away[2] < 0.5 * away[0]
 
 
-def test_grey_style_paints_grey():
+def test_gray_style_paints_gray():
     made = rgb_to_oklab(paint(portrait(), strokes()[..., :1]))
     assert np.hypot(made[..., 1], made[..., 2]).mean() < 0.02
 
@@ -189,7 +186,7 @@ def test_flat_frame_and_flat_style_are_painted():
 
 
 def checks(size=12):
-    """Patches of two hues, as a painter without grey would make grey of; OKLab."""
+    """Patches of two hues, as a painter without gray would make gray of; OKLab."""
     rows, columns = np.mgrid[0:120, 0:160]
     lab = np.full((120, 160, 3), 0.5, np.float32)
     lab[..., 1] = np.where((rows // size + columns // size) % 2, 0.06, -0.06)
@@ -202,14 +199,14 @@ def test_patchiness_is_of_the_paint_alone():
     tint = np.float32((0, 0.05, 0))
     assert patchiness(checks(), plain, 1.0).min() == 1
     assert patchiness(checks(), checks(), 1.0).max() == 0
-    assert patchiness(np.add(plain, tint), plain, 1.0).max() == 0, "another colour all over is a choice"
+    assert patchiness(np.add(plain, tint), plain, 1.0).max() == 0, "another color all over is a choice"
 
 
-def test_a_colour_that_the_style_lacks_holds_together():
+def test_a_color_that_the_style_lacks_holds_together():
     plain = checks() * np.float32((1, 0, 0))
     none = np.zeros(plain.shape[:2], np.float32)
     patched, whole = (
-        np.abs(set_right(painted, plain, plain[..., 0], none, 0.6, 0.5)[..., 1]).mean()
+        np.abs(correct_tones(painted, plain, plain[..., 0], none, 0.6, 0.5)[..., 1]).mean()
         for painted in (checks(30), np.add(plain, np.float32((0, 0.06, 0))))
     )
     assert whole > 0.03, "the palette's own hue stays"

@@ -6,7 +6,7 @@ import pytest
 from render_pictures import portrait
 
 from stylize.render.oklab import rgb_to_oklab
-from stylize.render.patch.structure import blur, busyness, detail_map, directions, flatten
+from stylize.render.patch.structure import blur, detail_map, directions, flatten, local_contrast
 
 
 @pytest.mark.parametrize("degrees", [0, 30, 60, 90, 135])
@@ -50,7 +50,7 @@ def test_busyness_tells_calm_from_busy():
     rng = np.random.default_rng(3)
     lab = np.zeros((40, 60, 3), np.float32)
     lab[:, 30:] = rng.normal(0, 0.1, (40, 30, 3))
-    busy = busyness(lab, 3)
+    busy = local_contrast(lab, 3)
     assert busy[20, 8] < 0.01
     assert busy[20, 50] > 0.1
 

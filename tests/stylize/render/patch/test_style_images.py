@@ -5,20 +5,20 @@ import pytest
 from render_pictures import strokes
 
 from stylize.errors import MediaError
-from stylize.render.patch.style_images import LARGEST_SIDE, check_styles, lay_out
+from stylize.render.patch.style_images import LARGEST_SIDE, build_style_atlas, check_styles
 
 
-def test_grey_alpha_and_deep_styles_come_out_as_rgb():
+def test_gray_alpha_and_deep_styles_come_out_as_rgb():
     rgb = strokes()
-    plain = lay_out([rgb], (96, 128), 1.0)
-    deep = lay_out([rgb.astype(np.uint16) * 257], (96, 128), 1.0)
+    plain = build_style_atlas([rgb], (96, 128), 1.0)
+    deep = build_style_atlas([rgb.astype(np.uint16) * 257], (96, 128), 1.0)
     assert np.abs(plain.image.astype(int) - deep.image).max() <= 1
-    grey = lay_out([rgb[..., :1]], (96, 128), 1.0)
-    assert grey.image.shape == plain.image.shape
-    assert (grey.image[..., 0] == grey.image[..., 2]).all()
+    gray = build_style_atlas([rgb[..., :1]], (96, 128), 1.0)
+    assert gray.image.shape == plain.image.shape
+    assert (gray.image[..., 0] == gray.image[..., 2]).all()
     opaque = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
-    assert (lay_out([opaque], (96, 128), 1.0).image == plain.image).all()
-    for channels in (grey.valid, plain.valid):
+    assert (build_style_atlas([opaque], (96, 128), 1.0).image == plain.image).all()
+    for channels in (gray.valid, plain.valid):
         assert channels.all()
 
 
@@ -27,14 +27,14 @@ def test_transparent_pixels_are_no_source_and_do_not_bleed():
     rgb[:, 75:] = 0
     alpha = np.zeros((120, 150), np.uint8)
     alpha[:, :75] = 255
-    sheet = lay_out([np.dstack([rgb, alpha])], (60, 60), 1.0)
+    sheet = build_style_atlas([np.dstack([rgb, alpha])], (60, 60), 1.0)
     assert 0.4 < sheet.valid.mean() < 0.55
     assert np.abs(sheet.image[sheet.valid].astype(int) - 200).max() <= 1
 
 
 def test_several_styles_lie_side_by_side_with_a_gap():
     one, two = strokes(), np.full((200, 100, 3), 90, np.uint8)
-    sheet = lay_out([one, two], (96, 128), 1.0)
+    sheet = build_style_atlas([one, two], (96, 128), 1.0)
     assert not sheet.valid.all()
     columns = sheet.valid.any(axis=0)
     assert (~columns).sum() == 8
@@ -42,13 +42,13 @@ def test_several_styles_lie_side_by_side_with_a_gap():
 
 
 def test_stroke_scale_scales():
-    small, large = (lay_out([strokes()], (96, 128), scale).image.shape[0] for scale in (1.0, 1.5))
+    small, large = (build_style_atlas([strokes()], (96, 128), scale).image.shape[0] for scale in (1.0, 1.5))
     assert large == pytest.approx(1.5 * small, abs=2)
 
 
 def test_a_huge_style_is_reduced_and_says_so():
     huge = np.zeros((40, LARGEST_SIDE + 100, 3), np.uint8)
-    sheet = lay_out([huge], (96, 128), 4.0)
+    sheet = build_style_atlas([huge], (96, 128), 4.0)
     assert max(sheet.image.shape) <= LARGEST_SIDE
     assert "reduced" in sheet.notices[0]
 
