@@ -91,7 +91,7 @@ def join(
     steadiness
         0 to 1, everywhere or float32 (H, W): the part of `before` that is kept; more is steadier and follows
         a change of view later.
-    crew : Crew
+    crew : ThreadTeam
     """
     if len(witnesses) == 1:
         only = witnesses[0]

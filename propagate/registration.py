@@ -106,7 +106,7 @@ class Tracker:
     Parameters
     ----------
     key : uint8 (H, W, 3)
-    crew : Crew
+    crew : ThreadTeam
     search : FlowSearch
         That of `key_search`; several trackers may share one.
     """

@@ -37,7 +37,7 @@ def resample(picture: F32, flow: Flow, left: F32, crew: ThreadTeam) -> tuple[F32
         From the frame to the key.
     left : float32 (H, W)
         What difference of color each flow leaves, 8-bit steps.
-    crew : Crew
+    crew : ThreadTeam
 
     Returns
     -------
@@ -90,7 +90,7 @@ def restore_detail(picture: F32, energy: F32, crew: ThreadTeam, *, gain: float =
         8-bit steps.
     energy : float32 (H, W)
         The `detail_energy` that it should have; none is taken away.
-    crew : Crew
+    crew : ThreadTeam
     gain : float
         The power of the lost energy by which detail is raised: 0.5 restores all of it, less only a part.
     """

@@ -28,8 +28,8 @@ __all__ = [
     "Settings",
     "StylizeError",
     "__version__",
-    "carry_keys",
     "load_settings",
+    "propagate_clip",
     "stylize_clip",
     "synth_image",
 ]
@@ -38,7 +38,7 @@ _PLACES = {
     "Project": "stylize.project.project",
     "Settings": "stylize.settings.schema",
     "StylizeError": "stylize.errors",
-    "carry_keys": "stylize.api.propagate",
+    "propagate_clip": "stylize.api.propagate",
     "load_settings": "stylize.settings.schema",
     "stylize_clip": "stylize.pipeline.run",
     "synth_image": "stylize.api.synth",

@@ -27,7 +27,7 @@ NAMES = {
         "Settings",
         "StylizeError",
         "__version__",
-        "carry_keys",
+        "propagate_clip",
         "load_settings",
         "stylize_clip",
         "synth_image",
@@ -167,7 +167,7 @@ def test_every_flag_belongs_to_a_command_and_is_said_once():
 
 
 def test_every_file_of_commands_is_listed():
-    files = {path.stem for path in (ROOT / "stylize" / "commands").glob("[a-z]*.py")}
+    files = {path.stem for path in (ROOT / "stylize" / "cli" / "commands").glob("[a-z]*.py")}
     assert files == set(MODULES)
 
 

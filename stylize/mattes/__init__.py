@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _HOME = {
     "MatteClip": "clip",
     "MatteOptions": "options",
-    "SteadyMattes": "temporal.stabilize",
+    "StabilizedMattes": "temporal.stabilize",
     "absolute_spec": "sources.spec",
     "foreground": "refine.foreground",
     "open_matte": "clip",

@@ -57,7 +57,7 @@ def produce_in_background(make: Callable[[Heed], None], shelf: MatteBuffer, coun
 
     Yields
     ------
-    OneByOne
+    MatteSequence
         As a sequence of `count` mattes.
     """
     unwanted = threading.Event()

@@ -98,7 +98,7 @@ class PaintTask:
 class Renderer(Protocol):
     """Paints one frame in the manner of the style.
 
-    A renderer that changes along the clip also has ``at(spot: Spot) -> Renderer``, which returns it as it is
+    A renderer that changes along the clip also has ``at(spot: FrameContext) -> Renderer``, which returns it as it is
     at that key. One that paints several keys faster together has ``together``, how many at most,
     ``goes_with(other) -> bool`` and ``paint_together(tasks, seed=…, on_progress=…) -> list[PaintedKey]``.
     """

@@ -44,7 +44,7 @@ SECTIONS: Final = {
     "patch": "stylize.render.options:PatchOptions",
     "diffusion": "stylize.render.diffusion.options:DiffusionOptions",
     "edit": "stylize.render.edit.options:EditOptions",
-    "brought": "stylize.render.plugin_options:BroughtOptions",
+    "brought": "stylize.render.plugin_options:PluginOptions",
     "propagate": "propagate:PropagateOptions",
     "synthesis": "propagate:SynthesisOptions",
     "compose": "stylize.compositing.options:ComposeOptions",

@@ -63,7 +63,7 @@ def locked(path: Path) -> Iterator[None]:
 
     Raises
     ------
-    HeldError
+    ProjectBusyError
         If a living process (or one on another machine, which cannot be asked) holds it.
     """
     name = str(path.resolve())

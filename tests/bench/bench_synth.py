@@ -27,7 +27,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from propagate.synthesis import Guide, SynthesisOptions, synthesize
+from propagate.guides import Guide
+from propagate.options import SynthesisOptions
+from propagate.synthesis import synthesize
 
 
 @dataclass(frozen=True)

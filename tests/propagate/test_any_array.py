@@ -8,9 +8,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from propagate.flow import chain, consistency, estimate_flow
+from propagate.guides import Guide
+from propagate.options import SynthesisOptions
 from propagate.registration import register
 from propagate.span import propagate_keyframes
-from propagate.synthesis import Guide, SynthesisOptions, synthesize
+from propagate.synthesis import synthesize
 from propagate.warp import warp
 
 

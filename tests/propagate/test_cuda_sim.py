@@ -11,12 +11,13 @@ import pytest
 
 COMMON = """
 import numpy as np
-from propagate import _cuda
+from propagate import _search_cuda as _cuda
 from propagate._match_field import Field
-from propagate.backend import Crew
+from propagate.backend import ThreadTeam
 from propagate.guides import Guide
 from propagate.pyramid import build
-from propagate.synthesis import SynthesisOptions, synthesize
+from propagate.options import SynthesisOptions
+from propagate.synthesis import synthesize
 from tests import reference
 rng = np.random.default_rng(4)
 style = rng.integers(0, 256, (9, 11, 3)).astype(np.uint8)
@@ -31,7 +32,7 @@ usable[:, 10] = False
 FIELD = """
 trust = rng.random((8, 10)).astype(np.float32) if {modulated} else None
 options = SynthesisOptions(patch_size=3, uniformity={uniformity}, vote="{vote}")
-with Crew(1) as crew:
+with ThreadTeam(1) as crew:
     levels, scale = build(
         style, [Guide(source, target, 2.0, trust)], np.zeros((8, 10, 3), np.uint8), crew, style_weight=1.0,
         patch_size=3, count=1, usable=usable, active=active, canvas_known=True,

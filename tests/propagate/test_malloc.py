@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import threading, numpy as np, psutil
-from propagate.malloc import give_back, one_heap
-one_heap()
+from propagate.malloc import trim_heap, use_single_arena
+use_single_arena()
 kept = []
 def work():
     parts = [np.ones(12_000, np.uint8) for _ in range(8_000)]
@@ -21,7 +21,7 @@ threads = [threading.Thread(target=work) for _ in range(2)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 before = psutil.Process().memory_info().rss
-give_back()
+trim_heap()
 print((before - psutil.Process().memory_info().rss) >> 20)
 """
 

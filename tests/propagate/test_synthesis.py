@@ -11,7 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from propagate.synthesis import Guide, SynthesisOptions, synthesize
+from propagate.guides import Guide
+from propagate.options import SynthesisOptions
+from propagate.synthesis import synthesize
 
 
 def grain(rng, height, width, channels=3, sigma=1.5, dtype=np.uint8):
@@ -200,7 +202,9 @@ def test_seeds_differ_and_repeat(rng):
 TINY = """
 import json, sys, zlib
 import numpy as np
-from propagate.synthesis import Guide, SynthesisOptions, synthesize
+from propagate.guides import Guide
+from propagate.options import SynthesisOptions
+from propagate.synthesis import synthesize
 rng = np.random.default_rng(5)
 style = rng.integers(0, 65536, (16, 18, 3)).astype(np.uint16)
 target = rng.integers(0, 256, (15, 14, 2)).astype(np.uint8)

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from propagate.backend import ThreadTeam
-from propagate.synthesis import Guide, SynthesisOptions, synthesize
+from propagate.guides import Guide
+from propagate.options import SynthesisOptions
+from propagate.synthesis import synthesize
 
 STYLE = np.arange(12 * 14 * 3, dtype=np.uint8).reshape(12, 14, 3)
 ONE = Guide(STYLE, STYLE)

@@ -706,7 +706,9 @@ def test_an_interrupt_before_a_command_begins_is_one_line(call, monkeypatch, int
 
 def test_what_is_to_be_ignored_stays_ignored(call, monkeypatch, interruptible):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    monkeypatch.setattr("stylize.cli.ebsynth_args.by_place", lambda words: signal.raise_signal(signal.SIGINT) or words)
+    monkeypatch.setattr(
+        "stylize.cli.ebsynth_args.normalize_arguments", lambda words: signal.raise_signal(signal.SIGINT) or words
+    )
     assert call("--version")[0] == 0
 
 

@@ -156,9 +156,9 @@ def test_what_undo_remembers_is_bounded(tmp_path):
 KILLED = """
 import sys
 from pathlib import Path
-from stylize.pipeline.context import Job, open_work
+from stylize.pipeline.context import RunRequest, open_run
 from stylize.review.plan_editor import Desk
-with open_work(Job(Path(sys.argv[1]))) as work:
+with open_run(RunRequest(Path(sys.argv[1]))) as work:
     desk, frames, at = Desk(work), (1, 2, 3, 4), 0
     print("begun", flush=True)
     while True:

@@ -127,7 +127,7 @@ def test_deep_frames_stay_deep():
 
 
 def test_a_frame_above_working_size_is_enlarged_from_the_style(monkeypatch):
-    from stylize.render.patch.renderer import renderer as patch
+    from stylize.render.patch import renderer as patch
 
     monkeypatch.setattr(patch, "_WORK_PIXELS", 60 * 80)
     made = paint(portrait())
