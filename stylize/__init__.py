@@ -11,8 +11,9 @@ Ten lines that do the whole job::
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
+
+from stylize._version import installed_version
 
 if TYPE_CHECKING:
     from stylize.api.propagate import propagate_clip as propagate_clip
@@ -48,10 +49,7 @@ _PLACES = {
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that importing the package costs nothing."""
     if name == "__version__":
-        try:
-            return version("keystylize")
-        except PackageNotFoundError:  # run from a bare checkout
-            return "0+unknown"
+        return installed_version()
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_PLACES[name]), name)

@@ -74,7 +74,7 @@ def _painted(context: RunContext, plan: Plan) -> dict[int, Image]:
     found = {}
     for key in plan.keys:
         name = context.whole.info.names[key.frame]
-        path = context.project.manual_key(name) or context.project.key_path(name)
+        path = context.project.keys.read(name)
         if path.exists():
             found[key.frame] = read_image(path)
     return found

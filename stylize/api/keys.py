@@ -67,9 +67,9 @@ def import_keys(
 
     with open_run(RunRequest(clip, project=project)) as context, context.project.lock():
         info = context.whole.info
-        found = find_keys(folder, info, context.project.root / "cache" / "layers")
+        found = find_keys(folder, info, context.project.keys.layer_cache)
         check_keys(found, info)
-        place = context.project.root / "overrides"
+        place = context.project.keys.overrides
         for index, path in found.items():
             target = place / f"{info.names[index]}{path.suffix.lower()}"
             if target.exists() and not allowed(overwrite, target):

@@ -64,7 +64,7 @@ def export_keys(
 
 def _painted(context: RunContext, frame: int) -> Image:
     name, picture = context.whole.info.names[frame], context.whole[frame]
-    painted = context.project.manual_key(name) or context.project.key_path(name)
+    painted = context.project.keys.read(name)
     return read_key(painted, picture) if painted.exists() else picture
 
 

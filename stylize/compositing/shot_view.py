@@ -145,7 +145,7 @@ class MattedView(Sequence["Image"]):
 
     def _key(self, image: Image, path: Path, index: int) -> Image:
         name = self.info.names[index]
-        machine = path == self.project.key_path(name) and self.project.key_recipe(name) is not None
+        machine = self.project.keys.rendered(name, path)
         part: Image = self.cut(image, index)
         return part if machine or image.shape[2] != 3 else self._free(image, index, fine=True)
 

@@ -11,7 +11,6 @@ from stylize.media.frame_images import read_key
 from stylize.pipeline.key_renderers import OverriddenRenderer, renderer_for_keys
 from stylize.pipeline.keyframing import read_plan
 from stylize.pipeline.painting import renderer_at
-from stylize.project.takes import keep_take
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,8 +47,8 @@ def repaint_region(
     if key.take:
         raise UsageError(f"key {frame} is fixed to take {key.take}; release it first: set take = 0 in keyframes.toml")
     name = whole.info.names[frame]
-    path = project.key_path(name)
-    hand = project.manual_key(name)
+    path = project.keys.path(name)
+    hand = project.keys.manual_key(name)
     if hand is not None and hand != path:
         raise UsageError(f"{hand}: an override is only read; paint the region into it, or take it out of overrides/")
     if not path.exists():
@@ -70,10 +69,10 @@ def repaint_region(
     picture = whole[frame]
     before = read_key(path, picture)[..., :3]
     if hand is not None:
-        keep_take(project, name, path, {"by": "hand", "from": path.name})
+        project.keys.takes.add(name, path, {"by": "hand", "from": path.name})
     with watch.stage("paint") as share:
         made = paint(picture, before, mask, seed=seed, on_progress=share)
-    facts = {"frame": name, "parents": {}, "base": project.key_recipe(name) or "painted by hand"}
-    kept = project.keep_key(name, made.image, {**made.recipe, **facts})
+    facts = {"frame": name, "parents": {}, "base": project.keys.recipe(name) or "painted by hand"}
+    kept = project.keys.save(name, made.image, {**made.recipe, **facts})
     reason = f"region of {region.name} painted anew"
     return ({"frame": frame, "reason": reason, "kind": "override", "file": str(kept)},)

@@ -100,10 +100,10 @@ def with_overrides(context: RunContext, plan: Plan) -> Plan:
     """
     from keyframes import edits
 
-    folder, info = context.project.root / "overrides", context.whole.info
+    folder, info = context.project.keys.overrides, context.whole.info
     painted: dict[int, Path] = {}
     if folder.is_dir() and key_files(folder):
-        painted = find_keys(folder, info, context.project.root / "cache" / "layers")
+        painted = find_keys(folder, info, context.project.keys.layer_cache)
     for frame in painted:
         key = plan.key_at(frame)
         if frame not in plan.banned and (key is None or key.kind == "auto"):
@@ -111,7 +111,7 @@ def with_overrides(context: RunContext, plan: Plan) -> Plan:
     gone = {
         key.frame
         for key in plan.keys
-        if key.kind == "override" and not context.project.manual_key(info.names[key.frame])
+        if key.kind == "override" and not context.project.keys.manual_key(info.names[key.frame])
     }
     keys = tuple(replace(key, kind="user") if key.frame in gone else key for key in plan.keys)
     return replace(plan, keys=keys)

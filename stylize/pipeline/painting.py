@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from stylize.project.takes import chosen_take, find_by_fingerprint, stand
 from stylize.render.consistency import paint_shot
 from stylize.render.options import AgreementOptions
 from stylize.render.protocol import FrameContext
@@ -43,25 +42,13 @@ def key_states(
     changes only itself, and with agreement off nobody follows anybody. A key for which `takes` names one of
     its earlier paintings is given; an earlier painting from the very same inputs is taken again.
     """
-    states: dict[int, tuple[str, Path]] = {}
-    for key in keys:
-        name = view.info.names[key]
-        hand = project.manual_key(name)
-        if hand is not None:
-            states[key] = ("given", hand)
-        elif number := (takes or {}).get(key, 0):
-            states[key] = ("given", chosen_take(project, name, number).path)
-        elif (project.key_recipe(name) or {}).get("region"):
-            states[key] = ("given", project.key_path(name))
-        else:
-            mark = _mark(project, view, key, renderer, seed, agreement)
-            _, path = _painting(project, name, mark)
-            states[key] = ("cached", path) if path is not None else ("to do", project.key_path(name))
+    names = view.info.names
     marks = {key: _mark(project, view, key, renderer, seed, agreement) for key in keys}
+    states = {key: project.keys.status(names[key], marks[key], (takes or {}).get(key, 0)) for key in keys}
     pending = [key for key in keys if states[key][0] == "cached" and key not in locked]
     while stale := [key for key in pending if _parent_changed(project, view, key, marks[key], states)]:
         for key in stale:
-            states[key] = ("to do", project.key_path(view.info.names[key]))
+            states[key] = ("to do", project.keys.path(names[key]))
             pending.remove(key)
     return states
 
@@ -86,9 +73,9 @@ def paint_keys(  # noqa: PLR0913  everything that a painting depends on, and who
     states = key_states(project, view, keys, renderer, seed, agreement, locked, takes)
     there = {key: path for key, (state, path) in states.items() if state != "to do"}
     for key, path in there.items():
-        if path.parent.parent == project.root / "takes":
+        if path.parent.parent == project.keys.takes.folder:
             name = view.info.names[key]
-            there[key] = stand(project, name, chosen_take(project, name, int(path.stem)))
+            there[key] = project.keys.restore(name, project.keys.takes.get(name, int(path.stem)))
     if len(there) < len(keys) and last not in there:
         names = view.info.names
         finished = {key: view.key(path, key)[..., :3] for key, path in there.items()}
@@ -112,7 +99,7 @@ def paint_keys(  # noqa: PLR0913  everything that a painting depends on, and who
             seconds = round(time.perf_counter() - began, 3)
             facts = {"frame": names[key], "fingerprint": marks[key], "parents": parents, "seconds": seconds}
             image = view.place(made.image, key, onto=view.clip[key])
-            there[key] = project.keep_key(names[key], image, {**made.recipe, **facts})
+            there[key] = project.keys.save(names[key], image, {**made.recipe, **facts})
             if key == last:
                 break
             began = time.perf_counter()
@@ -132,23 +119,11 @@ def renderer_at(project: Project, renderer: Renderer, view: ShotView, key: int) 
     return painter
 
 
-def _painting(project: Project, name: str, mark: str) -> tuple[dict[str, Any], Path | None]:
-    """Return recipe and file of a painting made from the inputs of fingerprint `mark`, if there is any.
-
-    The one that stands comes first, then the latest take.
-    """
-    recipe = project.key_recipe(name)
-    if recipe is not None and recipe.get("fingerprint") == mark:
-        return recipe, project.key_path(name)
-    take = find_by_fingerprint(project, name, mark)
-    return ({}, None) if take is None else (take.recipe, take.path)
-
-
 def _parent_changed(
     project: Project, view: ShotView, key: int, mark: str, states: Mapping[int, tuple[str, Path]]
 ) -> bool:
     """Whether a key that `key` followed is another now, or will be; one that is no key any more is not."""
-    parents = _painting(project, view.info.names[key], mark)[0].get("parents", {})
+    parents = project.keys.find_painting(view.info.names[key], mark)[0].get("parents", {})
     for other, (state, path) in states.items():
         before = parents.get(view.info.names[other])
         if before is not None and (state == "to do" or file_hash(path) != before):
@@ -161,7 +136,7 @@ def _recorded(project: Project, view: ShotView, marks: Mapping[int, str]) -> dic
     by_name = {view.info.names[key]: key for key in marks}
     found = {}
     for key, mark in marks.items():
-        recipe, path = _painting(project, view.info.names[key], mark)
+        recipe, path = project.keys.find_painting(view.info.names[key], mark)
         if path is not None:
             found[key] = [by_name[name] for name in recipe.get("parents", ()) if name in by_name]
     return found

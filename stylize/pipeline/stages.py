@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from propagate.malloc import trim_heap
+from stylize._version import installed_version
 from stylize.compositing.shot_view import FullFrameView
 from stylize.compositing.stack import LayerResult, stack_mark, write_stack
 from stylize.errors import UsageError
@@ -81,7 +82,7 @@ def given_stage(context: RunContext, watch: StageTimer) -> KeyframeResult:
     folder, first = context.request.keys, context.span[0]
     if folder is None:
         raise TypeError("the job names no keys")
-    found = find_keys(folder, context.clip.info, context.project.root / "cache" / "layers")
+    found = find_keys(folder, context.clip.info, context.project.keys.layer_cache)
     check_keys(found, context.clip.info)
     shots = context.pieces(cut_to(known_shots(context, watch), context.span))
     files = by_shot(shots, {first + index: path for index, path in found.items()}, context.whole)
@@ -135,8 +136,8 @@ def paint_stage(context: RunContext, renderer: Renderer, watch: StageTimer, only
     for shot, group in zip(choice.shots, files, strict=True):
         for index, path in group.items():
             key = keys[shot.start + index]
-            machine = path == context.project.key_path(context.whole.info.names[key.frame])
-            recipe: dict[str, Any] = (context.project.key_recipe(path.stem) if machine else None) or {}
+            keys_, name = context.project.keys, context.whole.info.names[key.frame]
+            recipe: dict[str, Any] = (keys_.recipe(name) if path == keys_.path(name) else None) or {}
             kind = key.kind if recipe else "override"
             found: dict[str, Any] = {n: recipe[n] for n in ("parents", "agreement") if n in recipe}
             notes.append({**asdict(key), "kind": kind, "file": str(path), **found})
@@ -194,8 +195,6 @@ def write_stage(context: RunContext, stack: Sequence[LayerResult], recipe: str, 
 
 def make_recipe(context: RunContext, stack: Sequence[LayerResult]) -> dict[str, Any]:
     """Return how the result is made: enough to make it again."""
-    from stylize import __version__
-
     made = [
         {
             "renderer": layer.keyed.renderer,
@@ -206,7 +205,7 @@ def make_recipe(context: RunContext, stack: Sequence[LayerResult]) -> dict[str, 
         for layer in stack
     ]
     facts = {
-        "program": f"stylize {__version__}",
+        "program": f"stylize {installed_version()}",
         "clip": context.whole.info.path.name,
         "range": list(context.span),
     }

@@ -1,12 +1,10 @@
-"""The project folder: what a clip's stylization is made of, readable by a person, resumable by the machine.
+"""Project folder: the inputs, intermediate results and outputs of a clip's stylization.
 
     clip.stylize/
         project.json      schema, the clip it belongs to, the settings of the last run
         stylize.toml      settings for this clip             the artist may edit
         keyframes.toml    the plan: which frames are keys     the artist may edit
-        keys/NAME.png     painted keys, with NAME.json: how   the artist may paint over
-        takes/NAME/       every painting of a key there was   kept for good, see `stylize.project.takes`
-        overrides/NAME.*  painted by hand: inputs, read only
+        keys/ overrides/ takes/   the painted keys            see `stylize.project.key_store`
         matte/            a matte painted in the review page  the artist may paint over matte/painted
         layers/HASH/      finished frames of one shot, with frames.jsonl: their quality
         cache/            results of steps, by fingerprint; may be deleted at any time
@@ -25,20 +23,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stylize.errors import UsageError
-from stylize.media import write_image
-from stylize.media.frame_images import files_for, one_file
+from stylize.project.key_store import KeyStore
 from stylize.project.relocation import relocate_paths
-from stylize.project.takes import keep_take
 from stylize.storage import serialization as store
 from stylize.storage.atomic import disk_errors, write_bytes, write_text
-from stylize.storage.fingerprint import file_hash, fingerprint
+from stylize.storage.fingerprint import fingerprint
 from stylize.storage.lock import locked
-from stylize.storage.partial import partial_path, placed
+from stylize.storage.partial import partial_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from propagate.arrays import Image
     from stylize.media import ClipInfo
 
 SCHEMA = "stylize-project.1"
@@ -110,6 +105,11 @@ class Project:
     def clip(self) -> Path:
         """The clip that the project was made from."""
         return Path(self.about()["clip"]["path"])
+
+    @property
+    def keys(self) -> KeyStore:
+        """The painted keys."""
+        return KeyStore(self.root)
 
     @property
     def plan_path(self) -> Path:
@@ -187,45 +187,6 @@ class Project:
         version = getattr(function, "version", 1)
         return self.root / "cache" / f"{name}-{fingerprint(name, version, inputs)[:20]}.npz"
 
-    def key_path(self, name: str) -> Path:
-        """Where the machine keeps its painting of the frame called `name`."""
-        return self.root / "keys" / f"{name}.png"
-
-    def key_recipe(self, name: str) -> dict[str, Any] | None:
-        """How the painted key was made; None when there is none, or when it was painted by hand since."""
-        path = self.key_path(name)
-        recipe = _read_recipe(path.with_suffix(".json"))
-        return recipe if path.exists() and recipe and recipe.get("file") == file_hash(path) else None
-
-    def keep_key(self, name: str, image: Image, recipe: Mapping[str, Any]) -> Path:
-        """Put a painting of the frame called `name` in keys/, with its recipe beside it.
-
-        The recipe is written first and names both the old and the new file, so that a run killed in
-        between is not mistaken for an artist who painted over the key. A copy is kept as a take.
-        """
-        path = self.key_path(name)
-        before = file_hash(path) if path.exists() else None
-        with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        with placed(path) as partial:
-            write_image(partial, image)
-            take = keep_take(self, name, partial, recipe)
-            note = {**recipe, "take": take.number, "file": file_hash(partial), "before": before}
-            write_text(path.with_suffix(".json"), json.dumps(note, indent=2, ensure_ascii=False) + "\n")
-        return path
-
-    def manual_key(self, name: str) -> Path | None:
-        """Return the artist's own file for the frame, if any: in overrides/, or put or changed in keys/."""
-        folder = self.root / "overrides"
-        files = files_for(folder, name)
-        if files:
-            return one_file(name, files, self.root / "cache" / "layers")
-        path = self.key_path(name)
-        if not path.exists():
-            return None
-        recipe = _read_recipe(path.with_suffix(".json")) or {}
-        return None if file_hash(path) in (recipe.get("file"), recipe.get("before")) else path
-
     def note_settings(self, settings: Mapping[str, Any]) -> list[str]:
         """Remember the settings of this run; return how they differ from the last one's, in words."""
         before, now = self.about().get("settings"), json.loads(json.dumps(settings))
@@ -262,14 +223,6 @@ def _other_clip(project: Project, before: Path, now: Path) -> str:
         f"{now}: its content changed since {project.root} was made; put it back, or start another with "
         f"--project DIR (--keys {keys} brings the painted keys along)"
     )
-
-
-def _read_recipe(path: Path) -> dict[str, Any] | None:
-    try:
-        recipe = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return recipe if isinstance(recipe, dict) else None
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:

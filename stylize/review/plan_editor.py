@@ -17,7 +17,6 @@ from keyframes import edits, new_plan
 from stylize.errors import StylizeError, UsageError
 from stylize.pipeline.key_renderers import check_names
 from stylize.pipeline.keyframing import facts_of, read_plan, save_plan
-from stylize.project.takes import archive_current, chosen_take, keep_take, sync_to_plan
 from stylize.review.history import History, Step
 from stylize.settings.schema import changed
 from stylize.storage.atomic import disk_errors, write_text
@@ -114,7 +113,7 @@ class PlanEditor:
             try:
                 now = plan if plan.key_at(frame) else edits.add(plan, frame)
                 before = self._with_hand_take(plan, frame)
-                take = keep_take(project, names[frame], picture, {"by": "hand", "from": called})
+                take = project.keys.takes.add(names[frame], picture, {"by": "hand", "from": called})
                 now = edits.choose_take(now, frame, take.number, kind="override")
             except ValueError as error:
                 raise UsageError(str(error)) from error
@@ -146,7 +145,7 @@ class PlanEditor:
             self._put(_REVISION.sub(f"revision = {number}", step.before if back else step.after, count=1))
             now = self.plan()
             empty = new_plan(facts_of(self.context.whole.info), ())
-            sync_to_plan(self.context.project, self.context.whole.info.names, plan or empty, now or empty)
+            self.context.project.keys.sync_to_plan(self.context.whole.info.names, plan or empty, now or empty)
             (undone if back else done).append(step)
             self._history.keep(done, undone)
         return step.words
@@ -156,7 +155,7 @@ class PlanEditor:
         project = self.context.project
         save_plan(project, now)
         try:
-            sync_to_plan(project, self.context.whole.info.names, before, now)
+            project.keys.sync_to_plan(self.context.whole.info.names, before, now)
         except BaseException:
             self._put(text)
             raise
@@ -169,7 +168,7 @@ class PlanEditor:
         key = plan.key_at(frame)
         if key is None or not 0 <= frame < len(names):
             return plan
-        take = archive_current(project, names[frame])
+        take = project.keys.archive_current(names[frame])
         return (
             plan
             if take is None or key.take == take.number
@@ -215,7 +214,7 @@ class PlanEditor:
 
 def _take(desk: PlanEditor, plan: Plan, asked: Mapping[str, Any]) -> Plan:
     name = desk.context.whole.info.names[asked["frame"]]
-    take = chosen_take(desk.context.project, name, asked["take"])
+    take = desk.context.project.keys.takes.get(name, asked["take"])
     if plan.key_at(asked["frame"]) is None:
         plan = edits.add(plan, asked["frame"])
     kind = "override" if take.by_hand else "user"

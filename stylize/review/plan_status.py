@@ -16,7 +16,6 @@ from stylize.pipeline.key_renderers import renderer_for_keys
 from stylize.pipeline.painting import key_states
 from stylize.pipeline.propagation import FrameStore, frame_stores
 from stylize.pipeline.shots import cut_to
-from stylize.project.takes import chosen_take, takes_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -151,11 +150,11 @@ def _key_states(context: RunContext, piece: Shot, keys: Sequence[Key], painter: 
     failed: dict[int, KeyState] = {}
     for key in keys:
         try:
-            hand = project.manual_key(names[key.frame])
+            hand = project.keys.manual_key(names[key.frame])
             if hand is not None:
                 check_keys({key.frame: hand}, context.whole.info)
             elif key.take:
-                chosen_take(project, names[key.frame], key.take)
+                project.keys.takes.get(names[key.frame], key.take)
         except StylizeError as error:
             failed[key.frame] = KeyState(key.frame, "failed", None, str(error))
     good = [key for key in keys if key.frame not in failed]
@@ -172,7 +171,7 @@ def _key_states(context: RunContext, piece: Shot, keys: Sequence[Key], painter: 
     found = dict(failed)
     for key in good:
         state, path = states[key.frame - piece.start]
-        machine = project.manual_key(names[key.frame]) is None
+        machine = project.keys.manual_key(names[key.frame]) is None
         words = {"cached": "painted", "to do": "to paint"}.get(state, "take" if machine and key.take else "hand")
         found[key.frame] = KeyState(key.frame, words, path if path.exists() else None)
     return [found[key.frame] for key in keys]
@@ -195,7 +194,7 @@ def _carried(context: RunContext, piece: Shot, keys: Sequence[KeyState]) -> list
 def _painting_takes(context: RunContext, keys: Sequence[KeyState]) -> float | None:
     """Return the mean seconds of paintings by machine so far."""
     names = context.whole.info.names
-    took = [take.recipe.get("seconds") for key in keys for take in takes_of(context.project, names[key.frame])]
+    took = [take.recipe.get("seconds") for key in keys for take in context.project.keys.takes.of(names[key.frame])]
     return _mean([float(seconds) for seconds in took if isinstance(seconds, int | float)])
 
 

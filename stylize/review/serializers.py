@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from stylize.pipeline.key_renderers import SEED, key_options
-from stylize.project.takes import takes_of
 from stylize.settings.schema import section_class
 
 if TYPE_CHECKING:
@@ -72,8 +71,8 @@ def details(session: Session) -> dict[str, Any]:
             "state": "failed" if failed else key.state,
             "words": failed or key.words,
             "file": None if key.file is None else _stamp(key.file),
-            "stands": (context.project.key_recipe(names[key.frame]) or {}).get("take"),
-            "takes": [_take(take) for take in takes_of(context.project, names[key.frame])],
+            "stands": (context.project.keys.recipe(names[key.frame]) or {}).get("take"),
+            "takes": [_take(take) for take in context.project.keys.takes.of(names[key.frame])],
         }
     old = last_run(session)
     stale = [f for f in old if f not in found.places]

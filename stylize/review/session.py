@@ -234,7 +234,7 @@ def _given(context: RunContext) -> RunStatus:
     """Return the keys of a project that carries a folder of files; its plan is not asked."""
     if context.request.keys is None:
         raise UsageError("no folder of keys")
-    found = find_keys(context.request.keys, context.clip.info, context.project.root / "cache" / "layers")
+    found = find_keys(context.request.keys, context.clip.info, context.project.keys.layer_cache)
     keys = tuple(KeyState(context.span[0] + index, "hand", path) for index, path in found.items())
     return RunStatus(keys, problem=f"keys come from {context.request.keys}; the plan is not asked")
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from stylize.errors import UsageError
-from stylize.project.takes import chosen_take
 from stylize.review.serializers import last_run
 from stylize.review.server.handlers import RequestError, inside, safely, session_of
 
@@ -58,7 +57,7 @@ def take_picture(house: Workspace) -> Callable[[Request], Any]:
             inside(session, frame)
             name = session.context.whole.info.names[frame]
             try:
-                take = chosen_take(session.context.project, name, number)
+                take = session.context.project.keys.takes.get(name, number)
             except UsageError as error:
                 raise FileNotFoundError from error
             return _picture(request, session.pictures.file(take.path, full=full))

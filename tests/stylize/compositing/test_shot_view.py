@@ -79,7 +79,7 @@ def test_a_key_painted_by_hand_is_freed_and_one_of_the_machine_is_taken_as_it_is
     np.testing.assert_array_equal(seen.key(mine, 1)[inside], hand[inside])
     assert (seen.carried[1][inside] == seen[1][inside]).all()
     assert (seen.carried[1][0, 0] == 128).all()  # far from the subject there is nothing to follow
-    kept = project.keep_key("0001", clip[1], {})
+    kept = project.keys.save("0001", clip[1], {})
     np.testing.assert_array_equal(seen.key(kept, 1), seen.cut(clip[1], 1))
     write_image(kept, clip[1][::-1].copy())  # painted over
     assert (seen.key(kept, 1) != seen.cut(read_image(kept), 1)).any()

@@ -49,14 +49,14 @@ class Shot:
         return sorted((k for k in after if after[k] != before.get(k)), key=lambda k: after[k][1])
 
     def stamps(self, project, clip):
-        paths = {key: project.key_path(clip.info.names[key]) for key in self.keys}
+        paths = {key: project.keys.path(clip.info.names[key]) for key in self.keys}
         return {key: (p.read_bytes(), p.stat().st_mtime_ns) for key, p in paths.items() if p.exists()}
 
     def parents(self):
         with open_clip(self.frames) as clip:
             project = Project.open(self.root, clip.info)
             return {
-                key: [int(name) for name in (project.key_recipe(f"{key:04d}") or {}).get("parents", {})]
+                key: [int(name) for name in (project.keys.recipe(f"{key:04d}") or {}).get("parents", {})]
                 for key in self.keys
             }
 

@@ -158,46 +158,46 @@ def test_a_full_disk_leaves_nothing_half_written(project, monkeypatch):
 
 def test_a_machine_made_key_is_known_and_a_changed_one_is_the_artists(project, rng):
     image = rng.integers(0, 255, (8, 8, 3), np.uint8)
-    path = project.keep_key("0003", image, {"fingerprint": "f"})
-    assert project.key_recipe("0003")["fingerprint"] == "f"
-    assert project.manual_key("0003") is None
+    path = project.keys.save("0003", image, {"fingerprint": "f"})
+    assert project.keys.recipe("0003")["fingerprint"] == "f"
+    assert project.keys.manual_key("0003") is None
     write_image(path, 255 - image)
-    assert project.key_recipe("0003") is None
-    assert project.manual_key("0003") == path
+    assert project.keys.recipe("0003") is None
+    assert project.keys.manual_key("0003") == path
 
 
 def test_a_file_put_into_keys_is_the_artists(project, rng):
-    write_image(project.key_path("0004"), rng.integers(0, 255, (8, 8, 3), np.uint8))
-    assert project.manual_key("0004") == project.key_path("0004")
+    write_image(project.keys.path("0004"), rng.integers(0, 255, (8, 8, 3), np.uint8))
+    assert project.keys.manual_key("0004") == project.keys.path("0004")
 
 
 def test_a_run_killed_between_recipe_and_key_is_not_an_artist(project, rng, monkeypatch):
     image = rng.integers(0, 255, (8, 8, 3), np.uint8)
-    project.keep_key("0003", image, {"fingerprint": "old"})
+    project.keys.save("0003", image, {"fingerprint": "old"})
     from pathlib import Path
 
     def killed(self, target):
-        if target == project.key_path("0003"):
+        if target == project.keys.path("0003"):
             raise KeyboardInterrupt
         return real(self, target)
 
     real = Path.replace
     monkeypatch.setattr(Path, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
-        project.keep_key("0003", 255 - image, {"fingerprint": "new"})
-    assert project.manual_key("0003") is None
-    assert project.key_recipe("0003") is None
+        project.keys.save("0003", 255 - image, {"fingerprint": "new"})
+    assert project.keys.manual_key("0003") is None
+    assert project.keys.recipe("0003") is None
 
 
 def test_an_override_wins_and_two_are_refused(project, rng):
     image = rng.integers(0, 255, (8, 8, 3), np.uint8)
-    project.keep_key("0003", image, {})
+    project.keys.save("0003", image, {})
     override = project.root / "overrides" / "0003.tif"
     write_image(override, image)
-    assert project.manual_key("0003") == override
+    assert project.keys.manual_key("0003") == override
     write_image(override.with_suffix(".png"), image)
     with pytest.raises(MediaError, match="second file for frame 0003"):
-        project.manual_key("0003")
+        project.keys.manual_key("0003")
 
 
 def test_changed_settings_are_told(project):

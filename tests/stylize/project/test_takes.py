@@ -16,7 +16,6 @@ from stylize.pipeline.keyframing import read_plan, save_plan
 from stylize.pipeline.run import paint_job
 from stylize.pipeline.status import preview
 from stylize.project.project import Project
-from stylize.project.takes import archive_manual, sync_to_plan, takes_of
 from tests.stylize import fakes
 
 
@@ -41,7 +40,7 @@ class LayerResult:
         with self.project.lock():
             before = self.plan()
             now = save_plan(self.project, edit(before, self.key, *arguments))
-            sync_to_plan(self.project, self.info.names, before, now)
+            self.project.keys.sync_to_plan(self.info.names, before, now)
 
     def paint(self):
         fakes.PAINTED.clear()
@@ -49,7 +48,7 @@ class LayerResult:
         return len(fakes.PAINTED)
 
     def image(self):
-        return read_image(self.project.manual_key(self.name) or self.project.key_path(self.name))
+        return read_image(self.project.keys.manual_key(self.name) or self.project.keys.path(self.name))
 
 
 def test_a_keys_own_settings_paint_that_key_only(painted):
@@ -58,7 +57,7 @@ def test_a_keys_own_settings_paint_that_key_only(painted):
     assert [s.state for s in preview(RunRequest(painted.world.frames)) if s.name == "paint"].count("to do") == 1
     assert painted.paint() == 1
     np.testing.assert_array_equal(painted.image(), before + np.uint8(5))
-    assert painted.project.key_recipe(painted.name)["settings"] == {"synthesis.seed": 5}
+    assert painted.project.keys.recipe(painted.name)["settings"] == {"synthesis.seed": 5}
     assert painted.paint() == 0
     stylize_clip(painted.world.frames, output=painted.world.root / "out", overwrite=True)
     written = read_image(painted.world.root / "out" / f"{painted.name}.png")
@@ -69,14 +68,14 @@ def test_every_painting_is_a_take_and_an_old_one_costs_nothing(painted):
     first = painted.image()
     painted.change(set_options, {"synthesis.seed": 5})
     painted.paint()
-    takes = takes_of(painted.project, painted.name)
+    takes = painted.project.keys.takes.of(painted.name)
     assert [take.number for take in takes] == [1, 2]
     assert takes[1].recipe["seed"] == 5
     assert "made" in takes[1].recipe
     painted.change(set_options, {})
     assert painted.paint() == 0
     np.testing.assert_array_equal(painted.image(), first)
-    assert len(takes_of(painted.project, painted.name)) == 2
+    assert len(painted.project.keys.takes.of(painted.name)) == 2
 
 
 def test_a_chosen_take_stands_whatever_the_settings(painted):
@@ -97,7 +96,7 @@ def test_a_chosen_take_stands_whatever_the_settings(painted):
 def test_a_take_named_in_the_file_by_hand_stands_at_the_next_run(painted):
     painted.change(set_options, {"synthesis.seed": 5})
     painted.paint()
-    first = read_image(takes_of(painted.project, painted.name)[0].path)
+    first = read_image(painted.project.keys.takes.of(painted.name)[0].path)
     path = painted.project.plan_path
     marker = f"frame = {painted.key}\n"
     path.write_text(path.read_text("utf-8").replace(marker, f"{marker}take = 1  # I liked it\n", 1), "utf-8")
@@ -109,7 +108,7 @@ def test_a_take_named_in_the_file_by_hand_stands_at_the_next_run(painted):
 def test_a_take_that_is_not_there_is_named(painted):
     with painted.project.lock():
         save_plan(painted.project, choose_take(painted.plan(), painted.key, 9))
-    with pytest.raises(UsageError, match=r"take 9 is not kept; there are 1; with take = 0"):
+    with pytest.raises(UsageError, match=r"take 9 not found, existing takes: 1; .*take = 0"):
         painted.paint()
 
 
@@ -120,7 +119,7 @@ def test_what_was_painted_by_hand_is_kept_before_another_take_stands(painted, pl
     write_image(file, mine)
     painted.change(choose_take, 1)
     np.testing.assert_array_equal(painted.image(), machine)
-    take = takes_of(painted.project, painted.name)[-1]
+    take = painted.project.keys.takes.of(painted.name)[-1]
     assert take.by_hand
     np.testing.assert_array_equal(read_image(take.path), mine)
     painted.change(lambda plan, key: choose_take(plan, key, take.number, kind="override"))
@@ -132,11 +131,11 @@ def test_what_was_painted_by_hand_is_kept_before_another_take_stands(painted, pl
 
 
 def test_setting_aside_loses_nothing(painted):
-    assert archive_manual(painted.project, painted.name) is None
+    assert painted.project.keys.archive_manual(painted.name) is None
     mine = painted.project.root / "overrides" / f"{painted.name}.png"
     write_image(mine, np.full((48, 64, 3), 77, np.uint8))
     data = mine.read_bytes()
-    take = archive_manual(painted.project, painted.name)
+    take = painted.project.keys.archive_manual(painted.name)
     assert not mine.exists()
     assert take.path.read_bytes() == data
 
@@ -164,9 +163,9 @@ def test_a_bad_setting_in_the_plan_is_refused_with_its_key(painted, settings, wo
 def test_a_run_that_dies_between_take_and_key_leaves_one_take(painted):
     """The same painting again is the same take."""
     image = painted.image()
-    recipe = painted.project.key_recipe(painted.name)
+    recipe = painted.project.keys.recipe(painted.name)
     with painted.project.lock():
-        painted.project.keep_key(painted.name, image, recipe)
-    assert len(takes_of(painted.project, painted.name)) == 1
-    note = json.loads(painted.project.key_path(painted.name).with_suffix(".json").read_text("utf-8"))
+        painted.project.keys.save(painted.name, image, recipe)
+    assert len(painted.project.keys.takes.of(painted.name)) == 1
+    note = json.loads(painted.project.keys.path(painted.name).with_suffix(".json").read_text("utf-8"))
     assert note["take"] == 1

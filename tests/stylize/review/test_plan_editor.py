@@ -277,23 +277,23 @@ def test_while_another_process_works_the_page_only_looks(visit):
 def test_an_upload_stands_is_kept_and_can_be_taken_back(visit):
     project, frame = visit.session.work.project, frames(visit)[0]
     name = visit.session.work.whole.info.names[frame]
-    machine = project.key_path(name).read_bytes()
+    machine = project.keys.path(name).read_bytes()
     assert send(visit, frame, png()).status_code == 200
-    mine = project.manual_key(name)
+    mine = project.keys.manual_key(name)
     assert (read_image(mine) == (200, 10, 10)).all()
     detail = visit.details()["keys"][str(frame)]
     assert detail["state"] == "hand"
     assert [take["hand"] for take in detail["takes"]] == [False, True]
     assert detail["takes"][1]["from"] == "mine.png"
     assert visit.write("undo").status_code == 200
-    assert project.manual_key(name) is None
-    assert project.key_path(name).read_bytes() == machine
+    assert project.keys.manual_key(name) is None
+    assert project.keys.path(name).read_bytes() == machine
     assert visit.write("redo").status_code == 200
-    assert (read_image(project.manual_key(name)) == (200, 10, 10)).all()
+    assert (read_image(project.keys.manual_key(name)) == (200, 10, 10)).all()
     assert visit.edit("revert", frame).status_code == 200
-    assert project.manual_key(name) is None
+    assert project.keys.manual_key(name) is None
     assert visit.edit("take", frame, take=2).status_code == 200
-    assert (read_image(project.manual_key(name)) == (200, 10, 10)).all()
+    assert (read_image(project.keys.manual_key(name)) == (200, 10, 10)).all()
 
 
 def test_a_painting_put_into_the_folder_by_hand_is_not_lost_by_a_revert(visit):

@@ -1,0 +1,13 @@
+"""Version of the installed package."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+
+def installed_version() -> str:
+    """Return the version of the installed package; ``0+unknown`` in a checkout that is not installed."""
+    try:
+        return version("keystylize")
+    except PackageNotFoundError:
+        return "0+unknown"
