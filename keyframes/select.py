@@ -228,3 +228,38 @@ def _how_many(costs: Sequence[float], goal: float, worth: float, least: int) -> 
     paying = int(np.argmin(array + worth * np.arange(len(array))))
     reached = np.flatnonzero(array <= goal + 1e-9)
     return min(paying, int(reached[0])) if len(reached) else paying
+
+
+def distribute_keys(
+    lengths: Sequence[int], selections: Sequence[Selection], fewest: Sequence[int], budget: int
+) -> list[int]:
+    """Return how many keys each shot gets when all shots together may have only `budget`.
+
+    Parameters
+    ----------
+    lengths
+        Of the shots, in frames.
+    selections
+        The keys of each shot without a limit.
+    fewest
+        The number of keys that each shot has in any case; more than `budget` together are kept.
+    budget
+        The number of keys of all shots together.
+
+    Notes
+    -----
+    Keys are given out one by one, each to the shot in which it explains the most frames more.
+    """
+    counts = list(fewest)
+    while sum(counts) < budget:
+        gains = [
+            length * (selection.curve[count] - selection.curve[count - 1])
+            if count < min(len(selection.keys), len(selection.curve))
+            else -1.0
+            for length, selection, count in zip(lengths, selections, counts, strict=True)
+        ]
+        best = max(range(len(gains)), key=gains.__getitem__)
+        if gains[best] < 0:
+            break
+        counts[best] += 1
+    return counts

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from stylize.errors import UsageError
 from stylize.media.frame_images import check_keys, files_for, find_keys
 from stylize.pipeline.context import RunRequest, measure_matte, open_run
-from stylize.pipeline.keyframing import choose_keys, facts_of, read_plan, save_plan
+from stylize.pipeline.keyframing import choose_keys
 from stylize.progress import OnProgress, Overwrite, StageTimer, allowed, ignore
+from stylize.project.plan_file import clip_facts, read_plan, save_plan
 from stylize.storage.atomic import disk_errors
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def import_keys(
                 for old in files_for(place, info.names[index]):
                     old.unlink()
                 shutil.copyfile(path, target)
-        plan = read_plan(context.project, info) or new_plan(facts_of(info), ())
+        plan = read_plan(context.project, info) or new_plan(clip_facts(info), ())
         keys = [Key(index, f"painted by hand: {path.name}", 0.0, "override") for index, path in found.items()]
         left = [key for key in plan.keys if key.frame not in found]
         save_plan(context.project, merge(plan, [*left, *keys]))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stylize.compositing.over import over
-from stylize.errors import UsageError
 from stylize.mattes import open_matte
 from stylize.media import open_clip, write_image
 from stylize.media.bit_depth import to_16_bits
@@ -19,16 +18,14 @@ from stylize.media.frame_images import check_keys, find_keys, read_keys, with_al
 from stylize.media.image_reader import image_depth, image_has_alpha
 from stylize.pipeline.context import check_size
 from stylize.pipeline.output import check_distinct_paths, check_map_folder, check_output_path, make_writer
+from stylize.pipeline.propagation import propagate_shot
 from stylize.pipeline.shots import by_shot, find_shots
 from stylize.progress import OnProgress, Overwrite, StageTimer, ignore
 from stylize.sampling import CARRYING, Sampler
 from stylize.settings.schema import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-
-    from propagate import CarriedFrame, PropagateOptions
-    from propagate.arrays import F32, Image
+    from propagate import CarriedFrame
 
 
 @dataclass(frozen=True)
@@ -137,22 +134,6 @@ def propagate_clip(  # noqa: PLR0913  the front door takes all its choices by na
             writer.close()
     seconds = {name: round(value, 3) for name, value in parts.seconds.items()}
     return PropagateResult(place, len(quality), tuple(quality), {**seconds, "total": watch.finished()["total"]})
-
-
-def propagate_shot(
-    frames: Sequence[Image],
-    painted: Mapping[int, Image],
-    options: PropagateOptions,
-    mattes: Sequence[F32] | None,
-    done: Collection[int] = (),
-) -> Iterator[CarriedFrame]:
-    """Carry one shot's keys, as `propagate.propagate_keyframes` does, with this package's errors."""
-    from propagate import propagate_keyframes
-
-    try:
-        yield from propagate_keyframes(frames, painted, options, mattes=mattes, done=done)
-    except ValueError as error:
-        raise UsageError(f"the keys cannot be carried: {error}") from error
 
 
 def _write_maps(made: CarriedFrame, name: str, confidence: str | Path | None, error: str | Path | None) -> None:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from stylize.mattes import MatteClip
     from stylize.media import Clip
     from stylize.pipeline.context import RunContext
-    from stylize.pipeline.propagation import FrameStore
     from stylize.pipeline.stages import KeyframeResult
+    from stylize.project.frame_store import FrameStore
     from stylize.settings.schema import Settings
 
 
@@ -81,7 +81,7 @@ class Stack:
         spec, place, alpha = layer.context.layer, layer.frames[index], self.matte(number, index)
         if place is None:
             return None, np.zeros_like(alpha)
-        image = read_image(place.place(name))
+        image = read_image(place.path(name))
         color: Any = image[..., :3]
         if image.shape[2] == 4:
             alpha = alpha * (image[..., 3] / np.iinfo(image.dtype).max).astype(np.float32)

@@ -11,7 +11,7 @@ from stylize.export.exr import color_channels, motion_channels, write_channels
 from stylize.export.frame_writer import DIGITS
 from stylize.media import read_image
 from stylize.media.bit_depth import to_8_bits
-from stylize.pipeline.propagation import key_numbers
+from stylize.project.frame_store import key_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,14 +62,14 @@ class MultilayerExrWriter:
         place = self.stack.layers[number].frames[index]
         if place is None:
             return np.zeros(self._size, np.float16)
-        sure = read_image(place.sure(self.stack.clip.info.names[index]))
+        sure = read_image(place.confidence_path(self.stack.clip.info.names[index]))
         return (sure[..., 0] / np.float32(255)).astype(np.float16)
 
     def _keys(self, number: int, index: int) -> NDArray[np.float32]:
         place, info = self.stack.layers[number].frames[index], self.stack.clip.info
         if place is None:
             return np.full(self._size, -1, np.float32)
-        frames = key_numbers(read_image(place.source(info.names[index])))
+        frames = key_numbers(read_image(place.source_path(info.names[index])))
         return np.where(frames < 0, -1, frames - info.start + self.options.first).astype(np.float32)
 
     def _flow(self, index: int, other: int) -> Any:

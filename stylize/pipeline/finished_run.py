@@ -11,8 +11,8 @@ from stylize.compositing.stack import LayerResult
 from stylize.errors import UsageError
 from stylize.mattes import open_matte
 from stylize.pipeline.context import RunRequest, open_project, open_run
-from stylize.pipeline.propagation import FrameStore
 from stylize.pipeline.stages import KeyframeResult
+from stylize.project.frame_store import FrameStore
 from stylize.project.project import Project
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def _painted(context: RunContext, named: str, stack: ExitStack) -> LayerResult:
     places = {name: FrameStore(context.project.root / "layers" / name) for name in set(folders) - {None}}
     frames = tuple(None if name is None else places[name] for name in folders)
     for name, layer in zip(context.clip.info.names, frames, strict=True):
-        if layer is not None and not layer.place(name).exists():
-            raise UsageError(f"{layer.place(name)}: is gone; {again}")
+        if layer is not None and not layer.path(name).exists():
+            raise UsageError(f"{layer.path(name)}: is gone; {again}")
     notes = tuple(note for note in found["keys"] if begin <= note["frame"] < end)
     files = {note["frame"] - begin: Path(note["file"]) for note in notes}
     context = _with_mattes_of(context, (first, stop), stack)

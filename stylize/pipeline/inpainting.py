@@ -9,8 +9,8 @@ from stylize.errors import MediaError, UsageError
 from stylize.media import read_image
 from stylize.media.frame_images import read_key
 from stylize.pipeline.key_renderers import OverriddenRenderer, renderer_for_keys
-from stylize.pipeline.keyframing import read_plan
 from stylize.pipeline.painting import renderer_at
+from stylize.project.plan_file import read_plan
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,53 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from stylize.errors import UsageError
-from stylize.settings.schema import FREE, SECTIONS, changed, describe
+from stylize.settings.key_settings import SEED
+from stylize.settings.schema import changed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from keyframes import Key, Plan
+    from keyframes import Key
     from propagate.arrays import Image
     from stylize.render import Anchor, FrameContext, PaintedKey, Progress, Renderer
     from stylize.settings.schema import Settings
-
-SEED = "synthesis.seed"
-
-
-def key_options() -> tuple[str, ...]:
-    """Full names of the settings that a key can have for itself: the painters' own, and the seed."""
-    painters = [
-        section
-        for section, place in SECTIONS.items()
-        if place.startswith("stylize.render.") and section not in ("agreement", FREE)
-    ]
-    return (SEED, *(name for name in describe() if name.partition(".")[0] in painters))
-
-
-def check_own(plan: Plan, place: Path) -> None:
-    """Raise UsageError if a key of the plan at `place` has a setting that nobody reads, or a bad value."""
-    from stylize.settings.schema import Settings
-
-    for key in plan.keys:
-        if key.settings:
-            check_names(key.settings, f"{place}: key {key.frame}")
-            changed(Settings(), key.settings, f"{place}: key {key.frame}")
-
-
-def check_names(settings: Mapping[str, Any], where: str) -> None:
-    """Raise UsageError for a name that is not one of `key_options`, with the nearest that is."""
-    known = key_options()
-    for name in settings:
-        if name not in known and not name.startswith(f"{FREE}."):
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"a key can have {', '.join(known)}"
-            raise UsageError(f"{where}: {name!r} is no setting of a key; {hint}")
 
 
 @dataclass(frozen=True)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stylize.errors import UsageError
 from stylize.media.frame_images import find_keys, key_files
 from stylize.pipeline.analysis import Analyses
-from stylize.pipeline.key_renderers import check_own
 from stylize.pipeline.shots import cut_to, measure_changes
 from stylize.progress import subprogress
-from stylize.storage.atomic import write_text
+from stylize.project.plan_file import clip_facts, read_plan, save_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from keyframes import ClipFacts, Plan, Selection, SelectOptions, Shot
-    from stylize.media import ClipInfo
+    from keyframes import Plan, Selection, SelectOptions, Shot
     from stylize.pipeline.context import RunContext
     from stylize.progress import StageTimer
     from stylize.project.project import Project
@@ -69,7 +67,7 @@ def choose_keys(context: RunContext, watch: StageTimer, *, anew: bool = False) -
     shots = known_shots(context, watch)
     if context.scenes is None and not (before and _set_by_hand(project, before)):
         project.remember(shots=_ends(shots))  # to tell shots that a person changes from these
-    plan = with_overrides(context, before or new_plan(facts_of(info), shots))
+    plan = with_overrides(context, before or new_plan(clip_facts(info), shots))
     pieces = cut_to(shots, context.span) if seen is None else seen.with_subject(cut_to(shots, context.span))
     painted = context.pieces(pieces)
     analyses = Analyses(context)
@@ -142,42 +140,6 @@ def known_shots(context: RunContext, watch: StageTimer) -> tuple[Shot, ...]:
     return shots_from_scores(scores, settings)
 
 
-def read_plan(project: Project, info: ClipInfo) -> Plan | None:
-    """Read keyframes.toml; None when there is none yet.
-
-    Raises
-    ------
-    UsageError
-        If it is damaged, or was made for another clip.
-    """
-    from keyframes import parse_plan
-
-    if not project.plan_path.exists():
-        return None
-    try:
-        plan = parse_plan(project.plan_path.read_text(encoding="utf-8"))
-        plan.check_clip(facts_of(info))
-        check_own(plan, project.plan_path)
-    except (ValueError, OSError) as error:
-        raise UsageError(f"{project.plan_path}: {error}") from error
-    return plan
-
-
-def save_plan(project: Project, plan: Plan) -> Plan:
-    """Write keyframes.toml if the plan changed; a person's comments and spacing stay as they are."""
-    from keyframes import format_plan, parse_plan
-
-    path = project.plan_path
-    before = path.read_text(encoding="utf-8") if path.exists() else None
-    if before is not None:
-        revision = parse_plan(before).revision
-        if format_plan(replace(plan, revision=revision), before) == before:
-            return replace(plan, revision=revision)
-        plan = replace(plan, revision=revision + 1)
-    write_text(path, format_plan(plan, before))
-    return plan
-
-
 def _set_by_hand(project: Project, plan: Plan) -> bool:
     """Whether the plan has shots that are not those which were found last."""
     return bool(plan.shots) and _ends(plan.shots) != project.about().get("shots")
@@ -206,6 +168,7 @@ def measure_keys(plan: Plan, pieces: Sequence[Shot], analyses: Analyses, options
 
 def _select(plan: Plan, pieces: Sequence[Shot], analyses: Analyses, options: SelectOptions) -> list[Selection]:
     """Choose the keys of every piece; where `max_keys` forbids some, the least useful ones of all go."""
+    from keyframes.select import distribute_keys
 
     def select(piece: Shot, most: int | None) -> Selection:
         forced = plan.forced(piece)
@@ -229,25 +192,8 @@ def _select(plan: Plan, pieces: Sequence[Shot], analyses: Analyses, options: Sel
             options.max_keys,
             sum(counts),
         )
-    while sum(counts) < options.max_keys:
-        gains = [
-            (piece.stop - piece.start) * (selection.curve[count] - selection.curve[count - 1])
-            if count < min(len(selection.keys), len(selection.curve))
-            else -1.0
-            for piece, selection, count in zip(pieces, free, counts, strict=True)
-        ]
-        best = max(range(len(pieces)), key=gains.__getitem__)
-        if gains[best] < 0:
-            break
-        counts[best] += 1
+    counts = distribute_keys([piece.stop - piece.start for piece in pieces], free, counts, options.max_keys)
     return [
         selection if count >= len(selection.keys) else select(piece, count)
         for piece, selection, count in zip(pieces, free, counts, strict=True)
     ]
-
-
-def facts_of(info: ClipInfo) -> ClipFacts:
-    """Return what a plan keeps of its clip."""
-    from keyframes import ClipFacts
-
-    return ClipFacts(Path(info.path).name, info.fingerprint, info.width, info.height, info.count)

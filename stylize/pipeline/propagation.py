@@ -2,77 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, is_dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylize.api.propagate import propagate_shot
+from stylize.errors import UsageError
 from stylize.media import write_image
 from stylize.pipeline.dependencies import SpanDependencies, alpha_signature
-from stylize.storage.atomic import disk_errors
+from stylize.project.frame_store import FrameStore, numbers_as_colors
 from stylize.storage.fingerprint import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from propagate import PropagateOptions
-    from propagate.arrays import I32, Image
+    from propagate import CarriedFrame, PropagateOptions
+    from propagate.arrays import F32, Image
     from stylize.compositing.shot_view import ShotView
     from stylize.project.project import Project
-
-
-@dataclass(frozen=True)
-class FrameStore:
-    """Finished frames of one span under one fingerprint, each with the facts that the report shows."""
-
-    folder: Path
-    suffix: str = ".png"
-
-    def place(self, name: str) -> Path:
-        """Where the frame called `name` is or will be."""
-        return self.folder / f"{name}{self.suffix}"
-
-    def sure(self, name: str) -> Path:
-        """Where it says how sure each pixel of the frame called `name` is: gray, white for sure."""
-        return self.folder / "confidence" / f"{name}.png"
-
-    def source(self, name: str) -> Path:
-        """Where it says which key shows each pixel of the frame called `name`, see `key_numbers`."""
-        return self.folder / "keys" / f"{name}.png"
-
-    def facts(self) -> dict[str, dict[str, Any]]:
-        """Return what is known of each finished frame, by name."""
-        book = self.folder / "frames.jsonl"
-        if not book.exists():
-            return {}
-        known = {}
-        for line in book.read_text(encoding="utf-8").splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:  # the run died while writing this line
-                continue
-            if self.place(entry["name"]).exists():
-                known[entry["name"]] = entry
-        return known
-
-    def note(self, name: str, **facts: Any) -> None:
-        """Declare the frame `name` finished; call after its file is in place."""
-        book = self.folder / "frames.jsonl"
-        with disk_errors(book):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with book.open("ab+") as file:
-                if file.tell():
-                    file.seek(-1, os.SEEK_END)
-                    torn = file.read(1) != b"\n"  # the run before died while writing
-                else:
-                    torn = False
-                file.write((("\n" if torn else "") + json.dumps({"name": name, **facts}) + "\n").encode())
 
 
 CARRY_VERSION = 15
@@ -129,6 +79,28 @@ def _needs(
     return of
 
 
+def propagate_shot(
+    frames: Sequence[Image],
+    painted: Mapping[int, Image],
+    options: PropagateOptions,
+    mattes: Sequence[F32] | None,
+    done: Collection[int] = (),
+) -> Iterator[CarriedFrame]:
+    """Yield the frames of one shot, propagated from its keys by `propagate.propagate_keyframes`.
+
+    Raises
+    ------
+    UsageError
+        If a key or an option is invalid.
+    """
+    from propagate import propagate_keyframes
+
+    try:
+        yield from propagate_keyframes(frames, painted, options, mattes=mattes, done=done)
+    except ValueError as error:
+        raise UsageError(f"the keys cannot be propagated: {error}") from error
+
+
 def propagate_cached(
     project: Project,
     view: ShotView,
@@ -139,18 +111,18 @@ def propagate_cached(
     """Carry one shot's keys into its layers and return them; frames that are there are not made again."""
     layers = frame_stores(project, view, keys, options)
     names = view.info.names
-    known = {layer: layer.facts() for layer in dict.fromkeys(layers)}
+    known = {layer: layer.records() for layer in dict.fromkeys(layers)}
     done = {index for index, layer in enumerate(layers) if names[index] in known[layer]}
     if len(done) < len(names):
         began = time.perf_counter()
         for made in propagate_shot(view.carried, view.keys(keys), options, view.mattes, done):
             name, layer = names[made.index], layers[made.index]
             sure = np.rint(np.clip(made.confidence, 0, 1) * 255).astype(np.uint8)[..., None]
-            write_image(layer.sure(name), view.place(sure, made.index), compression=1, durable=False)
-            colors = _as_colors(np.where(made.source < 0, made.source, made.source + view.info.start))
-            write_image(layer.source(name), view.place(colors, made.index), compression=1, durable=False)
-            write_image(layer.place(name), view.place(made.image, made.index), compression=1, durable=False)
-            layer.note(
+            write_image(layer.confidence_path(name), view.place(sure, made.index), compression=1, durable=False)
+            colors = numbers_as_colors(np.where(made.source < 0, made.source, made.source + view.info.start))
+            write_image(layer.source_path(name), view.place(colors, made.index), compression=1, durable=False)
+            write_image(layer.path(name), view.place(made.image, made.index), compression=1, durable=False)
+            layer.append(
                 name,
                 quality=round(float(made.quality), 4),
                 confidence=round(float(made.confidence.mean()), 4),
@@ -162,18 +134,7 @@ def propagate_cached(
             on_progress((made.index + 1) / len(names))
         if (needs := _needs(project, view, keys, options)) is not None:
             for first, stop in pairwise(sorted({0, *keys, len(names)})):
-                facts = layers[first].facts().values()
+                facts = layers[first].records().values()
                 needs(first, stop).note(layers[first].folder.name, facts)
     on_progress(1.0)
     return layers
-
-
-def key_numbers(image: Image) -> I32:
-    """Return which frame of the clip was painted to show each pixel, from a picture of them; -1 is none."""
-    parts = image.astype(np.int32)
-    return parts[..., 0] * 65536 + parts[..., 1] * 256 + parts[..., 2] - 1
-
-
-def _as_colors(numbers: I32) -> Image:
-    """Spell numbers from -1 on as 8-bit colors; 0 is black, as is what lies outside a window."""
-    return np.stack([(numbers + 1) >> shift & 255 for shift in (16, 8, 0)], axis=2).astype(np.uint8)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from keyframes import Shot
     from stylize.pipeline.context import RunContext
-    from stylize.pipeline.propagation import FrameStore
     from stylize.progress import StageTimer
+    from stylize.project.frame_store import FrameStore
     from stylize.render import Renderer
 
 

@@ -10,20 +10,21 @@ from stylize.media.frame_images import check_keys, find_keys
 from stylize.pipeline.analysis import Analyses
 from stylize.pipeline.context import measure_matte, open_run
 from stylize.pipeline.key_renderers import renderer_for_keys
-from stylize.pipeline.keyframing import known_shots, read_plan
+from stylize.pipeline.keyframing import known_shots
 from stylize.pipeline.output import check_output_path, written_by_project
 from stylize.pipeline.painting import key_states
 from stylize.pipeline.propagation import frame_stores
 from stylize.pipeline.shots import by_shot, cut_to, measure_changes
 from stylize.pipeline.stages import make_renderer_for
 from stylize.progress import StageTimer, Step
+from stylize.project.plan_file import read_plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from stylize.pipeline.context import RunContext, RunRequest
-    from stylize.pipeline.propagation import FrameStore
+    from stylize.project.frame_store import FrameStore
     from stylize.render import Renderer
     from stylize.settings.schema import Settings
 
@@ -142,7 +143,7 @@ def _finished(
     for shot, group in zip(shots, by_shot(shots, files, context.whole), strict=True):
         layers = frame_stores(context.project, context.view(shot), group, settings.propagate)
         frames[shot.start - context.span[0] : shot.stop - context.span[0]] = layers
-        done += sum(len(layer.facts()) for layer in dict.fromkeys(layers))
+        done += sum(len(layer.records()) for layer in dict.fromkeys(layers))
     return frames, done, sum(shot.stop - shot.start for shot in shots)
 
 

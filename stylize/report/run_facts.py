@@ -40,13 +40,13 @@ def frame_facts(context: RunContext, stack: Sequence[LayerResult]) -> list[dict[
     """Return file and quality of every frame of which something was carried."""
     found: dict[int, dict[str, Any]] = {}
     for painted in stack:
-        known = {layer: layer.facts() for layer in dict.fromkeys(painted.frames) if layer is not None}
+        known = {layer: layer.records() for layer in dict.fromkeys(painted.frames) if layer is not None}
         for index, (name, layer) in enumerate(zip(context.clip.info.names, painted.frames, strict=True)):
             if layer is None:
                 continue
             fact = {
                 "frame": context.span[0] + index,
-                "file": str(layer.place(name)),
+                "file": str(layer.path(name)),
                 **known[layer].get(name, {}),
             }
             if index not in found or fact.get("quality", 1) < found[index].get("quality", 1):

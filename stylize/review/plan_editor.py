@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from keyframes import edits, new_plan
 from stylize.errors import StylizeError, UsageError
-from stylize.pipeline.key_renderers import check_names
-from stylize.pipeline.keyframing import facts_of, read_plan, save_plan
+from stylize.project.plan_file import clip_facts, read_plan, save_plan
 from stylize.review.history import History, Step
+from stylize.settings.key_settings import check_key_options
 from stylize.settings.schema import changed
 from stylize.storage.atomic import disk_errors, write_text
 from stylize.storage.lock import ProjectBusyError
@@ -85,7 +85,7 @@ class PlanEditor:
         frame, words = asked["frame"], f"{action} {asked['frame']}"
         with self._turn, self.held():
             text = self._checked(revision)
-            plan = self.plan() or new_plan(facts_of(self.context.whole.info), ())
+            plan = self.plan() or new_plan(clip_facts(self.context.whole.info), ())
             try:
                 before = self._with_hand_take(plan, frame) if action in _TAKES_OFF else plan
                 now = ACTIONS[action](self, before, asked)
@@ -109,7 +109,7 @@ class PlanEditor:
         project, names = self.context.project, self.context.whole.info.names
         with self._turn, self.held():
             text = self._checked(revision)
-            plan = self.plan() or new_plan(facts_of(self.context.whole.info), ())
+            plan = self.plan() or new_plan(clip_facts(self.context.whole.info), ())
             try:
                 now = plan if plan.key_at(frame) else edits.add(plan, frame)
                 before = self._with_hand_take(plan, frame)
@@ -144,7 +144,7 @@ class PlanEditor:
             number = plan.revision + 1 if plan is not None else 1
             self._put(_REVISION.sub(f"revision = {number}", step.before if back else step.after, count=1))
             now = self.plan()
-            empty = new_plan(facts_of(self.context.whole.info), ())
+            empty = new_plan(clip_facts(self.context.whole.info), ())
             self.context.project.keys.sync_to_plan(self.context.whole.info.names, plan or empty, now or empty)
             (undone if back else done).append(step)
             self._history.keep(done, undone)
@@ -223,7 +223,7 @@ def _take(desk: PlanEditor, plan: Plan, asked: Mapping[str, Any]) -> Plan:
 
 def _settings(desk: PlanEditor, plan: Plan, asked: Mapping[str, Any]) -> Plan:
     where = f"key {asked['frame']}"
-    check_names(asked["settings"], where)
+    check_key_options(asked["settings"], where)
     changed(desk.context.settings, asked["settings"], where)
     now = edits.set_options(plan, asked["frame"], asked["settings"])
     return edits.choose_take(now, asked["frame"], 0)

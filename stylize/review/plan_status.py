@@ -14,8 +14,9 @@ from stylize.errors import StylizeError
 from stylize.media.frame_images import check_keys
 from stylize.pipeline.key_renderers import renderer_for_keys
 from stylize.pipeline.painting import key_states
-from stylize.pipeline.propagation import FrameStore, frame_stores
+from stylize.pipeline.propagation import frame_stores
 from stylize.pipeline.shots import cut_to
+from stylize.project.frame_store import FrameStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,10 +128,10 @@ def run_status(context: RunContext, plan: Plan, renderer: Renderer) -> RunStatus
         states = _key_states(context, piece, mine, painter)
         keys += states
         for start, frames in _carried(context, piece, states):
-            facts = frames.facts()
+            facts = frames.records()
             known = {f: facts[name] for f, name in start.items() if name in facts}
             confidence |= {f: float(fact.get("confidence", 0)) for f, fact in known.items()}
-            places |= {f: (frames.place(start[f]), frames.sure(start[f])) for f in known}
+            places |= {f: (frames.path(start[f]), frames.confidence_path(start[f])) for f in known}
             took += [float(fact["seconds"]) for fact in known.values() if "seconds" in fact]
             sure = [confidence[f] for f in known]
             spans.append(SpanState(min(start), max(start) + 1, len(known), _mean(sure)))
@@ -204,7 +205,7 @@ def _before(context: RunContext) -> float | None:
     if not folder.is_dir():
         return None
     latest = sorted((p for p in folder.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime)[-4:]
-    took = [fact.get("seconds") for place in latest for fact in FrameStore(place).facts().values()]
+    took = [fact.get("seconds") for place in latest for fact in FrameStore(place).records().values()]
     return _mean([float(seconds) for seconds in took if isinstance(seconds, int | float)])
 
 

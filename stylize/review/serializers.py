@@ -7,7 +7,7 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from stylize.pipeline.key_renderers import SEED, key_options
+from stylize.settings.key_settings import SEED, key_options
 from stylize.settings.schema import section_class
 
 if TYPE_CHECKING:

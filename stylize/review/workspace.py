@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from stylize.compositing.stack import LayerResult, Stack
 from stylize.errors import UsageError
-from stylize.pipeline.propagation import FrameStore
 from stylize.pipeline.stages import KeyframeResult
+from stylize.project.frame_store import FrameStore
 from stylize.review.image_cache import Pictures, encode_frame
 from stylize.review.jobs import Run, Runner
 from stylize.review.serializers import last_run

@@ -40,14 +40,14 @@ def paint_of(root, t):
 
 def made(project, view, keys):
     layers = propagate_cached(project, view, keys, OPTIONS, lambda _: None)
-    return layers, [read_image(layer.place(name)) for layer, name in zip(layers, view.info.names, strict=True)]
+    return layers, [read_image(layer.path(name)) for layer, name in zip(layers, view.info.names, strict=True)]
 
 
 def stale(project, view, keys):
     """Frames that would be made again."""
     layers = frame_stores(project, view, keys, OPTIONS)
     names = view.info.names
-    return {t for t, layer in enumerate(layers) if names[t] not in layer.facts()}
+    return {t for t, layer in enumerate(layers) if names[t] not in layer.records()}
 
 
 @pytest.mark.slow

@@ -8,14 +8,8 @@ import pytest
 from stylize.compositing.shot_view import FullFrameView
 from stylize.errors import DeviceError
 from stylize.media import open_clip, read_image, write_image
-from stylize.pipeline.propagation import (
-    FrameStore,
-    _as_colors,
-    frame_stores,
-    key_numbers,
-    propagate_cached,
-    result_affecting,
-)
+from stylize.pipeline.propagation import frame_stores, propagate_cached, result_affecting
+from stylize.project.frame_store import FrameStore, key_numbers, numbers_as_colors
 from stylize.project.project import Project
 from tests.stylize import fakes
 
@@ -23,16 +17,16 @@ from tests.stylize import fakes
 def test_layers_know_finished_frames_and_forget_torn_ones(tmp_path, rng):
     layer = FrameStore(tmp_path / "abc")
     for name in ("0000", "0001"):
-        write_image(layer.place(name), rng.integers(0, 255, (8, 8, 3), np.uint8))
-        layer.note(name, quality=0.5)
-    write_image(layer.place("0002"), rng.integers(0, 255, (8, 8, 3), np.uint8))
+        write_image(layer.path(name), rng.integers(0, 255, (8, 8, 3), np.uint8))
+        layer.append(name, quality=0.5)
+    write_image(layer.path("0002"), rng.integers(0, 255, (8, 8, 3), np.uint8))
     book = layer.folder / "frames.jsonl"
     book.write_bytes(book.read_bytes() + b'{"name": "00')
-    assert set(layer.facts()) == {"0000", "0001"}
-    layer.note("0002", quality=0.25)
-    assert layer.facts()["0002"]["quality"] == 0.25
-    layer.place("0001").unlink()
-    assert set(layer.facts()) == {"0000", "0002"}
+    assert set(layer.records()) == {"0000", "0001"}
+    layer.append("0002", quality=0.25)
+    assert layer.records()["0002"]["quality"] == 0.25
+    layer.path("0001").unlink()
+    assert set(layer.records()) == {"0000", "0002"}
 
 
 @dataclass(frozen=True)
@@ -74,9 +68,9 @@ def test_a_finished_layer_is_not_carried_again(world):
             assert propagate_cached(project, FullFrameView(clip[:6]), keys, Outer(), seen.append) == layers
     assert list(range(6)) == fakes.CARRIED
     assert seen[-1] == 1.0
-    assert len(layers[0].facts()) == 1
-    assert len(layers[1].facts()) == 5
-    np.testing.assert_array_equal(read_image(layers[1].place("0001")), read_image(folder / "0001.png"))
+    assert len(layers[0].records()) == 1
+    assert len(layers[1].records()) == 5
+    np.testing.assert_array_equal(read_image(layers[1].path("0001")), read_image(folder / "0001.png"))
 
 
 def test_a_full_disk_in_the_middle_keeps_what_is_finished(world, monkeypatch):
@@ -101,18 +95,18 @@ def test_a_full_disk_in_the_middle_keeps_what_is_finished(world, monkeypatch):
         with pytest.raises(DeviceError, match="full"):
             propagate_cached(project, FullFrameView(clip[:6]), keys, Outer(), lambda _: None)
         monkeypatch.undo()
-        assert set(layers[0].facts()) | set(layers[1].facts()) == {"0000", "0001", "0002"}
+        assert set(layers[0].records()) | set(layers[1].records()) == {"0000", "0001", "0002"}
         there = sorted(path.name for layer in layers[:2] for path in layer.folder.rglob("*.*"))
         assert there == sorted([*("0000.png", "0001.png", "0002.png") * 3, "frames.jsonl", "frames.jsonl"])
-        sure = read_image(layers[0].sure("0000"))
+        sure = read_image(layers[0].confidence_path("0000"))
         assert sure.shape == (48, 64, 1)
         assert sure[0, 0, 0] == 128  # one frame from its key, see fakes.py
-        assert (key_numbers(read_image(layers[0].source("0000"))) == 1).all()
+        assert (key_numbers(read_image(layers[0].source_path("0000"))) == 1).all()
 
 
-def test_key_numbers_are_spelt_as_colors():
+def test_key_numbers_survive_storage_as_colors():
     numbers = np.array([[-1, 0, 255], [256, 70000, 2**24 - 2]], np.int32)
-    np.testing.assert_array_equal(key_numbers(_as_colors(numbers)), numbers)
+    np.testing.assert_array_equal(key_numbers(numbers_as_colors(numbers)), numbers)
 
 
 def test_without_other_keys_a_changed_key_concerns_its_two_spans_only(world):

@@ -12,9 +12,9 @@ from stylize import stylize_clip
 from stylize.errors import UsageError
 from stylize.media import probe, read_image, write_image
 from stylize.pipeline.context import RunRequest
-from stylize.pipeline.keyframing import read_plan, save_plan
 from stylize.pipeline.run import paint_job
 from stylize.pipeline.status import preview
+from stylize.project.plan_file import read_plan, save_plan
 from stylize.project.project import Project
 from tests.stylize import fakes
 
@@ -145,9 +145,9 @@ def test_setting_aside_loses_nothing(painted):
     [
         (
             {"synthesis.sed": 3},
-            r"key \d: 'synthesis.sed' is no setting of a key; did you mean 'synthesis.seed'",
+            r"key \d: unknown option 'synthesis.sed' of a key; did you mean 'synthesis.seed'",
         ),
-        ({"select.max_keys": 3}, r"'select.max_keys' is no setting of a key"),
+        ({"select.max_keys": 3}, r"unknown option 'select.max_keys' of a key"),
         ({"patch.style_strength": 3}, r"key \d: patch: style_strength is 3"),
         ({"patch.style_strength": "bold"}, r"key \d: patch.style_strength is 'bold'"),
     ],

@@ -10,9 +10,9 @@ import pytest
 
 from stylize.errors import UsageError
 from stylize.media import write_image
-from stylize.pipeline.key_renderers import check_names
 from stylize.pipeline.renderers import select_renderer
 from stylize.render import make_renderer, renderer_names
+from stylize.settings.key_settings import check_key_options
 from stylize.settings.schema import changed, load_settings
 
 MODULE = """
@@ -95,7 +95,7 @@ def test_its_options_come_from_its_own_table(package, tmp_path):
     own = changed(settings, {"brought.sumi.wet": 0.1, "synthesis.seed": 4})
     assert own.brought.tables["sumi"] == {"wet": 0.1, "paper": "rice", "brush.hairs": 40}
     assert own.synthesis.seed == 4
-    check_names({"brought.sumi.wet": 1}, "key 3")
+    check_key_options({"brought.sumi.wet": 1}, "key 3")
 
 
 def load_settings_again(settings, folder):
