@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from propagate.arrays import Image
-    from stylize.mattes.maker import MakingOptions
+    from stylize.mattes.options import MakingOptions
     from stylize.models import ModelOptions
 
 _WORDS = {"segmenter": "SAM 2", "matter": "ViTMatte"}

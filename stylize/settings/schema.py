@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from keyframes import AnalysisOptions, SelectOptions, ShotOptions
     from propagate import PropagateOptions, SynthesisOptions
     from stylize.compositing.options import ComposeOptions
-    from stylize.mattes.maker import MakingOptions
-    from stylize.mattes.options import MatteOptions
+    from stylize.mattes.options import MakingOptions, MatteOptions
     from stylize.media.options import ClipOptions, OutputOptions
     from stylize.models.options import ModelOptions
     from stylize.render.diffusion.options import DiffusionOptions
@@ -49,7 +48,7 @@ SECTIONS: Final = {
     "synthesis": "propagate:SynthesisOptions",
     "compose": "stylize.compositing.options:ComposeOptions",
     "matte": "stylize.mattes.options:MatteOptions",
-    "making": "stylize.mattes.maker:MakingOptions",
+    "making": "stylize.mattes.options:MakingOptions",
     "output": "stylize.media.options:OutputOptions",
     "models": "stylize.models.options:ModelOptions",
 }

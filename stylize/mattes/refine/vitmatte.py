@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from propagate.arrays import F32, Image
-    from stylize.mattes.maker import MakingOptions
+    from stylize.mattes.options import MakingOptions
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from propagate.arrays import F32, Image
-    from stylize.mattes.maker import MakingOptions
+    from stylize.mattes.options import MakingOptions
     from stylize.mattes.segment.grabcut import Box
 
 _SUBJECT = 1

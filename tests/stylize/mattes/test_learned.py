@@ -13,7 +13,7 @@ import pytest
 from stylize.api.mattes import make_matte, refine_matte
 from stylize.errors import DeviceError, ModelError, UsageError
 from stylize.mattes.learned_models import find_learned
-from stylize.mattes.maker import MakingOptions
+from stylize.mattes.options import MakingOptions
 from stylize.mattes.refine.trimap import trimap_of
 from stylize.mattes.segment.sam2_tracker import points_of_scribbles
 from stylize.media import read_image, write_image
