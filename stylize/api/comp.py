@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from stylize.pipeline.context import RunRequest
+    from stylize.pipeline.request import RunRequest
     from stylize.settings.schema import Settings
 
 
@@ -45,12 +45,12 @@ def comp_project(
     """
     watch = StageTimer(on_progress)
     with open_finished(request, settings) as (context, layers), context.project.lock() as project:
-        check_output_path(context.place, context.clip, overwrite, project)
+        check_output_path(context.output, context.clip, overwrite, project)
         recipe = json.dumps(make_recipe(context, layers), ensure_ascii=False, default=str)
         mark = stack_mark([(layer.context, layer.frames) for layer in layers], context.settings)
         with watch.stage("write") as share:
-            if not written_by_project(project, context.place, mark):
-                write_stack(context.place, context.clip, layers, context.settings, recipe, share)
-                remember_output(project, context.place, mark)
+            if not written_by_project(project, context.output, mark):
+                write_stack(context.output, context.clip, layers, context.settings, recipe, share)
+                remember_output(project, context.output, mark)
     names = tuple(layer.name for layer in layers)
-    return CompResult(context.place, len(context.clip), names, watch.finished()["total"])
+    return CompResult(context.output, len(context.clip), names, watch.finished()["total"])

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from stylize.api.keys import needed_plan
 from stylize.errors import UsageError
 from stylize.media import read_image, write_image
-from stylize.pipeline.context import RunRequest, measure_matte, open_run
+from stylize.pipeline.context import measure_matte, open_run
 from stylize.pipeline.keyframing import choose_keys
+from stylize.pipeline.request import RunRequest
 from stylize.progress import OnProgress, Overwrite, StageTimer, allowed, ignore
 from stylize.report.contact_sheet import contact_sheet
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from stylize.errors import UsageError
 from stylize.media.frame_images import check_keys, files_for, find_keys
-from stylize.pipeline.context import RunRequest, measure_matte, open_run
+from stylize.pipeline.context import measure_matte, open_run
 from stylize.pipeline.keyframing import choose_keys
+from stylize.pipeline.request import RunRequest
 from stylize.progress import OnProgress, Overwrite, StageTimer, allowed, ignore
 from stylize.project.plan_file import clip_facts, read_plan, save_plan
 from stylize.storage.atomic import disk_errors

@@ -12,8 +12,9 @@ from stylize.errors import UsageError
 from stylize.export.ebsynth import ROWS, EbsRow, ebs_project, rows_between
 from stylize.media import write_image
 from stylize.media.frame_images import read_key
-from stylize.pipeline.context import RunRequest, measure_matte, open_run
+from stylize.pipeline.context import measure_matte, open_run
 from stylize.pipeline.keyframing import known_shots
+from stylize.pipeline.request import RunRequest
 from stylize.progress import OnProgress, Overwrite, StageTimer, allowed, ignore
 from stylize.storage.atomic import write_bytes
 
@@ -91,7 +92,7 @@ def _export_ebs(
     _ask([*files, *targets], overwrite)
     for key, target in zip(keys, targets, strict=True):
         write_image(target, _eight_bits(_painted(context, key.frame)))
-    seen = measure_matte(context, watch, keep=False).seen
+    seen = measure_matte(context, watch, keep=False).visibility
     with watch.stage("video") as share:
         for index, name in enumerate(names):
             frame = _eight_bits(context.whole[index])

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from propagate.arrays import Image
     from stylize.compositing.blend import LayerSample
     from stylize.compositing.stack import LayerResult
-    from stylize.pipeline.context import RunContext, RunRequest
+    from stylize.pipeline.context import RunContext
+    from stylize.pipeline.request import RunRequest
     from stylize.settings.schema import Settings
 
 log = logging.getLogger(__name__)

@@ -56,7 +56,7 @@ class Analyses:
     """What is known of each shot, from the project's cache or made now."""
 
     def __init__(self, context: RunContext) -> None:
-        self._project, self._whole, self._seen = context.project, context.whole, context.seen
+        self._project, self._whole, self._seen = context.project, context.whole, context.visibility
         self._options = context.settings.analysis
 
     @property

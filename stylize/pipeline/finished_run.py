@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 from stylize.compositing.stack import LayerResult
 from stylize.errors import UsageError
 from stylize.mattes import open_matte
-from stylize.pipeline.context import RunRequest, open_project, open_run
+from stylize.pipeline.context import open_run
 from stylize.pipeline.stages import KeyframeResult
 from stylize.project.frame_store import FrameStore
-from stylize.project.project import Project
+from stylize.project.project import Project, locate_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from stylize.pipeline.context import RunContext
+    from stylize.pipeline.request import RunRequest
     from stylize.settings.schema import Settings
 
 
@@ -38,7 +39,7 @@ def open_finished(
     UsageError
         If there is no run yet, a layer was added since, or the range reaches outside what is finished.
     """
-    root = open_project(request.clip, request.project)[1]
+    root = locate_project(request.clip, request.project)[1]
     about = Project.open(root).about()
     if request.start is None and request.end is None and "span" in about.get("finished", {}):
         first, stop = about["finished"]["span"]

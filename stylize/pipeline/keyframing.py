@@ -62,7 +62,7 @@ def choose_keys(context: RunContext, watch: StageTimer, *, anew: bool = False) -
     """
     from keyframes import merge, new_plan
 
-    project, info, options, seen = context.project, context.whole.info, context.settings.select, context.seen
+    project, info, options, seen = context.project, context.whole.info, context.settings.select, context.visibility
     before = read_plan(project, info)
     shots = known_shots(context, watch)
     if context.scenes is None and not (before and _set_by_hand(project, before)):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def default_place(project: Project, info: ClipInfo) -> Path:
+def default_output(project: Project, info: ClipInfo) -> Path:
     """Return where the result goes when nobody says: in the project, a video or a folder like the clip."""
     path = Path(info.path)
     return project.root / "out" / (path.name if info.is_sequence else f"{path.stem}.mp4")

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize.errors import UsageError
-from stylize.pipeline.context import RunRequest, measure_matte, memory_of, open_run
+from stylize.pipeline.context import measure_matte, open_run
 from stylize.pipeline.inpainting import repaint_region
 from stylize.pipeline.output import check_distinct_paths, check_output_path
+from stylize.pipeline.request import RunRequest, inputs_to_remember
 from stylize.pipeline.stages import (
     layer_stage,
     make_recipe,
@@ -133,8 +134,8 @@ def run_job(
     """Do `request`; see `stylize_clip`."""
     watch = StageTimer(on_progress)
     with open_run(request, settings) as context, ExitStack() as locks:
-        check_distinct_paths({"output": context.place}, {"folder of keys": request.keys, "matte": request.matte})
-        check_output_path(context.place, context.clip, overwrite, context.project)
+        check_distinct_paths({"output": context.output}, {"folder of keys": request.keys, "matte": request.matte})
+        check_output_path(context.output, context.clip, overwrite, context.project)
         painters = [make_renderer_for(layer) for layer in context.layers]
         project = locks.enter_context(context.project.lock())
         note_start(context)
@@ -151,9 +152,9 @@ def run_job(
             keep_facts(project, facts)
             write_report(project)
         seconds = watch.finished()
-        project.log("finished", output=str(context.place), seconds=seconds)
+        project.log("finished", output=str(context.output), seconds=seconds)
     keys = tuple(sorted({frame for layer in stack for frame in layer.keyed.frames}))
-    return Result(context.place, len(context.clip), keys, facts["renderer"], seconds)
+    return Result(context.output, len(context.clip), keys, facts["renderer"], seconds)
 
 
 def paint_job(
@@ -198,7 +199,7 @@ def paint_job(
 
 def note_start(context: RunContext) -> None:
     """Tell what changed since the last run, and remember what this one was asked."""
-    asked = memory_of(context.request)
+    asked = inputs_to_remember(context.request)
     for change in context.project.note_settings(context.settings.to_dict()):
         log.warning("changed since the last run: %s", change)
     context.project.remember(inputs=asked)

@@ -188,9 +188,9 @@ def write_stage(context: RunContext, stack: Sequence[LayerResult], recipe: str, 
     """Write the result, unless the very same stands in its place already."""
     mark = stack_mark([(layer.context, layer.frames) for layer in stack], context.settings)
     with watch.stage("write") as share:
-        if not written_by_project(context.project, context.place, mark):
-            write_stack(context.place, context.clip, stack, context.settings, recipe, share)
-            remember_output(context.project, context.place, mark)
+        if not written_by_project(context.project, context.output, mark):
+            write_stack(context.output, context.clip, stack, context.settings, recipe, share)
+            remember_output(context.project, context.output, mark)
 
 
 def make_recipe(context: RunContext, stack: Sequence[LayerResult]) -> dict[str, Any]:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from stylize.pipeline.context import RunContext, RunRequest
+    from stylize.pipeline.context import RunContext
+    from stylize.pipeline.request import RunRequest
     from stylize.project.frame_store import FrameStore
     from stylize.render import Renderer
     from stylize.settings.schema import Settings
@@ -40,7 +41,7 @@ def preview(request: RunRequest, settings: Settings | Mapping[str, Any] | None =
         What the run would raise before its work starts.
     """
     with open_run(request, settings) as context:
-        check_output_path(context.place, context.clip, overwrite=True)
+        check_output_path(context.output, context.clip, overwrite=True)
         info = context.clip.info
         steps = [
             Step("clip", "given", f"{info.path}: {info.count} frames, {info.width}x{info.height}"),
@@ -55,9 +56,9 @@ def preview(request: RunRequest, settings: Settings | Mapping[str, Any] | None =
             stack.append((seen, frames))
         finished = [(seen, frames) for seen, frames in stack if frames is not None]
         there = len(finished) == len(stack) and written_by_project(
-            context.project, context.place, stack_mark(finished, context.settings)
+            context.project, context.output, stack_mark(finished, context.settings)
         )
-        steps.append(Step("write", _state(there), str(context.place)))
+        steps.append(Step("write", _state(there), str(context.output)))
     return steps
 
 
@@ -101,8 +102,8 @@ def _painting(context: RunContext, settings: Settings, renderer: Renderer) -> tu
         ], None
     analyses = Analyses(context)
     shots = cut_to(plan.shots, context.span)
-    if context.seen is not None:
-        shots = context.seen.with_subject(shots)
+    if context.visibility is not None:
+        shots = context.visibility.with_subject(shots)
     pieces, looked = context.pieces(shots), sum(analyses.place(shot).exists() for shot in shots)
     keys = [key.frame for key in plan.keys if any(p.start <= key.frame < p.stop for p in pieces)]
     steps = [

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from stylize.errors import UsageError
+from stylize.errors import MediaError, UsageError
 from stylize.project.key_store import KeyStore
 from stylize.project.relocation import relocate_paths
 from stylize.storage import serialization as store
@@ -38,13 +38,35 @@ if TYPE_CHECKING:
 
 SCHEMA = "stylize-project.1"
 SETTINGS_FILE = "stylize.toml"
+STACK_FOLDER = "stack"
+"""Folder of a project in which each of its layers has a project of its own."""
 T = TypeVar("T")
 
 
-def project_place(clip: Path) -> Path:
-    """Return the folder that belongs to `clip` when none is named: beside it, ``NAME.stylize``."""
-    place = clip.absolute()
-    return place.with_name((place.stem if place.is_file() else place.name) + ".stylize")
+def default_project_folder(clip: Path) -> Path:
+    """Return the project folder of a clip for which none is named: ``NAME.stylize`` beside it."""
+    path = clip.absolute()
+    return path.with_name((path.stem if path.is_file() else path.name) + ".stylize")
+
+
+def locate_project(path: Path, project: Path | None = None) -> tuple[Path, Path]:
+    """Return the clip and the project folder for `path`, which names a clip or a project.
+
+    Raises
+    ------
+    UsageError
+        If `path` is a project and `project` is another one.
+    MediaError
+        If the clip of a project is missing.
+    """
+    if (path / "project.json").is_file():
+        if project is not None and project.absolute() != path.absolute():
+            raise UsageError(f"{path}: is a project itself; leave out --project {project}")
+        clip = Project.open(path).clip
+        if not clip.exists():
+            raise MediaError(f"{path}: its clip {clip} is missing; name the moved clip: CLIP --project {path}")
+        return clip, path
+    return path, project or default_project_folder(path)
 
 
 @dataclass(frozen=True)
@@ -120,6 +142,10 @@ class Project:
     def settings_path(self) -> Path:
         """The project's settings, stylize.toml."""
         return self.root / SETTINGS_FILE
+
+    def layer_root(self, name: str) -> Path:
+        """Return the folder of the project of the layer called `name`."""
+        return self.root / STACK_FOLDER / name
 
     @property
     def painted_matte(self) -> Path:

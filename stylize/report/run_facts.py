@@ -23,7 +23,7 @@ def gather_facts(
     ]
     return {
         "clip": context.whole.info.path.name,
-        "output": str(context.place),
+        "output": str(context.output),
         "first": context.span[0],
         "count": len(context.clip),
         "shots": [[shot.start, shot.stop] for shot in stack[0].keyed.shots],

@@ -32,8 +32,8 @@ class Curves:
         novelty: list[float | None] = [None] * (stop - first)
         coverage: list[float | None] = [None] * (stop - first)
         pieces = cut_to(plan.shots, self.context.span)
-        if self.context.seen is not None:
-            pieces = self.context.seen.with_subject(pieces)
+        if self.context.visibility is not None:
+            pieces = self.context.visibility.with_subject(pieces)
         with self._turn:
             analyses = Analyses(self.context)
             for piece in pieces:

@@ -70,9 +70,9 @@ class Session:
     @property
     def seen(self) -> RunContext:
         """The work with its matte looked at."""
-        if self.context.mattes is not None and self.context.seen is None:
+        if self.context.mattes is not None and self.context.visibility is None:
             with self._looking:
-                if self.context.seen is None:
+                if self.context.visibility is None:
                     self._take(measure_matte(self.context, StageTimer(), keep=True))
         return self.context
 
@@ -90,7 +90,7 @@ class Session:
             mattes = open_matte(spec, context.clip.info, context.settings.matte, context.clip)
             self._open.callback(mattes.close)
         request = replace(self.context.request, matte=spec)
-        self._take(replace(self.context, request=request, mattes=mattes, seen=None))
+        self._take(replace(self.context, request=request, mattes=mattes, visibility=None))
         self.generation += 1
 
     def _take(self, context: RunContext) -> None:

@@ -49,7 +49,7 @@ class Teller(logging.Handler):
 def context(order: dict[str, Any], teller: Teller) -> None:
     """Do what `order` says: choose keys, paint some, carry the painted matte, or run the whole job."""
     from stylize.api.keys import auto_keys
-    from stylize.pipeline.context import RunRequest
+    from stylize.pipeline.request import RunRequest
     from stylize.pipeline.run import paint_job, run_job
 
     clip, project, settings = Path(order["clip"]), Path(order["project"]), order["settings"]

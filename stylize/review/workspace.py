@@ -93,7 +93,7 @@ class Workspace:
             context = session.seen
             mattes = None if context.mattes is None else context.mattes[at : at + 1]
             found: FrameStore | None = None
-            if context.seen is None or context.seen.outline.shown(at):
+            if context.visibility is None or context.visibility.outline.shown(at):
                 place = session.outlook().places.get(frame) or last_run(session).get(frame)
                 if place is None:
                     raise FileNotFoundError

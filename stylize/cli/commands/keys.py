@@ -35,7 +35,7 @@ def show_plan(plan: dict[str, Any]) -> Answer:
 def keys_auto(ask: Ask) -> Answer:
     """Find shots and choose the frames to paint; keys set by hand stay."""
     from stylize.api.keys import auto_keys
-    from stylize.pipeline.context import RunRequest
+    from stylize.pipeline.request import RunRequest
 
     request = RunRequest(
         ask.clip, project=ask.project, matte=ask.matte, start=ask.start, end=ask.end, scenes=ask.scenes

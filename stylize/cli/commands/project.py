@@ -10,11 +10,10 @@ from stylize.cli.commands import Answer, Ask, command
 @command("report", "clip", "project", "json")
 def report(ask: Ask) -> Answer:
     """Write the report page of a project again."""
-    from stylize.pipeline.context import open_project
-    from stylize.project.project import Project
+    from stylize.project.project import Project, locate_project
     from stylize.report.run_report import write_report
 
-    page = write_report(Project.open(open_project(ask.clip, ask.project)[1]))
+    page = write_report(Project.open(locate_project(ask.clip, ask.project)[1]))
     return Answer({"report": page}, [str(page)])
 
 

@@ -16,7 +16,7 @@ QUIET = Flag("", "--no-browser", bool, "Do not open a browser.")
 @command("review", "clip", "style", "project", "renderer", "matte", "range", PORT, HOST, REMOTE, QUIET)
 def review(ask: Ask) -> Answer:
     """Open a page that shows the keys, why they were chosen and what they cost, and lets you change them."""
-    from stylize.pipeline.context import RunRequest
+    from stylize.pipeline.request import RunRequest
     from stylize.review.server.serve import serve
 
     request = RunRequest(

@@ -15,7 +15,7 @@ from stylize.cli.flags import Flag
 )  # fmt: skip
 def run(ask: Ask) -> Answer:
     """Stylize a clip: choose keys, paint them, carry the paint to all frames, write with its sound."""
-    from stylize.pipeline.context import RunRequest
+    from stylize.pipeline.request import RunRequest
     from stylize.pipeline.run import run_job
     from stylize.pipeline.status import preview
     from stylize.text import counted
@@ -41,7 +41,7 @@ REGION = Flag("", "--region", Path, "Paint only a part of that key anew: white i
 )  # fmt: skip
 def paint(ask: Ask) -> Answer:
     """Paint the keys only, to look at them or to change them by hand."""
-    from stylize.pipeline.context import RunRequest
+    from stylize.pipeline.request import RunRequest
     from stylize.pipeline.run import paint_job
 
     request = RunRequest(

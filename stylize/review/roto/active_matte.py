@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from stylize.compositing.spec import read_layers
-from stylize.pipeline.context import STACK, memory_of
-from stylize.project.project import SETTINGS_FILE
+from stylize.pipeline.request import inputs_to_remember
+from stylize.project.project import SETTINGS_FILE, STACK_FOLDER
 from stylize.storage.atomic import write_text
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def use(context: RunContext, place: Path | None) -> None:
             spec = place.absolute().relative_to(listed[0].parent.absolute()).as_posix()
         _use_in_layer(listed[0], context.layer.name, spec)
     else:
-        asked = memory_of(context.request) | context.project.about().get("inputs", {})
+        asked = inputs_to_remember(context.request) | context.project.about().get("inputs", {})
         context.project.remember(inputs={**asked, "matte": spec})
 
 
@@ -59,7 +59,7 @@ def _listed(context: RunContext) -> tuple[Path, LayerSpec] | None:
     """Return the file that lists the work's layer, and its entry there; None if it is no layer of a stack."""
     parent = context.project.root.absolute().parent
     path = parent.parent / SETTINGS_FILE
-    specs = read_layers(path) if parent.name == STACK else ()
+    specs = read_layers(path) if parent.name == STACK_FOLDER else ()
     return next(((path, spec) for spec in specs if spec.name == context.layer.name), None)
 
 

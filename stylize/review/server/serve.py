@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from stylize.errors import UsageError
-from stylize.pipeline.context import memory_of, open_run
+from stylize.pipeline.context import open_run
+from stylize.pipeline.request import inputs_to_remember
 from stylize.review.server.auth import AuthMiddleware
 from stylize.review.server.routes import make_app
 from stylize.review.workspace import Workspace
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from stylize.pipeline.context import RunContext, RunRequest
+    from stylize.pipeline.context import RunContext
+    from stylize.pipeline.request import RunRequest
 
 
 def serve(
@@ -99,9 +101,9 @@ def _as_before(job: RunRequest) -> RunRequest:
     """Return the job with the range of the project's last run, if none is asked for."""
     if job.start is not None or job.end is not None:
         return job
-    from stylize.pipeline.context import open_project
+    from stylize.project.project import locate_project
 
-    _, root = open_project(job.clip, job.project)
+    _, root = locate_project(job.clip, job.project)
     try:
         facts = json.loads((root / "report" / "run.json").read_text(encoding="utf-8"))
         first, count = int(facts["first"]), int(facts["count"])
@@ -116,7 +118,7 @@ def begin(context: RunContext) -> None:
 
     with contextlib.suppress(ProjectBusyError), context.project.lock():
         if context.request.styles or context.request.keys is not None or context.request.matte is not None:
-            context.project.remember(inputs=memory_of(context.request))
+            context.project.remember(inputs=inputs_to_remember(context.request))
 
 
 def _loopback(host: str) -> bool:

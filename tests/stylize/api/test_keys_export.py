@@ -13,7 +13,7 @@ from stylize.api.keys_export import export_keys
 from stylize.errors import UsageError
 from stylize.export.ebsynth import ROWS, EbsRow, ebs_project, rows_between
 from stylize.media import open_clip, read_image, write_image
-from stylize.pipeline.context import RunRequest
+from stylize.pipeline.request import RunRequest
 
 
 class Reader:

@@ -620,10 +620,10 @@ def test_a_project_whose_clip_is_gone(world, call):
 
 def test_two_runs_at_once(world, call):
     from stylize.media import probe
-    from stylize.project.project import Project, project_place
+    from stylize.project.project import Project, default_project_folder
 
     run = ("run", world.frames, "--style", world.style, "-o", "out", "--renderer", "fake")
-    with Project.open(project_place(world.frames), probe(world.frames)).lock():
+    with Project.open(default_project_folder(world.frames), probe(world.frames)).lock():
         code, _, err = call(*run)
     assert code == 2
     assert f"process {os.getpid()} on" in error_line(err)

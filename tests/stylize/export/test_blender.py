@@ -13,7 +13,7 @@ import pytest
 from stylize import stylize_clip
 from stylize.export.exporter import ExportOptions, export_project
 from stylize.media import read_image, write_image
-from stylize.pipeline.context import RunRequest
+from stylize.pipeline.request import RunRequest
 
 BLENDER = shutil.which("blender")
 COUNT, SIZE = 3, (64, 96)

@@ -21,7 +21,7 @@ from stylize.export.exporter import ExportOptions, export_project
 from stylize.media import open_clip, read_image, write_image
 from stylize.media.color import srgb_to_linear
 from stylize.media.ffmpeg import find_ffmpeg
-from stylize.pipeline.context import RunRequest
+from stylize.pipeline.request import RunRequest
 from tests.stylize import fakes
 from tests.stylize.world import make_world, texture
 

@@ -10,7 +10,7 @@ from stylize.api.keys import auto_keys, import_keys
 from stylize.errors import UsageError
 from stylize.media import open_clip, write_image
 from stylize.media.clip import Clip
-from stylize.pipeline.context import RunRequest
+from stylize.pipeline.request import RunRequest
 from stylize.pipeline.run import stylize_clip
 from tests import synthetic
 

@@ -12,7 +12,7 @@ from stylize.api.comp import comp_project
 from stylize.api.keys import list_keys
 from stylize.errors import MediaError, UsageError
 from stylize.media import open_clip, read_image, write_image
-from stylize.pipeline.context import RunRequest
+from stylize.pipeline.request import RunRequest
 from stylize.pipeline.run import paint_job
 from stylize.pipeline.status import preview
 from stylize.report.run_report import write_report

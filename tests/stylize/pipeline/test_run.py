@@ -19,7 +19,7 @@ import propagate
 from stylize import stylize_clip
 from stylize.errors import DeviceError, MediaError, ModelError, UsageError
 from stylize.media import open_clip, probe, read_image, write_image
-from stylize.pipeline.context import RunRequest
+from stylize.pipeline.request import RunRequest
 from stylize.pipeline.run import paint_job
 from stylize.pipeline.status import preview
 from tests.stylize import fakes

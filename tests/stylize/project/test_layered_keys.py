@@ -16,7 +16,7 @@ from stylize.media import image_size, probe, read_image, write_image
 from stylize.media.frame_images import files_for, find_keys, layer_of
 from stylize.media.image_reader import image_depth
 from stylize.media.layered_image import lay
-from stylize.pipeline.context import RunRequest
+from stylize.pipeline.request import RunRequest
 from stylize.pipeline.run import stylize_clip
 
 SIZE = (48, 64)

@@ -10,7 +10,7 @@ import pytest
 
 from stylize.errors import DeviceError, MediaError, UsageError
 from stylize.media import probe, write_image
-from stylize.project.project import SCHEMA, Project, project_place
+from stylize.project.project import SCHEMA, Project, default_project_folder
 from stylize.storage.fingerprint import step
 
 
@@ -29,8 +29,8 @@ def test_place_is_beside_the_clip(tmp_path):
     video, folder = tmp_path / "my clip.mp4", tmp_path / "frames.v2"
     video.touch()
     folder.mkdir()
-    assert project_place(video) == tmp_path / "my clip.stylize"
-    assert project_place(folder) == tmp_path / "frames.v2.stylize"
+    assert default_project_folder(video) == tmp_path / "my clip.stylize"
+    assert default_project_folder(folder) == tmp_path / "frames.v2.stylize"
 
 
 def test_opening_writes_nothing_and_locking_does(world, info):

@@ -51,7 +51,7 @@ def test_a_project_that_is_moved_alone_says_what_it_lacks(world, tmp_path):
     shutil.move(project, tmp_path / "p")
     assert Project(tmp_path / "p").clip == world.frames.absolute()  # where it was is where it is
     shutil.move(world.frames, world.root / "renamed")
-    with pytest.raises(MediaError, match=rf"its clip .* is gone; say where it is now: CLIP --project {tmp_path}"):
+    with pytest.raises(MediaError, match=rf"its clip .* is missing; name the moved clip: CLIP --project {tmp_path}"):
         stylize_clip(tmp_path / "p")
     again = stylize_clip(world.root / "renamed", project=tmp_path / "p")
     assert again.frames == 10

@@ -11,7 +11,7 @@ from keyframes.edits import choose_take, set_options
 from stylize import stylize_clip
 from stylize.errors import UsageError
 from stylize.media import probe, read_image, write_image
-from stylize.pipeline.context import RunRequest
+from stylize.pipeline.request import RunRequest
 from stylize.pipeline.run import paint_job
 from stylize.pipeline.status import preview
 from stylize.project.plan_file import read_plan, save_plan

@@ -10,7 +10,7 @@ import pytest
 
 from stylize import stylize_clip
 from stylize.media import write_image
-from stylize.pipeline.context import RunRequest
+from stylize.pipeline.request import RunRequest
 from tests.stylize.review.chrome import BROWSERS, browser_program
 from tests.stylize.review.visit import OpenVisit
 from tests.stylize.world import make_frames

@@ -10,7 +10,8 @@ import pytest
 
 from stylize.errors import UsageError
 from stylize.media import read_image, write_image
-from stylize.pipeline.context import RunRequest, open_run
+from stylize.pipeline.context import open_run
+from stylize.pipeline.request import RunRequest
 from stylize.progress import StageTimer
 from stylize.review.roto import propagation as carrying
 from stylize.review.roto.propagation import carry_matte

@@ -16,7 +16,8 @@ from PIL import Image
 from stylize import stylize_clip
 from stylize.errors import UsageError
 from stylize.media import write_image
-from stylize.pipeline.context import RunRequest, open_run
+from stylize.pipeline.context import open_run
+from stylize.pipeline.request import RunRequest
 from stylize.pipeline.run import paint_job
 from stylize.project.project import Project
 from stylize.review import jobs as running

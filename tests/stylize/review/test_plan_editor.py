@@ -20,7 +20,7 @@ from PIL import Image
 
 from keyframes import parse_plan
 from stylize.media import read_image, write_image
-from stylize.pipeline.context import RunRequest
+from stylize.pipeline.request import RunRequest
 from stylize.review.history import History, Step
 from stylize.review.plan_editor import PlanEditor
 from tests.stylize.review.visit import OpenVisit
@@ -156,7 +156,8 @@ def test_what_undo_remembers_is_bounded(tmp_path):
 KILLED = """
 import sys
 from pathlib import Path
-from stylize.pipeline.context import RunRequest, open_run
+from stylize.pipeline.context import open_run
+from stylize.pipeline.request import RunRequest
 from stylize.review.plan_editor import Desk
 with open_run(RunRequest(Path(sys.argv[1]))) as work:
     desk, frames, at = Desk(work), (1, 2, 3, 4), 0
