@@ -17,7 +17,7 @@ from stylize._version import installed_version
 
 if TYPE_CHECKING:
     from stylize.api.propagate import propagate_clip as propagate_clip
-    from stylize.api.synth import synth_image as synth_image
+    from stylize.api.synthesize import synth_image as synth_image
     from stylize.errors import StylizeError as StylizeError
     from stylize.pipeline.run import stylize_clip as stylize_clip
     from stylize.project.project import Project as Project
@@ -42,7 +42,7 @@ _PLACES = {
     "propagate_clip": "stylize.api.propagate",
     "load_settings": "stylize.settings.schema",
     "stylize_clip": "stylize.pipeline.run",
-    "synth_image": "stylize.api.synth",
+    "synth_image": "stylize.api.synthesize",
 }
 
 

@@ -21,8 +21,8 @@ DELIVERY = Flag("", "--output -o", Path, "The folder for all of it.", metavar="D
 ))  # fmt: skip
 def comp(ask: Ask) -> Answer:
     """Lay the finished layers of a project over its clip again: one flattened clip, nothing is painted."""
-    from stylize.api.comp import comp_project
-    from stylize.pipeline.request import RunRequest
+    from stylize.api.composite import comp_project
+    from stylize.pipeline.context import RunRequest
     from stylize.text import counted
 
     request = RunRequest(ask.clip, output=ask.output, project=ask.project, start=ask.start, end=ask.end)
@@ -38,7 +38,7 @@ def comp(ask: Ask) -> Answer:
 def export(ask: Ask) -> Answer:
     """Write layers, mattes, EXR frames and scripts for editors and compositors."""
     from stylize.export.exporter import ExportOptions, export_project
-    from stylize.pipeline.request import RunRequest
+    from stylize.pipeline.context import RunRequest
 
     given = {
         "what": tuple(ask.what) if ask.what else None,

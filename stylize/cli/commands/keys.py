@@ -106,7 +106,7 @@ def keys_move(ask: Ask) -> Answer:
 @command("keys sheet", "clip", "project", SHEET, "json", "yes")
 def keys_sheet(ask: Ask) -> Answer:
     """Draw a contact sheet: the keys, why each is one, how well they explain the clip, what is lacking."""
-    from stylize.api.contact_sheet import write_sheet
+    from stylize.api.key_sheet import write_sheet
 
     sheet = write_sheet(ask.clip, ask.output, ask.project, overwrite=ask.overwrite, on_progress=ask.on_progress)
     return Answer({"sheet": sheet}, [str(sheet)])

@@ -34,7 +34,7 @@ def propagate(ask: Ask) -> Answer:
 @command("synth", "ebsynth", "seed", "synth", "json", "yes", needs="style guide")
 def synth(ask: Ask) -> Answer:
     """Make one image from a style and guides, as the EbSynth command does."""
-    from stylize.api.synth import synth_image
+    from stylize.api.synthesize import synth_image
     from stylize.settings.schema import load_settings
 
     if len(ask.guide) % 2:

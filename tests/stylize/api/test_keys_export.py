@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import pytest
 
-from stylize.api.contact_sheet import write_sheet
+from stylize.api.key_sheet import write_sheet
 from stylize.api.keys import auto_keys, change_plan, import_keys
 from stylize.api.keys_export import export_keys
 from stylize.errors import UsageError

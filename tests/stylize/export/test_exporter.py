@@ -13,7 +13,7 @@ import opentimelineio as otio
 import pytest
 
 from stylize import stylize_clip
-from stylize.api.comp import comp_project
+from stylize.api.composite import comp_project
 from stylize.errors import DeviceError, StylizeError, UsageError
 from stylize.export import color_space as colors
 from stylize.export.comp_description import is_uneven

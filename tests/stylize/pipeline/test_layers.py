@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stylize import stylize_clip
-from stylize.api.comp import comp_project
+from stylize.api.composite import comp_project
 from stylize.api.keys import list_keys
 from stylize.errors import MediaError, UsageError
 from stylize.media import open_clip, read_image, write_image

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylize.api.synth import alike, error_image, synth_image, with_channels
+from stylize.api.synthesize import alike, error_image, synth_image, with_channels
 from stylize.errors import DeviceError, MediaError, UsageError
 from stylize.media import read_image, write_image
 from stylize.settings.schema import load_settings
