@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from stylize.api._arguments import AnySettings, PathLike, make_request
 from stylize.compositing.stack import stack_mark, write_stack
 from stylize.pipeline.finished_run import open_finished
 from stylize.pipeline.output import check_output_path, remember_output, written_by_project
@@ -13,16 +14,12 @@ from stylize.pipeline.stages import make_recipe
 from stylize.progress import OnProgress, Overwrite, StageTimer, ignore
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
-
-    from stylize.pipeline.request import RunRequest
-    from stylize.settings.schema import Settings
 
 
 @dataclass(frozen=True)
-class CompResult:
-    """What was written: where, how many frames, of which layers, in how many seconds."""
+class CompositeResult:
+    """The video or folder, its number of frames, the layers' names bottom first, seconds in total."""
 
     output: Path
     frames: int
@@ -30,27 +27,52 @@ class CompResult:
     seconds: float
 
 
-def comp_project(
-    request: RunRequest,
-    settings: Settings | Mapping[str, Any] | None = None,
+def composite_project(
+    clip: PathLike,
+    output: PathLike | None = None,
+    *,
+    project: PathLike | None = None,
+    start: str | int | None = None,
+    end: str | int | None = None,
+    settings: AnySettings = None,
     overwrite: Overwrite = False,
     on_progress: OnProgress = ignore,
-) -> CompResult:
-    """Lay what the last run finished over the clip, with the blends, strengths and holdouts of now.
+) -> CompositeResult:
+    """Composite the finished layers of a project over its clip; nothing is painted or propagated.
+
+    Blend modes, strengths and holdouts are read now, so that changes of them show without another run.
+
+    Parameters
+    ----------
+    clip
+        The clip or the project folder.
+    output
+        A video or a folder for images; that of the last run by default.
+    project
+        Folder of the project; ``NAME.stylize`` beside the clip by default.
+    start, end
+        Half-open range; the last run's by default.
+    settings
+        The sections ``compose`` and ``output`` are read.
+    overwrite
+        True replaces an existing output; a function is asked for each path.
+    on_progress
+        Called with a stage's name and its finished share, 0 to 1.
 
     Raises
     ------
     UsageError
-        If something is not finished, or the output cannot be written.
+        If a frame of a layer is not finished, or the output cannot be written.
     """
     watch = StageTimer(on_progress)
-    with open_finished(request, settings) as (context, layers), context.project.lock() as project:
-        check_output_path(context.output, context.clip, overwrite, project)
+    request = make_request(clip, output=output, project=project, start=start, end=end)
+    with open_finished(request, settings) as (context, layers), context.project.lock() as held:
+        check_output_path(context.output, context.clip, overwrite, held)
         recipe = json.dumps(make_recipe(context, layers), ensure_ascii=False, default=str)
         mark = stack_mark([(layer.context, layer.frames) for layer in layers], context.settings)
         with watch.stage("write") as share:
-            if not written_by_project(project, context.output, mark):
+            if not written_by_project(held, context.output, mark):
                 write_stack(context.output, context.clip, layers, context.settings, recipe, share)
-                remember_output(project, context.output, mark)
+                remember_output(held, context.output, mark)
     names = tuple(layer.name for layer in layers)
-    return CompResult(context.output, len(context.clip), names, watch.finished()["total"])
+    return CompositeResult(context.output, len(context.clip), names, watch.finished()["total"])

@@ -1,4 +1,4 @@
-"""Is everything here that a run needs? Each check says what it found and how to mend it."""
+"""Check of the installation: packages, tools, devices and disk space that a run needs."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ class Check:
     Attributes
     ----------
     name
-        What was looked at.
+        The part that was checked.
     state
-        ``ok``, ``absent`` (optional, and not there) or ``bad``.
+        ``ok``, ``absent`` (optional and missing) or ``bad``.
     found
-        What was found.
+        The version, device, path or fault.
     mend
-        What to do about it; empty when there is nothing to do.
+        The command or step that repairs it; empty when nothing is wrong.
     """
 
     name: str
@@ -55,10 +55,27 @@ class Check:
     mend: str = ""
 
 
-def examine(place: Path | None = None) -> list[Check]:
-    """Look at everything a run needs; `place` is where the work would be kept (here by default).
+@dataclass(frozen=True)
+class DoctorResult:
+    """All findings, in the order in which they were checked."""
 
-    A check that fails in a way nobody foresaw is a finding too: one broken package must not hide the others.
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True if no finding is ``bad``."""
+        return all(check.state != "bad" for check in self.checks)
+
+
+def run_doctor(place: Path | None = None) -> DoctorResult:
+    """Check everything that a run needs: packages, OpenCV, FFmpeg, kernels, GPU, models, disk space.
+
+    An unexpected error in a check is a finding too: one broken package must not hide the others.
+
+    Parameters
+    ----------
+    place
+        Folder of the work; the current one by default.
     """
     place = place or Path.cwd()
     checks: tuple[Callable[[], Check], ...] = (
@@ -76,17 +93,17 @@ def examine(place: Path | None = None) -> list[Check]:
         _weights,
         lambda: _disk(place),
     )
-    return [_guarded(check) for check in checks]
+    return DoctorResult(tuple(_guarded(check) for check in checks))
 
 
-def spell(check: Check) -> str:
-    """Return a finding as a person reads it."""
+def format_check(check: Check) -> str:
+    """Return a finding as text for the terminal."""
     mark = {"ok": "ok", "absent": "-", "bad": "BAD"}[check.state]
     return f"{mark:<4} {check.name:<9} {check.found}" + (f"\n     mend: {check.mend}" if check.mend else "")
 
 
 def opencv_clash(installed: Iterable[str]) -> Check:
-    """Judge the OpenCV distributions among the names `installed`.
+    """Return the finding on the OpenCV distributions among the names `installed`.
 
     All of them write the same ``cv2`` folder: the last one installed wins, and removing any breaks it.
     """
@@ -108,13 +125,13 @@ def opencv_clash(installed: Iterable[str]) -> Check:
 def _guarded(check: Callable[[], Check]) -> Check:
     try:
         return check()
-    except Exception as error:  # noqa: BLE001  a doctor must survive every patient
+    except Exception as error:  # noqa: BLE001  any failure of a check is a finding
         name = getattr(check, "__name__", "disk").strip("_").replace("<lambda>", "disk")
         return Check(name, "bad", f"{type(error).__name__}: {error}", f"{_pip()} install --force-reinstall {_source()}")
 
 
 def _pip() -> str:
-    """Spell pip of the Python that runs this, which need not be the first on the path."""
+    """Return the command of pip for this Python, which need not be the first on the path."""
     name = Path(sys.executable).name
     found = shutil.which(name)
     here = found is not None and Path(found).absolute() == Path(sys.executable).absolute()
@@ -122,7 +139,7 @@ def _pip() -> str:
 
 
 def _source() -> str:
-    """Return what pip installs this from: the checkout that runs, if it is one."""
+    """Return the argument of `pip install` for this program: the checkout it runs from, or its name."""
     root = Path(__file__).resolve().parents[2]
     return f"-e {shlex.quote(str(root))}" if (root / "pyproject.toml").is_file() else NAME
 
@@ -133,7 +150,7 @@ def _python() -> Check:
 
 
 def _packages() -> Check:
-    """Look for every package that the distribution requires, extras left out."""
+    """Check every package that the distribution requires, without extras."""
     needed = [re.split(r"[^\w.-]", one)[0] for one in requires(NAME) or () if "extra ==" not in one]
     found, missing = [], []
     for name in needed:
@@ -154,7 +171,7 @@ def _contrib() -> Check:
     try:
         import cv2
     except ImportError as error:
-        mend = "on Debian or Ubuntu: apt install libgl1 libglib2.0-0; elsewhere the libraries that it names"
+        mend = "on Debian or Ubuntu: apt install libgl1 libglib2.0-0; elsewhere install the libraries named here"
         return Check("cv2", "bad", f"does not load: {error}", mend)
     missing = [name for name in ("ximgproc", "optflow") if not hasattr(cv2, name)]
     if missing:
@@ -202,13 +219,13 @@ def _threads() -> Check:
 
 
 def _kernel_cache() -> Check:
-    """Compiled kernels are kept beside their sources, or in the user's cache where that is read-only."""
+    """Check where compiled kernels are cached: beside their sources, else in the user's cache folder."""
     folder = Path(os.environ.get("NUMBA_CACHE_DIR") or str(Path(__file__).resolve().parents[2] / "propagate"))
     if os.access(folder, os.W_OK):
         return Check("kernels", "ok", f"compiled once, kept in {folder}")
     try:
         importlib.import_module("propagate._patch_distance")
-    except RuntimeError:  # numba found no place at all
+    except RuntimeError:  # Numba found no folder for its cache
         mend = "set NUMBA_CACHE_DIR to a folder that can be written"
         return Check("kernels", "bad", f"{folder} and the user's cache are read-only", mend)
     return Check(
@@ -230,25 +247,25 @@ def _gpu() -> Check:
 
 
 def _learned() -> Check:
-    """Look at the packages of learned painters, which a torchvision for another torch would break."""
-    there = {name: find_spec(name) is not None for name in LEARNED}
-    if not all(there.values()):
-        missing = ", ".join(name for name, here in there.items() if not here)
+    """Check the packages of diffusion renderers; a torchvision built for another torch breaks them."""
+    installed = {name: find_spec(name) is not None for name in LEARNED}
+    if not all(installed.values()):
+        missing = ", ".join(name for name, here in installed.items() if not here)
         mend = f"{_pip()} install '{NAME}[diffusion]'"
         return Check("learned", "absent", f"renderer patch needs none; missing: {missing}", mend)
     found = ", ".join(f"{name} {version(name)}" for name in LEARNED)
     if find_spec("torchvision") is not None:
         try:
             importlib.import_module("torchvision")
-        except Exception as error:  # noqa: BLE001  whatever a library of another build raises
+        except Exception as error:  # noqa: BLE001  a library of another build may raise anything
             mend = f"{_pip()} install --force-reinstall torch torchvision"
-            what = f"{found}; torchvision does not fit torch and is left out ({error})"
-            return Check("learned", "absent", what, mend)
+            state = f"{found}; torchvision does not fit torch and is not used ({error})"
+            return Check("learned", "absent", state, mend)
     return Check("learned", "ok", found)
 
 
 def _device() -> Check:
-    """Say where renderer sd would paint."""
+    """Check the device on which renderer sd would paint."""
     if find_spec("torch") is None:
         return Check("device", "absent", "renderer patch needs none; torch is not installed")
     import torch

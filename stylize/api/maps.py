@@ -1,4 +1,4 @@
-"""A map of every frame, as a clip of its own: for compositors, who use depth for transitions and fog."""
+"""Control maps of a clip as a clip: depth for fog and transitions, lines to paint over."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stylize.api._arguments import AnySettings, PathLike, make_settings
 from stylize.maps.registry import check_map_name, check_options, fit, make_map, option_names
 from stylize.media import open_clip
 from stylize.media.info import ColorTags
 from stylize.pipeline.output import check_output_path, make_writer
 from stylize.pipeline.shots import find_shots
 from stylize.progress import OnProgress, Overwrite, StageTimer, ignore
-from stylize.settings.schema import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from propagate.arrays import Image
     from stylize.media import Clip
+    from stylize.settings.schema import Settings
 
-GREY = ColorTags()
-"""How a map is tagged, whatever the clip is: its values are no light, and stay what they are."""
+MAP_TAGS = ColorTags()
+"""Color tags of every map, whatever the clip has: its values are data and not light."""
 
 
 @dataclass(frozen=True)
-class MapClip:
-    """What `write_map` wrote.
+class MapsResult:
+    """The control maps of a clip.
 
     Attributes
     ----------
@@ -38,9 +39,9 @@ class MapClip:
     map
         The map's name.
     frames
-        How many.
+        Number of frames.
     bits
-        Per channel, as far as the container holds them.
+        Bits per channel, as far as the container holds them.
     seconds
         By stage.
     """
@@ -52,20 +53,20 @@ class MapClip:
     seconds: dict[str, float]
 
 
-def write_map(  # noqa: PLR0913  the front door takes all its choices by name
-    clip: str | Path,
+def render_maps(
+    clip: PathLike,
     name: str,
-    output: str | Path,
+    output: PathLike,
     *,
     start: str | int | None = None,
     end: str | int | None = None,
-    scenes: str | Path | None = None,
-    settings: Settings | None = None,
+    scenes: PathLike | None = None,
+    settings: AnySettings = None,
     overwrite: Overwrite = False,
     on_progress: OnProgress = ignore,
     **options: Any,
-) -> MapClip:
-    """Write the map called `name` of every frame of a clip.
+) -> MapsResult:
+    """Write a control map of every frame of a clip: depth, lines, edges, colors.
 
     The output has the clip's frames, size, times and rate, and no sound. Depth has one range for every shot,
     so that it does not flicker, and 16 bits in images and .mkv, 10 in .mov and .mp4.
@@ -75,42 +76,42 @@ def write_map(  # noqa: PLR0913  the front door takes all its choices by name
     clip
         A video, or a folder of images.
     name
-        See `stylize.maps.map_names`.
+        One of `stylize.maps.map_names`.
     output
-        A video's name, or a folder's for images under the clip's frame names.
+        A video, or a folder for images under the clip's frame names.
     start, end
-        Work on a range only.
+        Half-open range to work on: frames counted from 0, seconds (``"2.5s"``) or timecode.
     scenes
-        A scene list (.csv) of PySceneDetect for the whole clip, in place of looking for cuts.
+        A scene list (.csv) of PySceneDetect for the complete clip, in place of cut detection.
     settings
-        Those of reading, of shots, of models and of writing are read.
+        The sections ``clip``, ``shots``, ``models`` and ``output`` are read.
     overwrite
-        Whether an existing output may be replaced.
+        True replaces an existing output; a function is asked for each path.
     on_progress
-        Told about the stages.
+        Called with a stage's name and its finished share, 0 to 1.
     **options
-        Of the map.
+        Of the map: ``model`` (depth: a preset, org/name or a path), ``detail`` (lines: 0 few, 1 all).
 
     Raises
     ------
     UsageError
         If the map or an option is unknown, or the output cannot be written.
     MediaError
-        If the clip is missing or bad.
+        If the clip is missing or damaged.
     ModelError
-        If the map needs weights that are not here.
+        If the map needs weights that are missing.
     """
     check_map_name(name)
     check_options(name, options)
-    settings, place, watch = settings or Settings(), Path(output), StageTimer(on_progress)
+    settings, place, watch = make_settings(settings), Path(output), StageTimer(on_progress)
     with ExitStack() as stack:
         source = stack.enter_context(open_clip(clip, start=start, end=end, **asdict(settings.clip)))
         check_output_path(place, source, overwrite)
         deep = name == "depth"
-        info = replace(source.info, bit_depth=16 if deep else 8, color=GREY, audio=())
+        info = replace(source.info, bit_depth=16 if deep else 8, color=MAP_TAGS, audio=())
         draw = _depths(scenes) if deep else _plain(name)
         drawn = draw(source, settings, options, watch)
-        first = next(drawn)  # what is missing is said before the output is begun
+        first = next(drawn)  # a missing model raises before the output is created
         writer = stack.enter_context(make_writer(place, info, settings.output, f"stylize maps --map {name}"))
         with watch.stage(name) as share:
             writer.write(first)
@@ -118,7 +119,7 @@ def write_map(  # noqa: PLR0913  the front door takes all its choices by name
                 writer.write(picture)
                 share(count / len(source))
             writer.close()
-    return MapClip(place, name, source.info.count, info.bit_depth, watch.finished())
+    return MapsResult(place, name, source.info.count, info.bit_depth, watch.finished())
 
 
 def _plain(name: str) -> Callable[[Clip, Settings, dict[str, Any], StageTimer], Iterator[Image]]:

@@ -1,4 +1,4 @@
-"""Mattes on their way to files: keyed, refined, written."""
+"""Keyed, refined and painted mattes of all frames, and their writing to files."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from stylize.settings.schema import Settings
 
 Maker: TypeAlias = "Callable[[MatteBuffer, Callable[[float], None]], None]"
-"""Puts the matte of every frame on a shelf, and tells how far it is."""
+"""Writes the matte of every frame into a buffer, and reports its progress."""
 
 
-def work_shelf(place: Path, mark: str) -> MatteCheckpoint:
-    """Open the shelf beside an output where an interrupted run finds what it had done."""
+def open_checkpoint(place: Path, mark: str) -> MatteCheckpoint:
+    """Open the checkpoint beside an output, from which an interrupted run resumes."""
     return MatteCheckpoint(place.absolute().with_name(f".{place.name}.making"), mark)
 
 
-class AsPainted(MatteSequence):
-    """Mattes, but where a frame's was painted by hand that one."""
+class PaintedOver(MatteSequence):
+    """Mattes of which some frames are replaced by painted ones."""
 
     def __init__(self, mattes: Sequence[F32], painted: Mapping[int, F32]) -> None:
         super().__init__(mattes)
@@ -46,31 +46,31 @@ class AsPainted(MatteSequence):
 def refine_all(
     clip: Clip,
     rough: Sequence[F32],
-    shelf: MatteBuffer,
+    buffer: MatteBuffer,
     matter: Matter | None,
     on_progress: Callable[[float], None],
     band: float | None = None,
 ) -> None:
-    """Find the edge of every matte anew: by `matter` if there is one, else by color; all go on the shelf."""
+    """Refine the edge of every matte into `buffer`: by `matter` if there is one, else by color."""
     wide = band or band_for((clip.info.height, clip.info.width))
     refine = refine_edge if matter is None else matter.refine
     for at in range(len(clip)):
-        if at not in shelf:
+        if at not in buffer:
             matte = rough[at]
-            shelf.put(at, refine(clip[at], matte, wide) if matte.any() else matte)
+            buffer.put(at, refine(clip[at], matte, wide) if matte.any() else matte)
         on_progress((at + 1) / len(clip))
 
 
 def key_frames(clip: Clip, color: str) -> tuple[Maker, Callable[[Image, F32], Image]]:
-    """Return what keys every frame by a screen's color, and what takes the screen's light off a frame."""
+    """Return the chroma keyer of a screen's color, and the despill of a frame."""
     from stylize.mattes.segment.chroma_key import chroma_matte, despill, parse_color
 
     screen = parse_color(color, clip[0])
 
-    def make(shelf: MatteBuffer, on_progress: Callable[[float], None]) -> None:
+    def make(buffer: MatteBuffer, on_progress: Callable[[float], None]) -> None:
         for at in range(len(clip)):
-            if at not in shelf:
-                shelf.put(at, chroma_matte(clip[at], screen))
+            if at not in buffer:
+                buffer.put(at, chroma_matte(clip[at], screen))
             on_progress((at + 1) / len(clip))
 
     return make, lambda frame, matte: despill(foreground(frame, matte), screen)
@@ -85,7 +85,7 @@ def write_mattes(
     settings: Settings,
     watch: StageTimer,
 ) -> float:
-    """Write mattes, and the subject's colors where asked; returns the mean area."""
+    """Write mattes and, with `colors`, the subject's colors; return the mean area."""
     with ExitStack() as stack, watch.stage("write") as share:
         writer = stack.enter_context(make_writer(place, clip.info, settings.output))
         second = None

@@ -1,4 +1,4 @@
-"""Carry painted keys across a clip: frames and keys in, frames out, no project."""
+"""Propagation of painted keys over a clip, without a project."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stylize.api._arguments import AnySettings, PathLike, make_settings
 from stylize.compositing.over import over
 from stylize.mattes import open_matte
 from stylize.media import open_clip, write_image
@@ -22,7 +23,6 @@ from stylize.pipeline.propagation import propagate_shot
 from stylize.pipeline.shots import by_shot, find_shots
 from stylize.progress import OnProgress, Overwrite, StageTimer, ignore
 from stylize.sampling import CARRYING, Sampler
-from stylize.settings.schema import Settings
 
 if TYPE_CHECKING:
     from propagate import CarriedFrame
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PropagateResult:
-    """What `propagate_clip` made.
+    """The propagated clip.
 
     Attributes
     ----------
     output
         The video or folder.
     frames
-        How many.
+        Number of frames.
     quality
-        Per frame, 0 to 1.
+        Mean confidence of each frame, 0 to 1.
     seconds
         By stage: flow, synthesis, join, io, total.
     """
@@ -50,22 +50,22 @@ class PropagateResult:
     seconds: dict[str, float]
 
 
-def propagate_clip(  # noqa: PLR0913  the front door takes all its choices by name
-    frames: str | Path,
-    keys: str | Path,
-    output: str | Path,
+def propagate_clip(
+    frames: PathLike,
+    keys: PathLike,
+    output: PathLike,
     *,
-    matte: str | Path | None = None,
+    matte: PathLike | None = None,
     start: str | int | None = None,
     end: str | int | None = None,
-    confidence: str | Path | None = None,
-    error: str | Path | None = None,
-    scenes: str | Path | None = None,
-    settings: Settings | None = None,
+    confidence: PathLike | None = None,
+    error: PathLike | None = None,
+    scenes: PathLike | None = None,
+    settings: AnySettings = None,
     overwrite: Overwrite = False,
     on_progress: OnProgress = ignore,
 ) -> PropagateResult:
-    """Carry painted keys over all frames of a clip; nothing crosses a cut.
+    """Propagate painted keys over all frames of a clip, without a project; nothing crosses a cut.
 
     Parameters
     ----------
@@ -74,27 +74,33 @@ def propagate_clip(  # noqa: PLR0913  the front door takes all its choices by na
     keys
         A folder of painted keys, named by frame; in a folder of images each comes out bit for bit.
     output
-        A video's name, or a folder for images under the clip's frame names. They have 16 bits if the clip
-        or a key has, and the keys' straight alpha if a key has any and no matte is given; in a video and with
-        a matte, the clip shows where the paint is transparent.
+        A video, or a folder for images under the clip's frame names. They have 16 bits if the clip or a key
+        has, and the keys' straight alpha if a key has any and no matte is given; in a video and with a matte,
+        the clip shows where the paint is transparent.
     matte
-        Where the paint goes; elsewhere the clip shows. See `stylize.mattes.open_matte`.
+        Area to stylize, white; elsewhere the clip shows. See `stylize.mattes.open_matte`.
     start, end
-        Work on a range only.
+        Half-open range to work on: frames counted from 0, seconds (``"2.5s"``) or timecode.
     confidence, error
-        Folders for gray pictures per frame: how sure each pixel is, white for sure (8 bits), and by how many
-        8-bit steps of color the key that explains it differs, times 256 (16 bits).
+        Folders for gray images per frame: the confidence of each pixel, white for sure (8 bits), and its
+        residual, the difference of color from the key that explains it in 8-bit steps, times 256 (16 bits).
     scenes
-        A scene list (.csv) of PySceneDetect for the whole clip, in place of looking for cuts.
+        A scene list (.csv) of PySceneDetect for the complete clip, in place of cut detection.
+    settings
+        The sections ``clip``, ``matte``, ``shots``, ``propagate`` and ``output`` are read.
+    overwrite
+        True replaces an existing output; a function is asked for each path.
+    on_progress
+        Called with a stage's name and its finished share, 0 to 1.
 
     Raises
     ------
     MediaError
-        If the clip, a key or the matte is missing or bad, or a shot has no key.
+        If the clip, a key or the matte is missing or damaged, or a shot has no key.
     UsageError
-        If the output or the folders of maps cannot be written, or are one another or an input.
+        If the output or a folder of maps cannot be written, or two paths are the same.
     """
-    settings, place, watch = settings or Settings(), Path(output), StageTimer(on_progress)
+    settings, place, watch = make_settings(settings), Path(output), StageTimer(on_progress)
     maps = {"folder of confidence": confidence, "folder of error": error}
     with ExitStack() as stack:
         clip = stack.enter_context(open_clip(frames, start=start, end=end, **asdict(settings.clip)))
@@ -136,7 +142,7 @@ def propagate_clip(  # noqa: PLR0913  the front door takes all its choices by na
     return PropagateResult(place, len(quality), tuple(quality), {**seconds, "total": watch.finished()["total"]})
 
 
-def _write_maps(made: CarriedFrame, name: str, confidence: str | Path | None, error: str | Path | None) -> None:
+def _write_maps(made: CarriedFrame, name: str, confidence: PathLike | None, error: PathLike | None) -> None:
     if confidence is not None:
         sure = np.rint(np.clip(made.confidence, 0, 1) * 255).astype(np.uint8)[..., None]
         write_image(Path(confidence) / f"{name}.png", sure, durable=False)

@@ -1,4 +1,4 @@
-"""One image from a style and guides: files in, files out, around `propagate.synthesize`."""
+"""Synthesis of one image from a style and guides."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stylize.api._arguments import AnySettings, PathLike, make_settings
 from stylize.errors import DeviceError, UsageError
 from stylize.media import read_image, write_image
 from stylize.media.image_writer import WRITABLE_SUFFIXES
 from stylize.progress import OnProgress, Overwrite, StageTimer, allowed, ignore
-from stylize.settings.schema import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SynthResult:
-    """What `synth_image` made.
+class SynthesisResult:
+    """The synthesized image.
 
     Attributes
     ----------
     output
-        The image.
+        The image file.
     energy
-        Mean patch error over the image, the quantity that the search lowers; for comparing runs on the same
-        style, guides and weights.
+        Mean patch error over the image, which the search minimizes; it compares runs on the same style, guides
+        and weights.
     seconds
         By stage: read, synthesis, write, total.
     """
@@ -40,19 +40,19 @@ class SynthResult:
     seconds: dict[str, float]
 
 
-def synth_image(  # noqa: PLR0913  the front door takes all its choices by name
-    style: str | Path,
-    guides: Sequence[tuple[str | Path, str | Path]],
-    output: str | Path,
+def synthesize_image(
+    style: PathLike,
+    guides: Sequence[tuple[PathLike, PathLike]],
+    output: PathLike,
     *,
     weights: Sequence[float] = (),
     style_weight: float = 1.0,
-    error: str | Path | None = None,
-    settings: Settings | None = None,
+    error: PathLike | None = None,
+    settings: AnySettings = None,
     overwrite: Overwrite = False,
     on_progress: OnProgress = ignore,
-) -> SynthResult:
-    """Paint the target of the guides with patches of `style`, as the EbSynth command does.
+) -> SynthesisResult:
+    """Synthesize the target of the guides from patches of `style`, as the EbSynth command does.
 
     Parameters
     ----------
@@ -61,29 +61,38 @@ def synth_image(  # noqa: PLR0913  the front door takes all its choices by name
     guides
         Pairs of images: one of the style's size that belongs to it, and the same kind of image of the target.
     output
-        Where the result goes; its suffix names the format.
+        The image to write; its suffix selects the format.
     weights
-        How strongly each guide binds, in the guides' order; all together 1 when not given.
+        Weight of each guide, at least 0, in their order; together 1 by default. A heavier guide is followed
+        more closely.
     style_weight
-        Higher keeps the style's own neighborhoods together, lower follows the guides.
+        Weight of the style, at least 0: higher keeps its own neighborhoods together, lower follows the guides.
     error
-        Where to write the error map, if anywhere; see `error_image`.
+        The image for the error map, if any; see `error_image`.
     settings
         The section ``synthesis`` is read.
+    overwrite
+        True replaces an existing output; a function is asked for each path.
+    on_progress
+        Called with a stage's name and its finished share, 0 to 1.
 
     Raises
     ------
     UsageError
-        If the combination cannot work: counts, sizes, channels, weights, an output that is also an input.
+        If counts, sizes, channels or weights do not fit, or an output is also an input.
     MediaError
-        If an image is missing or bad.
+        If an image is missing or damaged.
     DeviceError
-        If the backend that is asked for is not there, or an output cannot be written.
+        If the backend is not available, or an output cannot be written.
+
+    Notes
+    -----
+    Patch-based synthesis after Fiser et al., "StyLit" (2016) and Jamriska et al., "LazyFluids" (2015).
     """
     from propagate import Guide, synthesize
 
     place, pairs = Path(output), [(Path(a), Path(b)) for a, b in guides]
-    options = (settings or Settings()).synthesis
+    options = make_settings(settings).synthesis
     watch = StageTimer(on_progress)
     shares = _shares(pairs, weights)
     if error is not None and Path(error).absolute() == place.absolute():
@@ -108,7 +117,7 @@ def synth_image(  # noqa: PLR0913  the front door takes all its choices by name
         write_image(place, with_channels(made.image, painting.shape[2]))
         if error is not None:
             write_image(Path(error), error_image(made.error))
-    return SynthResult(place, round(float(made.error.mean()), 3), watch.finished())
+    return SynthesisResult(place, round(float(made.error.mean()), 3), watch.finished())
 
 
 def error_image(error: F32) -> Image:

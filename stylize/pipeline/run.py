@@ -6,7 +6,6 @@ import json
 import logging
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize.errors import UsageError
@@ -26,7 +25,8 @@ from stylize.report.run_facts import gather_facts
 from stylize.report.run_report import keep_facts, write_report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+    from pathlib import Path
 
     from stylize.pipeline.context import RunContext
     from stylize.settings.schema import Settings
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Result:
+class RunResult:
     """What a run made.
 
     Attributes
@@ -59,79 +59,13 @@ class Result:
     seconds: dict[str, float]
 
 
-def stylize_clip(  # noqa: PLR0913  the front door takes all its choices by name
-    clip: str | Path,
-    style: str | Path | Sequence[str | Path] = (),
-    output: str | Path | None = None,
-    *,
-    project: str | Path | None = None,
-    renderer: str | None = None,
-    keys: str | Path | None = None,
-    matte: str | Path | None = None,
-    start: str | int | None = None,
-    end: str | int | None = None,
-    scenes: str | Path | None = None,
-    settings: Settings | Mapping[str, Any] | None = None,
-    overwrite: Overwrite = False,
-    on_progress: OnProgress = ignore,
-) -> Result:
-    """Stylize a clip, picking up whatever its project already has.
-
-    Parameters
-    ----------
-    clip
-        A video, a folder of numbered images, or a project folder.
-    style
-        A picture to paint like, or several. May be left out with `keys`, or when the project knows.
-    output
-        A video's name (.mp4, .mov, .webm, .mkv), or a folder's for images; in the project by default.
-    project
-        Where the work is kept; beside the clip by default, ``NAME.stylize``.
-    renderer
-        ``auto``, ``patch``, …: who paints the keys.
-    keys
-        A folder of keys painted by hand, named by frame: nothing is rendered, these are carried.
-    matte
-        Where the paint goes; elsewhere the clip shows. See `stylize.mattes.open_matte`.
-    start, end
-        Half-open range to work on: frames ``10``, seconds ``"2.5s"`` or timecode.
-    scenes
-        A scene list (.csv) of PySceneDetect, in place of looking for cuts.
-    settings
-        All settings, or some by full name (``{"select.max_keys": 4}``) over the project's and the user's.
-    overwrite
-        Whether an existing output may be replaced, or a function that is asked.
-    on_progress
-        Called with a stage's name and its finished share.
-
-    Raises
-    ------
-    StylizeError
-        See `stylize.errors`: every message is one line with the way out. Finished work is kept.
-    """
-    styles = [style] if isinstance(style, (str, Path)) else style
-    request = RunRequest(
-        Path(clip),
-        tuple(Path(s) for s in styles),
-        _path(output),
-        project=_path(project),
-        renderer=renderer,
-        keys=_path(keys),
-        matte=matte,
-        start=start,
-        end=end,
-        scenes=_path(scenes),
-    )
-    return run_job(request, settings, overwrite, on_progress)
-
-
 def run_job(
     request: RunRequest,
     settings: Settings | Mapping[str, Any] | None = None,
     overwrite: Overwrite = False,
     on_progress: OnProgress = ignore,
-) -> Result:
-    """Do `request`; see `stylize_clip`."""
+) -> RunResult:
+    """Do `request`; see `stylize.api.run.stylize_clip`."""
     watch = StageTimer(on_progress)
     with open_run(request, settings) as context, ExitStack() as locks:
         check_distinct_paths({"output": context.output}, {"folder of keys": request.keys, "matte": request.matte})
@@ -154,7 +88,7 @@ def run_job(
         seconds = watch.finished()
         project.log("finished", output=str(context.output), seconds=seconds)
     keys = tuple(sorted({frame for layer in stack for frame in layer.keyed.frames}))
-    return Result(context.output, len(context.clip), keys, facts["renderer"], seconds)
+    return RunResult(context.output, len(context.clip), keys, facts["renderer"], seconds)
 
 
 def paint_job(
@@ -204,7 +138,3 @@ def note_start(context: RunContext) -> None:
         log.warning("changed since the last run: %s", change)
     context.project.remember(inputs=asked)
     context.project.log("started", **asked)
-
-
-def _path(path: str | Path | None) -> Path | None:
-    return None if path is None else Path(path)

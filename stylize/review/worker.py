@@ -48,7 +48,7 @@ class Teller(logging.Handler):
 
 def context(order: dict[str, Any], teller: Teller) -> None:
     """Do what `order` says: choose keys, paint some, carry the painted matte, or run the whole job."""
-    from stylize.api.keys import auto_keys
+    from stylize.api.keys import choose_keys
     from stylize.pipeline.request import RunRequest
     from stylize.pipeline.run import paint_job, run_job
 
@@ -64,7 +64,7 @@ def context(order: dict[str, Any], teller: Teller) -> None:
         end=end,
     )
     if order["what"] == "keys":
-        auto_keys(job, settings, teller.on_progress)
+        choose_keys(clip, project=project, start=start, end=end, settings=settings, on_progress=teller.on_progress)
     elif order["what"] == "paint":
         paint_job(job, settings, order["key"], teller.on_progress)
     elif order["what"] == "matte":

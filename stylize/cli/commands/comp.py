@@ -21,12 +21,13 @@ DELIVERY = Flag("", "--output -o", Path, "The folder for all of it.", metavar="D
 ))  # fmt: skip
 def comp(ask: Ask) -> Answer:
     """Lay the finished layers of a project over its clip again: one flattened clip, nothing is painted."""
-    from stylize.api.composite import comp_project
-    from stylize.pipeline.context import RunRequest
+    from stylize.api.composite import composite_project
     from stylize.text import counted
 
-    request = RunRequest(ask.clip, output=ask.output, project=ask.project, start=ask.start, end=ask.end)
-    result = comp_project(request, ask.settings, ask.overwrite, ask.on_progress)
+    result = composite_project(
+        ask.clip, ask.output, project=ask.project, start=ask.start, end=ask.end, settings=ask.settings,
+        overwrite=ask.overwrite, on_progress=ask.on_progress,
+    )  # fmt: skip
     words = f"{result.output}  ({counted(result.frames, 'frame')}, layers {', '.join(result.layers)})"
     return Answer(asdict(result), [words])
 
@@ -37,8 +38,8 @@ def comp(ask: Ask) -> Answer:
 )  # fmt: skip
 def export(ask: Ask) -> Answer:
     """Write layers, mattes, EXR frames and scripts for editors and compositors."""
-    from stylize.export.exporter import ExportOptions, export_project
-    from stylize.pipeline.context import RunRequest
+    from stylize.api.export import export_project
+    from stylize.export.exporter import ExportOptions
 
     given = {
         "what": tuple(ask.what) if ask.what else None,
@@ -48,7 +49,9 @@ def export(ask: Ask) -> Answer:
         "motion": ask.motion,
     }
     options = ExportOptions(**{name: value for name, value in given.items() if value is not None})
-    request = RunRequest(ask.clip, output=ask.output, project=ask.project, start=ask.start, end=ask.end)
-    result = export_project(request, options, ask.settings, ask.overwrite, ask.on_progress)
+    result = export_project(
+        ask.clip, ask.output, options, project=ask.project, start=ask.start, end=ask.end, settings=ask.settings,
+        overwrite=ask.overwrite, on_progress=ask.on_progress,
+    )  # fmt: skip
     lines = [f"{result.output}/{file}" for file in result.files.values()]
     return Answer(asdict(result), lines)

@@ -6,13 +6,15 @@ import functools
 import itertools
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stylize.cli.commands import Answer, Ask, command
 from stylize.cli.flags import Flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from stylize.api.keys import KeyPlan
 
 FRAMES = Flag("", "FRAMES", list[str], "Frames, counted from 0; several: 10-20.", metavar="FRAME...")
 FROM = Flag("", "FRAME", int, "Where it is.", least=0)
@@ -22,25 +24,27 @@ OUT = Flag("", "OUT", Path, "A folder; or NAME.ebs, a project of the EbSynth app
 FOLDER = Flag("", "DIR", Path, "Images named by frame.")
 
 
-def show_plan(plan: dict[str, Any]) -> Answer:
-    """Tell the keys of a plan, one line each."""
+def show_plan(plan: KeyPlan) -> Answer:
+    """Return the keys of a plan, one line each."""
+    from dataclasses import asdict
+
     from stylize.text import counted
 
-    keys = counted(len(plan["keys"]), "key")
-    lines = [f"{k['frame']:>6}  {k['kind']:<8}  {k['coverage']:.2f}  {k['reason']}" for k in plan["keys"]]
-    return Answer(plan, [*lines, f"{keys} in {counted(len(plan['shots']), 'shot')}: {plan['plan']}"])
+    keys = counted(len(plan.keys), "key")
+    lines = [f"{k.frame:>6}  {k.kind:<8}  {k.coverage:.2f}  {k.reason}" for k in plan.keys]
+    return Answer(asdict(plan), [*lines, f"{keys} in {counted(len(plan.shots), 'shot')}: {plan.plan}"])
 
 
 @command("keys auto", "clip", "project", "matte", "range", "json", "reading", "shots", "keys")
 def keys_auto(ask: Ask) -> Answer:
     """Find shots and choose the frames to paint; keys set by hand stay."""
-    from stylize.api.keys import auto_keys
-    from stylize.pipeline.request import RunRequest
+    from stylize.api.keys import choose_keys
 
-    request = RunRequest(
-        ask.clip, project=ask.project, matte=ask.matte, start=ask.start, end=ask.end, scenes=ask.scenes
-    )
-    return show_plan(auto_keys(request, ask.settings, ask.on_progress))
+    plan = choose_keys(
+        ask.clip, project=ask.project, matte=ask.matte, start=ask.start, end=ask.end, scenes=ask.scenes,
+        settings=ask.settings, on_progress=ask.on_progress,
+    )  # fmt: skip
+    return show_plan(plan)
 
 
 @command("keys list", "clip", "project", "json")
@@ -48,7 +52,7 @@ def keys_list(ask: Ask) -> Answer:
     """Show the plan."""
     from stylize.api.keys import list_keys
 
-    return show_plan(list_keys(ask.clip, ask.project))
+    return show_plan(list_keys(ask.clip, project=ask.project))
 
 
 def frames_of(texts: Sequence[str]) -> Iterator[int]:
@@ -72,24 +76,21 @@ def frames_of(texts: Sequence[str]) -> Iterator[int]:
 
 
 def edit_frames(name: str, ask: Ask) -> Answer:
-    """Apply an edit of `keyframes.edits` to frames: to all of them, or to none."""
-    from keyframes import edits
-    from stylize.api.keys import change_plan
+    """Apply an edit of `stylize.api.keys` to frames: to all of them, or to none."""
+    from stylize.api import keys
 
-    edit = getattr(edits, name)
-    change = functools.partial(functools.reduce, edit, frames_of(ask.frames))
-    return show_plan(change_plan(ask.clip, ask.project, change))
+    return show_plan(getattr(keys, name)(ask.clip, frames_of(ask.frames), project=ask.project))
 
 
 for edit_name, edit_text in {
-    "add": "Make frames keys.",
-    "remove": "Take keys out; the machine does not choose them again.",
-    "lock": "Fix keys: neither the machine nor another command changes them.",
-    "unlock": "Let keys be changed again.",
-    "ban": "Keep frames from becoming keys.",
-    "unban": "Let frames become keys again.",
+    "add_keys": "Make frames keys.",
+    "remove_keys": "Take keys out; the machine does not choose them again.",
+    "lock_keys": "Fix keys: neither the machine nor another command changes them.",
+    "unlock_keys": "Let keys be changed again.",
+    "ban_frames": "Keep frames from becoming keys.",
+    "unban_frames": "Let frames become keys again.",
 }.items():
-    command(f"keys {edit_name}", "clip", FRAMES, "project", "json", text=edit_text)(
+    command(f"keys {edit_name.partition('_')[0]}", "clip", FRAMES, "project", "json", text=edit_text)(
         functools.partial(edit_frames, edit_name)
     )
 
@@ -97,19 +98,18 @@ for edit_name, edit_text in {
 @command("keys move", "clip", FROM, TO, "project", "json")
 def keys_move(ask: Ask) -> Answer:
     """Move a key from one frame to another."""
-    from keyframes import edits
-    from stylize.api.keys import change_plan
+    from stylize.api.keys import move_key
 
-    return show_plan(change_plan(ask.clip, ask.project, lambda plan: edits.move(plan, ask.frame, ask.to)))
+    return show_plan(move_key(ask.clip, ask.frame, ask.to, project=ask.project))
 
 
 @command("keys sheet", "clip", "project", SHEET, "json", "yes")
 def keys_sheet(ask: Ask) -> Answer:
     """Draw a contact sheet: the keys, why each is one, how well they explain the clip, what is lacking."""
-    from stylize.api.key_sheet import write_sheet
+    from stylize.api.key_sheet import key_sheet
 
-    sheet = write_sheet(ask.clip, ask.output, ask.project, overwrite=ask.overwrite, on_progress=ask.on_progress)
-    return Answer({"sheet": sheet}, [str(sheet)])
+    made = key_sheet(ask.clip, ask.output, project=ask.project, overwrite=ask.overwrite, on_progress=ask.on_progress)
+    return Answer({"sheet": made.sheet}, [str(made.sheet)])
 
 
 @command("keys import", "clip", FOLDER, "project", "json", "yes")
@@ -117,7 +117,7 @@ def keys_import(ask: Ask) -> Answer:
     """Take in keys painted by hand: images named by frame."""
     from stylize.api.keys import import_keys
 
-    return show_plan(import_keys(ask.clip, ask.dir, ask.project, overwrite=ask.overwrite))
+    return show_plan(import_keys(ask.clip, ask.dir, project=ask.project, overwrite=ask.overwrite))
 
 
 @command("keys export", "clip", OUT, "project", "json", "yes")
@@ -125,6 +125,6 @@ def keys_export(ask: Ask) -> Answer:
     """Write the keys as images named by frame, painted or to be painted over; OUT.ebs: for EbSynth."""
     from stylize.api.keys_export import export_keys
 
-    written = export_keys(ask.clip, ask.out, ask.project, overwrite=ask.overwrite, on_progress=ask.on_progress)
-    files = [str(path) for path in written]
+    written = export_keys(ask.clip, ask.out, project=ask.project, overwrite=ask.overwrite, on_progress=ask.on_progress)
+    files = [str(path) for path in written.files]
     return Answer({"files": files}, files)

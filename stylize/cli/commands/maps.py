@@ -18,18 +18,17 @@ DETAIL = Flag("", "--detail", float, "Of lines: 0 few, 1 every one.", metavar="D
 )  # fmt: skip
 def maps(ask: Ask) -> Answer:
     """Write a control map of every frame as a clip: depth for transitions, lines to paint over."""
-    from stylize.api.maps import write_map
-    from stylize.settings.schema import load_settings
+    from stylize.api.maps import render_maps
 
     given = {"model": ask.model, "detail": ask.detail}
-    made = write_map(
+    made = render_maps(
         ask.clip,
         ask.map,
         ask.output,
         start=ask.start,
         end=ask.end,
         scenes=ask.scenes,
-        settings=load_settings(flags=ask.settings),
+        settings=ask.settings,
         overwrite=ask.overwrite,
         on_progress=ask.on_progress,
         **{name: value for name, value in given.items() if value is not None},

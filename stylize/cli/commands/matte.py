@@ -42,12 +42,11 @@ BAND = Flag("", "--band", float, "Pixels beside the edge that are found anew.", 
 def make(ask: Ask) -> Answer:
     """Make a matte from boxes, painted mattes or a screen's color; it is carried over every shot."""
     from stylize.api.mattes import make_matte
-    from stylize.settings.schema import load_settings
 
     made = make_matte(
         ask.clip, ask.output, boxes=ask.box or (), points=ask.point or (), mattes=ask.mattes,
         chroma=ask.chroma, colors=ask.foreground, start=ask.start, end=ask.end,
-        settings=load_settings(flags=ask.settings),
+        settings=ask.settings,
         overwrite=ask.overwrite, on_progress=ask.on_progress,
     )  # fmt: skip
     return Answer(asdict(made), [f"{made.output}  ({made.frames} frames, {made.area:.0%} of the picture)"])
@@ -60,11 +59,10 @@ def make(ask: Ask) -> Answer:
 def refine(ask: Ask) -> Answer:
     """Find the edges of a rough matte anew in the picture, fur and hair too, and steady them."""
     from stylize.api.mattes import refine_matte
-    from stylize.settings.schema import load_settings
 
     made = refine_matte(
         ask.matte, ask.clip, ask.output, band=ask.band, start=ask.start, end=ask.end,
-        settings=load_settings(flags=ask.settings), overwrite=ask.overwrite, on_progress=ask.on_progress,
+        settings=ask.settings, overwrite=ask.overwrite, on_progress=ask.on_progress,
     )  # fmt: skip
     return Answer(asdict(made), [f"{made.output}  ({made.frames} frames, {made.area:.0%} of the picture)"])
 
@@ -72,18 +70,16 @@ def refine(ask: Ask) -> Answer:
 @command("matte check", MATTE, CLIP, "range", REPORT, *FITTING, "reading", "json")
 def check(ask: Ask) -> Answer:
     """Say where a matte chatters, has holes or specks, or jumps; with --clip along the motion."""
-    from stylize.api.mattes import check_matte
+    from stylize.api.check_matte import check_matte
     from stylize.mattes.metrics import issues
-    from stylize.settings.schema import load_settings
 
-    facts = check_matte(
-        ask.matte, ask.clip, start=ask.start, end=ask.end, settings=load_settings(flags=ask.settings),
+    found = check_matte(
+        ask.matte, ask.clip, start=ask.start, end=ask.end, settings=ask.settings,
         report=ask.report, on_progress=ask.on_progress,
     )  # fmt: skip
-    wrong = {one.frame: words for one in facts if (words := issues(one))}
+    wrong = {one.frame: words for one in found.frames if (words := issues(one))}
     lines = [f"{frame:>6}  {', '.join(words)}" for frame, words in wrong.items()]
-    chatter = sum(one.chatter for one in facts) / len(facts)
-    lines.append(f"{len(facts)} frames, {len(wrong)} to look at; mean chatter {chatter:.3f}")
-    frames = [{**asdict(one), "complaints": wrong.get(one.frame, [])} for one in facts]
-    page = {} if ask.report is None else {"report": str(ask.report)}
-    return Answer({"frames": frames, "chatter": chatter, **page}, [*lines, *page.values()])
+    lines.append(f"{len(found.frames)} frames, {len(wrong)} to look at; mean chatter {found.chatter:.3f}")
+    frames = [{**asdict(one), "complaints": wrong.get(one.frame, [])} for one in found.frames]
+    page = {} if found.report is None else {"report": str(found.report)}
+    return Answer({"frames": frames, "chatter": found.chatter, **page}, [*lines, *page.values()])

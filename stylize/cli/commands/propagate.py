@@ -20,12 +20,11 @@ ERROR = Flag("", "--error", Path, "Also write how badly each pixel fits.", metav
 def propagate(ask: Ask) -> Answer:
     """Carry painted keys over the frames of a clip, without a project."""
     from stylize.api.propagate import propagate_clip
-    from stylize.settings.schema import load_settings
 
     result = propagate_clip(
         ask.clip, ask.keys, ask.output, matte=ask.matte, start=ask.start, end=ask.end,
         confidence=ask.confidence, error=ask.error, scenes=ask.scenes,
-        settings=load_settings(flags=ask.settings), overwrite=ask.overwrite, on_progress=ask.on_progress,
+        settings=ask.settings, overwrite=ask.overwrite, on_progress=ask.on_progress,
     )  # fmt: skip
     facts = {"output": result.output, "frames": result.frames, "seconds": result.seconds}
     return Answer(facts, [f"{result.output}  ({result.frames} frames)"])
@@ -34,15 +33,14 @@ def propagate(ask: Ask) -> Answer:
 @command("synth", "ebsynth", "seed", "synth", "json", "yes", needs="style guide")
 def synth(ask: Ask) -> Answer:
     """Make one image from a style and guides, as the EbSynth command does."""
-    from stylize.api.synthesize import synth_image
-    from stylize.settings.schema import load_settings
+    from stylize.api.synthesize import synthesize_image
 
     if len(ask.guide) % 2:
         raise UsageError(f"--guide {ask.guide[-1]} names one image; it takes two: --guide SOURCE TARGET")
     pairs = list(zip(ask.guide[::2], ask.guide[1::2], strict=True))
-    result = synth_image(
+    result = synthesize_image(
         ask.style, pairs, ask.output or Path("output.png"), weights=ask.weight or (), error=ask.error,
         style_weight=1.0 if ask.style_weight is None else ask.style_weight,
-        settings=load_settings(flags=ask.settings), overwrite=ask.overwrite, on_progress=ask.on_progress,
+        settings=ask.settings, overwrite=ask.overwrite, on_progress=ask.on_progress,
     )  # fmt: skip
     return Answer(asdict(result), [f"{result.output}  (energy {result.energy:.3f})"])

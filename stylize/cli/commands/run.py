@@ -15,18 +15,19 @@ from stylize.cli.flags import Flag
 )  # fmt: skip
 def run(ask: Ask) -> Answer:
     """Stylize a clip: choose keys, paint them, carry the paint to all frames, write with its sound."""
-    from stylize.pipeline.request import RunRequest
-    from stylize.pipeline.run import run_job
-    from stylize.pipeline.status import preview
+    from stylize.api.run import run_status, stylize_clip
     from stylize.text import counted
 
-    given = (ask.output, ask.project, ask.renderer, ask.keys, ask.matte, ask.start, ask.end, ask.scenes)
-    request = RunRequest(ask.clip, tuple(ask.style or ()), *given)
+    request = {
+        "clip": ask.clip, "style": ask.style or (), "output": ask.output, "project": ask.project,
+        "renderer": ask.renderer, "keys": ask.keys, "matte": ask.matte, "start": ask.start, "end": ask.end,
+        "scenes": ask.scenes, "settings": ask.settings,
+    }  # fmt: skip
     if ask.dry_run:
-        steps = preview(request, ask.settings)
+        steps = run_status(**request)
         lines = [f"{step.name:<10} {step.state:<7} {step.detail}" for step in steps]
         return Answer({"steps": [asdict(step) for step in steps]}, lines)
-    result = run_job(request, ask.settings, ask.overwrite, ask.on_progress)
+    result = stylize_clip(**request, overwrite=ask.overwrite, on_progress=ask.on_progress)
     told = (counted(result.frames, "frame"), counted(len(result.keys), "key"), result.renderer)
     words = f"{result.output}  ({', '.join(told)})"
     return Answer(asdict(result), [words])
@@ -41,12 +42,10 @@ REGION = Flag("", "--region", Path, "Paint only a part of that key anew: white i
 )  # fmt: skip
 def paint(ask: Ask) -> Answer:
     """Paint the keys only, to look at them or to change them by hand."""
-    from stylize.pipeline.request import RunRequest
-    from stylize.pipeline.run import paint_job
+    from stylize.api.paint import paint_keys
 
-    request = RunRequest(
-        ask.clip, tuple(ask.style or ()), project=ask.project, renderer=ask.renderer, matte=ask.matte,
-        scenes=ask.scenes,
-    )  # fmt: skip
-    keys = paint_job(request, ask.settings, ask.key, ask.on_progress, ask.region)
+    keys = paint_keys(
+        ask.clip, ask.style or (), key=ask.key, region=ask.region, project=ask.project, renderer=ask.renderer,
+        matte=ask.matte, scenes=ask.scenes, settings=ask.settings, on_progress=ask.on_progress,
+    ).keys  # fmt: skip
     return Answer({"keys": list(keys)}, [f"{k['frame']:>6}  {k['file']}  {k['reason']}" for k in keys])

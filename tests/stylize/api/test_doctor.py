@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import pytest
 
 from stylize.api import doctor
-from stylize.api.doctor import Check, examine, opencv_clash, spell
+from stylize.api.doctor import Check, format_check, opencv_clash, run_doctor
 
 
 def test_this_machine_is_fit():
-    checks = {check.name: check for check in examine()}
+    checks = {check.name: check for check in run_doctor().checks}
     assert {
         "python",
         "packages",
@@ -58,7 +58,7 @@ def test_no_opencv_at_all():
 
 def test_missing_contrib_functions_are_found(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", SimpleNamespace(__version__="9", ximgproc=None))
-    check = next(c for c in examine() if c.name == "cv2")
+    check = next(c for c in run_doctor().checks if c.name == "cv2")
     assert (check.state, check.found) == ("bad", "9 without optflow")
 
 
@@ -69,14 +69,14 @@ def test_a_missing_package_is_found(monkeypatch):
         return "1"
 
     monkeypatch.setattr(doctor, "version", version)
-    check = next(c for c in examine() if c.name == "packages")
+    check = next(c for c in run_doctor().checks if c.name == "packages")
     assert (check.state, check.found) == ("bad", "missing: av")
     assert check.mend.endswith("-m pip install av")
 
 
 def test_a_check_that_breaks_is_a_finding_and_hides_no_other(monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
-    checks = {check.name: check for check in examine()}
+    checks = {check.name: check for check in run_doctor().checks}
     assert checks["reader"].state == "bad"
     assert checks["ffmpeg"].state == "ok"
 
@@ -84,19 +84,19 @@ def test_a_check_that_breaks_is_a_finding_and_hides_no_other(monkeypatch):
 def test_a_switched_off_compiler_and_a_full_disk(monkeypatch, tmp_path):
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
-    checks = {check.name: check for check in examine(tmp_path / "not" / "yet")}
+    checks = {check.name: check for check in run_doctor(tmp_path / "not" / "yet").checks}
     assert checks["threads"].mend == "unset NUMBA_DISABLE_JIT"
     assert checks["disk"].state == "bad"
 
 
 def test_spelled_for_a_person():
-    assert spell(Check("disk", "bad", "full", "free some")) == "BAD  disk      full\n     mend: free some"
-    assert spell(Check("gpu", "absent", "none")) == "-    gpu       none"
+    assert format_check(Check("disk", "bad", "full", "free some")) == "BAD  disk      full\n     mend: free some"
+    assert format_check(Check("gpu", "absent", "none")) == "-    gpu       none"
 
 
 def test_a_library_that_opencv_lacks_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)  # importing it raises ImportError
-    check = next(c for c in examine() if c.name == "cv2")
+    check = next(c for c in run_doctor().checks if c.name == "cv2")
     assert check.state == "bad"
     assert "libgl1" in check.mend
 
@@ -104,7 +104,7 @@ def test_a_library_that_opencv_lacks_is_named(monkeypatch):
 def test_learned_packages_that_are_missing_are_no_fault(monkeypatch):
     real = doctor.find_spec
     monkeypatch.setattr(doctor, "find_spec", lambda name: None if name == "peft" else real(name))
-    check = next(c for c in examine() if c.name == "learned")
+    check = next(c for c in run_doctor().checks if c.name == "learned")
     assert check.state == "absent"
     assert "peft" in check.found
     assert "keystylize[diffusion]" in check.mend
@@ -161,7 +161,7 @@ def test_every_package_that_is_required_is_looked_for(monkeypatch):
         "torch>=2 ; extra == 'diffusion'",
     ]
     monkeypatch.setattr(doctor, "requires", lambda name: required if name == "keystylize" else None)
-    check = next(check for check in examine() if check.name == "packages")
+    check = next(check for check in run_doctor().checks if check.name == "packages")
     assert (check.state, check.found) == ("bad", "missing: no-such-package")
     assert check.mend.endswith("pip install no-such-package")
 

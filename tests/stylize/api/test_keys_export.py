@@ -7,13 +7,12 @@ import struct
 import numpy as np
 import pytest
 
-from stylize.api.key_sheet import write_sheet
-from stylize.api.keys import auto_keys, change_plan, import_keys
+from stylize.api.key_sheet import key_sheet
+from stylize.api.keys import change_plan, choose_keys, import_keys
 from stylize.api.keys_export import export_keys
 from stylize.errors import UsageError
 from stylize.export.ebsynth import ROWS, EbsRow, ebs_project, rows_between
 from stylize.media import open_clip, read_image, write_image
-from stylize.pipeline.request import RunRequest
 
 
 class Reader:
@@ -64,7 +63,7 @@ def test_keys_are_carried_to_their_neighbors_and_not_over_cuts():
 
 
 def test_everything_that_the_application_needs_is_written(world):
-    auto_keys(RunRequest(world.frames))
+    choose_keys(world.frames)
     import_keys(world.frames, world.keys("0002.png"))
     place = world.root / "eb" / "shot.ebs"
     written = export_keys(world.frames, place)
@@ -73,7 +72,7 @@ def test_everything_that_the_application_needs_is_written(world):
     assert sorted(p.name for p in (place.parent / "video").iterdir()) == [f"{i:04d}.png" for i in range(10)]
     keys = [row[0] for row in found["rows"]]
     assert 2 in keys
-    assert {f"{key:04d}.png" for key in keys} == {p.name for p in written if p.suffix == ".png"}
+    assert {f"{key:04d}.png" for key in keys} == {p.name for p in written.files if p.suffix == ".png"}
     assert {(row[3] < 6) == (row[4] < 6) for row in found["rows"]} == {True}  # none over the cut before 6
     with open_clip(world.frames) as clip:
         np.testing.assert_array_equal(read_image(place.parent / "video" / "0007.png"), clip[7])
@@ -85,7 +84,7 @@ def test_everything_that_the_application_needs_is_written(world):
 
 def test_more_keys_than_the_application_takes_make_more_projects(world, monkeypatch):
     monkeypatch.setattr("stylize.api.keys_export.ROWS", 2)
-    auto_keys(RunRequest(world.frames), {"select.max_gap": 1})
+    choose_keys(world.frames, settings={"select.max_gap": 1})
     place = world.root / "eb" / "shot.ebs"
     export_keys(world.frames, place)
     files = sorted(place.parent.glob("*.ebs"))
@@ -97,8 +96,8 @@ def test_more_keys_than_the_application_takes_make_more_projects(world, monkeypa
 def test_the_matte_comes_along(world):
     for index in range(10):
         write_image(world.root / "m" / f"{index:04d}.png", np.full((48, 64, 1), 200, np.uint8), durable=False)
-    auto_keys(RunRequest(world.frames))
-    from stylize.pipeline.run import stylize_clip
+    choose_keys(world.frames)
+    from stylize import stylize_clip
 
     stylize_clip(world.frames, world.style, world.root / "out", renderer="fake", matte=world.root / "m")
     place = world.root / "eb" / "shot.ebs"
@@ -108,19 +107,19 @@ def test_the_matte_comes_along(world):
 
 
 def test_a_sheet_shows_the_plan_as_it_is(world):
-    auto_keys(RunRequest(world.frames))
-    change_plan(world.frames, None, lambda plan: plan)
+    choose_keys(world.frames)
+    change_plan(world.frames, lambda plan: plan)
     before = (world.root / "frames.stylize" / "keyframes.toml").read_text()
-    sheet = write_sheet(world.frames)
+    sheet = key_sheet(world.frames).sheet
     assert sheet == world.root / "frames.stylize" / "report" / "keys.png"
     assert read_image(sheet).shape[1] == 1600
     assert (world.root / "frames.stylize" / "keyframes.toml").read_text() == before
-    write_sheet(world.frames, world.root / "s.png")
+    key_sheet(world.frames, world.root / "s.png")
     with pytest.raises(UsageError, match="exists"):
-        write_sheet(world.frames, world.root / "s.png")
+        key_sheet(world.frames, world.root / "s.png")
 
 
 def test_without_a_plan_there_is_nothing_to_hand_out(world):
-    for call in (lambda: export_keys(world.frames, world.root / "x"), lambda: write_sheet(world.frames)):
+    for call in (lambda: export_keys(world.frames, world.root / "x"), lambda: key_sheet(world.frames)):
         with pytest.raises(UsageError, match="no plan yet"):
             call()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylize.api.synthesize import alike, error_image, synth_image, with_channels
+from stylize.api.synthesize import alike, error_image, synthesize_image, with_channels
 from stylize.errors import DeviceError, MediaError, UsageError
 from stylize.media import read_image, write_image
 from stylize.settings.schema import load_settings
@@ -32,7 +32,7 @@ def synth(pictures, guides=(("a.png", "b.png"),), **choices):
         "settings": settings,
         **choices,
     }
-    return synth_image(choices.pop("style"), pairs, choices.pop("output"), **choices)
+    return synthesize_image(choices.pop("style"), pairs, choices.pop("output"), **choices)
 
 
 def test_the_target_is_painted_as_its_guide_says(pictures):

@@ -266,11 +266,11 @@ def test_help_tells_every_default_under_its_heading(call, monkeypatch):
 def test_export_has_motion_unless_told_otherwise(world, call, monkeypatch, words, motion):
     asked = []
 
-    def export(_job, options, *_rest):
+    def export(_clip, _output, options, **_rest):
         asked.append(options)
         return Nothing()
 
-    monkeypatch.setattr("stylize.export.exporter.export_project", export)
+    monkeypatch.setattr("stylize.api.export.export_project", export)
     assert call("export", world.frames, "-o", "out", "--what", "exr", *words)[0] == 0
     assert asked[0].motion is motion
 

@@ -13,7 +13,7 @@ import opentimelineio as otio
 import pytest
 
 from stylize import stylize_clip
-from stylize.api.composite import comp_project
+from stylize.api.composite import composite_project
 from stylize.errors import DeviceError, StylizeError, UsageError
 from stylize.export import color_space as colors
 from stylize.export.comp_description import is_uneven
@@ -107,24 +107,24 @@ def exr(path):
 
 
 def test_comp_lays_finished_layers_again_and_paints_nothing(world, project):
-    result = comp_project(RunRequest(project, output=world.root / "again"))
+    result = composite_project(project, world.root / "again")
     assert (fakes.PAINTED, fakes.CARRIED) == ([], [])
     assert (result.frames, result.layers) == (10, ("back", "hero"))
     for index in range(10):
         name = f"{index:04d}.png"
         np.testing.assert_array_equal(read_image(world.root / "again" / name), read_image(world.root / "out" / name))
     (project / "stylize.toml").write_text(LAYERS.replace("0.75", "0"))
-    comp_project(RunRequest(project, output=world.root / "less"))
+    composite_project(project, world.root / "less")
     changed = read_image(world.root / "less" / "0000.png") != read_image(world.root / "out" / "0000.png")
     assert changed[20:28, 20:28].any()
-    part = comp_project(RunRequest(project, output=world.root / "part", start=2, end=5))
+    part = composite_project(project, world.root / "part", start=2, end=5)
     assert part.frames == 3
 
 
 def test_what_is_not_finished_is_named(world, project):
     (project / "stylize.toml").write_text(LAYERS + '[[layers]]\nname = "new"\nstyle = "../style.png"\n')
     with pytest.raises(UsageError, match="layer 'new' is not finished; run it first: stylize run"):
-        comp_project(RunRequest(project, output=world.root / "again"))
+        composite_project(project, world.root / "again")
     (project / "stylize.toml").write_text(LAYERS)
     gone = next(p for p in (project / "stack" / "hero" / "layers").rglob("0003.png") if p.parent.name != "confidence")
     gone.rename(gone.with_name("moved"))

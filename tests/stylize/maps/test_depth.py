@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stylize.api.maps import write_map
+from stylize.api.maps import render_maps
 from stylize.cli import app
 from stylize.errors import ModelError, UsageError
 from stylize.maps import make_map
@@ -92,7 +92,7 @@ def test_a_model_of_another_kind_is_refused(tiny_models_folder, frames):
 def test_a_depth_clip_has_one_range_for_each_shot(clip, depth_model, tmp_path, frames):
     from stylize.maps.depth import find_limits, open_depth, shade
 
-    made = write_map(clip, "depth", tmp_path / "out", model=depth_model)
+    made = render_maps(clip, "depth", tmp_path / "out", model=depth_model)
     assert (made.frames, made.bits) == (10, 16)
     files = sorted((tmp_path / "out").iterdir())
     assert [f.name for f in files] == [f"{index:04d}.png" for index in range(10)]
@@ -111,7 +111,7 @@ def test_a_scene_list_says_where_the_shots_of_a_depth_clip_are(clip, depth_model
 
     scenes = tmp_path / "scenes.csv"
     scenes.write_text("Scene Number,Start Frame,End Frame\n1,1,3\n2,4,10\n", encoding="utf-8")
-    write_map(clip, "depth", tmp_path / "out", model=depth_model, scenes=scenes, start=1, end=5)
+    render_maps(clip, "depth", tmp_path / "out", model=depth_model, scenes=scenes, start=1, end=5)
     model = open_depth(depth_model)
     limits = find_limits(lambda index: frames[1 + index], 2, model)  # frames 1 and 2 of the first shot
     written = cv2.imread(str(tmp_path / "out" / "0002.png"), cv2.IMREAD_UNCHANGED)
@@ -119,7 +119,7 @@ def test_a_scene_list_says_where_the_shots_of_a_depth_clip_are(clip, depth_model
     assert np.array_equal(written[..., 0], expected.astype(np.uint16))
     scenes.write_text("Scene Number,Start Frame,End Frame\n1,1,3\n", encoding="utf-8")
     with pytest.raises(UsageError, match="scenes"):
-        write_map(clip, "depth", tmp_path / "no", model=depth_model, scenes=scenes)
+        render_maps(clip, "depth", tmp_path / "no", model=depth_model, scenes=scenes)
 
 
 def test_a_still_shot_does_not_flicker(tmp_path, depth_model, frames):
@@ -127,7 +127,7 @@ def test_a_still_shot_does_not_flicker(tmp_path, depth_model, frames):
     folder.mkdir()
     for index in range(4):
         cv2.imwrite(str(folder / f"{index}.png"), frames[0])
-    write_map(folder, "depth", tmp_path / "out", model=depth_model)
+    render_maps(folder, "depth", tmp_path / "out", model=depth_model)
     first, *others = [p.read_bytes() for p in sorted((tmp_path / "out").iterdir())]
     assert all(one == first for one in others)
 
@@ -135,7 +135,7 @@ def test_a_still_shot_does_not_flicker(tmp_path, depth_model, frames):
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
 def test_a_map_as_a_video_keeps_frames_and_times(clip, tmp_path, suffix):
     out = tmp_path / f"lines{suffix}"
-    made = write_map(clip, "softedge", out)
+    made = render_maps(clip, "softedge", out)
     assert made.frames == 10
     with open_clip(clip) as source, open_clip(out) as written:
         assert written.info.count == 10
@@ -147,8 +147,8 @@ def test_a_map_as_a_video_keeps_frames_and_times(clip, tmp_path, suffix):
 
 
 def test_depth_in_a_container_that_keeps_16_bits(clip, depth_model, tmp_path):
-    write_map(clip, "depth", tmp_path / "depth.mkv", model=depth_model, end=3)
-    write_map(clip, "depth", tmp_path / "images", model=depth_model, end=3)
+    render_maps(clip, "depth", tmp_path / "depth.mkv", model=depth_model, end=3)
+    render_maps(clip, "depth", tmp_path / "images", model=depth_model, end=3)
     with open_clip(tmp_path / "depth.mkv") as video, open_clip(tmp_path / "images") as images:
         assert video.info.bit_depth == 16
         assert np.array_equal(video[2], images[2])
@@ -165,7 +165,7 @@ def test_hdr_tags_of_the_clip_are_not_those_of_its_map(clip, tmp_path, monkeypat
         return made
 
     monkeypatch.setattr(room, "open_clip", tagged)
-    room.write_map(clip, "softedge", tmp_path / "x.mkv")
+    room.render_maps(clip, "softedge", tmp_path / "x.mkv")
     with real(tmp_path / "x.mkv") as written:
         assert written.info.color.transfer != "smpte2084"
 
@@ -173,11 +173,11 @@ def test_hdr_tags_of_the_clip_are_not_those_of_its_map(clip, tmp_path, monkeypat
 def test_nothing_is_written_when_the_map_cannot_be_made(clip, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     with pytest.raises(ModelError):
-        write_map(clip, "depth", tmp_path / "out.mkv")
+        render_maps(clip, "depth", tmp_path / "out.mkv")
     with pytest.raises(UsageError, match="did you mean 'depth'"):
-        write_map(clip, "dept", tmp_path / "out.mkv")
+        render_maps(clip, "dept", tmp_path / "out.mkv")
     with pytest.raises(UsageError, match="no option 'detail'"):
-        write_map(clip, "depth", tmp_path / "out.mkv", detail=1)
+        render_maps(clip, "depth", tmp_path / "out.mkv", detail=1)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["shots"]
 
 

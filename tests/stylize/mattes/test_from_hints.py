@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from stylize.api.mattes import check_matte, make_matte, refine_matte
+from stylize.api.check_matte import check_matte
+from stylize.api.mattes import make_matte, refine_matte
 from stylize.errors import MediaError, UsageError
 from stylize.mattes.metrics import check_mattes, issues
 from stylize.mattes.refine.trimap import refine_edge, without_specks
@@ -132,7 +133,7 @@ def test_painted_frames_are_carried_over_the_clip(scene, clip, tmp_path):
     for at in range(8):
         assert overlap(read(tmp_path / "m", at), scene[1][at]) > 0.97
     assert read_image(tmp_path / "fg" / "0003.png").shape == (96, 128, 3)
-    facts = check_matte(tmp_path / "m", clip)
+    facts = check_matte(tmp_path / "m", clip).frames
     assert [one.frame for one in facts] == list(range(8))
     assert max(one.chatter for one in facts) < 0.06
 
@@ -270,7 +271,7 @@ def test_in_a_range_hints_are_told_by_frame_of_the_clip(clip, tmp_path):
                 parse_boxes([f"{outside}:1,2,30,40"], part.info, whole.info)
     made = make_matte(clip, tmp_path / "m", boxes=["4:20,10,60,60"], start=3, end=6)
     assert (made.frames, made.hints) == (3, (4,))
-    checked = check_matte(tmp_path / "m", clip, start=3, end=6, report=tmp_path / "page.html")
+    checked = check_matte(tmp_path / "m", clip, start=3, end=6, report=tmp_path / "page.html").frames
     assert [one.frame for one in checked] == [3, 4, 5]
     refined = refine_matte(tmp_path / "m", clip, tmp_path / "r", start=3, end=6)
     assert sorted(p.stem for p in refined.output.iterdir()) == sorted(p.stem for p in made.output.iterdir())
@@ -305,7 +306,7 @@ def test_a_check_writes_a_page_that_shows_the_worst_frames_first(clip, scene, tm
         gray = np.rint(matte * 65535).astype(np.uint16)[..., None]
         write_image(tmp_path / "<m>" / f"{at:04d}.png", np.repeat(gray, 3, axis=2), durable=False)
     page = tmp_path / "check.html"
-    facts = check_matte(tmp_path / "<m>", clip, report=page)
+    facts = check_matte(tmp_path / "<m>", clip, report=page).frames
     text = page.read_text("utf-8")
     assert "&lt;m&gt;" in text
     assert "<m>" not in text

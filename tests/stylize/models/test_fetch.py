@@ -233,12 +233,12 @@ def test_the_commands(fake, tmp_path):
     assert "hash differs" in done.stdout
     done = stylize("check", "depth-small", "--quick")
     assert done.returncode == 0
-    assert "whole, but not verified: --quick" in done.stdout
+    assert "complete, but not verified: --quick" in done.stdout
     copy = tmp_path / "copied.safetensors"
     copy.write_bytes((place / "model.safetensors").read_bytes())
     done = stylize("check", str(copy))
     assert done.returncode == 0
-    assert "whole, but not verified: no hash of it is known here" in done.stdout
+    assert "complete, but not verified: no hash of it is known here" in done.stdout
     assert (place.parents[1] / LOCK).is_file()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stylize import stylize_clip
-from stylize.api.composite import comp_project
+from stylize.api.composite import composite_project
 from stylize.api.keys import list_keys
 from stylize.errors import MediaError, UsageError
 from stylize.media import open_clip, read_image, write_image
@@ -76,12 +76,12 @@ def test_two_subjects_in_two_styles_and_the_plate_between_them(world, project):
     for name in ("left", "right"):
         own = project / "stack" / name
         assert {"project.json", "keyframes.toml", "keys", "layers"} <= {path.name for path in own.iterdir()}
-        keys = list_keys(own)["keys"]
+        keys = list_keys(own).keys
         for key in keys:
-            painted = read_image(own / "keys" / f"{key['frame']:04d}.png")
+            painted = read_image(own / "keys" / f"{key.frame:04d}.png")
             span = slice(0, 20) if name == "left" else slice(40, 64)
-            np.testing.assert_array_equal(painted[8:40, span], out[f"{key['frame']:04d}.png"][8:40, span])
-        assert all(3 <= key["frame"] < 9 for key in keys) or name == "left"
+            np.testing.assert_array_equal(painted[8:40, span], out[f"{key.frame:04d}.png"][8:40, span])
+        assert all(3 <= key.frame < 9 for key in keys) or name == "left"
     assert (project / "report" / "index.html").exists()
     facts = json.loads((project / "report" / "run.json").read_text())
     assert {key["layer"] for key in facts["keys"]} == {"left", "right"}
@@ -110,7 +110,7 @@ def test_the_same_again_does_nothing_and_a_changed_layer_only_its_own(world, pro
 def test_a_changed_matte_redoes_the_spans_that_show_it(world, project):
     only = {"propagate.other_keys": 0, "select.max_gap": 3, "propagate.new_surface": 0.0}
     run(world, settings=only)
-    keys = [key["frame"] for key in list_keys(project / "stack" / "left")["keys"]]
+    keys = [key.frame for key in list_keys(project / "stack" / "left").keys]
     changed = read_image(world.root / "left" / "0009.png")
     changed[20, 5] = 100
     write_image(world.root / "left" / "0009.png", changed)
@@ -128,7 +128,7 @@ def test_a_layer_is_a_project_of_its_own(world, project):
     fakes.PAINTED.clear()
     notes = paint_job(RunRequest(own))
     assert fakes.PAINTED == []
-    assert {note["frame"] for note in notes} == {key["frame"] for key in list_keys(own)["keys"]}
+    assert {note["frame"] for note in notes} == {key.frame for key in list_keys(own).keys}
     result = stylize_clip(own, output=world.root / "alone")
     assert fakes.PAINTED == []
     made = read_image(world.root / "alone" / "0004.png")
@@ -147,7 +147,7 @@ def _project(root):
 def test_a_hand_edit_of_a_key_stays_and_is_carried(world, project):
     run(world)
     own = project / "stack" / "left"
-    key = list_keys(own)["keys"][0]["frame"]
+    key = list_keys(own).keys[0].frame
     path = own / "keys" / f"{key:04d}.png"
     write_image(path, np.full((48, 64, 3), 50, np.uint8))
     fakes.PAINTED.clear()
@@ -175,7 +175,7 @@ def test_a_range_of_what_is_finished_has_the_edges_of_the_run(world, project):
         matte[8:40, :right] = 255
         write_image(world.root / "left" / f"{index:04d}.png", matte, durable=False)
     run(world)
-    comp_project(RunRequest(project, output=world.root / "part", start=3, end=7))
+    composite_project(project, world.root / "part", start=3, end=7)
     whole, part = pictures(world.root / "out"), pictures(world.root / "part")
     assert len(part) == 4
     for name, picture in part.items():

@@ -121,7 +121,7 @@ def test_a_key_added_by_hand_leaves_the_others_as_they_are(world):
 
     keys = run(world).keys
     free = next(frame for frame in range(6) if frame not in keys)
-    change_plan(world.frames, None, lambda plan: edits.add(plan, free))
+    change_plan(world.frames, lambda plan: edits.add(plan, free))
     fakes.PAINTED.clear()
     assert set(run(world).keys) == {*keys, free}
     assert len(fakes.PAINTED) == 1
@@ -133,12 +133,12 @@ def test_a_key_taken_out_by_hand_stays_out(world):
 
     keys = run(world).keys
     gone = next(key for key in keys if key < 6)
-    change_plan(world.frames, None, lambda plan: edits.remove(plan, gone))
+    change_plan(world.frames, lambda plan: edits.remove(plan, gone))
     assert gone not in run(world).keys
     listing = list_keys(world.frames)
-    assert gone in listing["banned"]
-    assert listing["shots"] == [[0, 6], [6, 10]]
-    assert 0 < listing["coverage"] <= 1
+    assert gone in listing.banned
+    assert listing.shots == ((0, 6), (6, 10))
+    assert 0 < listing.coverage <= 1
 
 
 def test_comments_in_the_plan_survive(world):
@@ -160,7 +160,7 @@ def test_max_keys_counts_the_keys_set_by_hand_too(world):
     from stylize.api.keys import change_plan
 
     run(world)
-    change_plan(world.frames, None, lambda plan: edits.lock(edits.lock(plan, 1), 4))
+    change_plan(world.frames, lambda plan: edits.lock(edits.lock(plan, 1), 4))
     lively = {"select.max_gap": 1, "select.max_keys": 3}
     keys = run(world, settings=lively).keys
     assert len(keys) == 3
@@ -191,9 +191,7 @@ def test_a_range_works_on_the_same_project_and_keeps_the_rest(world):
     part = run(world, start=1, end="4", output=world.root / "part")
     assert part.frames == 3
     assert sorted(pictures(world.root / "part")) == ["0001.png", "0002.png", "0003.png"]
-    assert {key for key in whole.keys if key >= 6} <= {
-        key["frame"] for key in json.loads(json.dumps(_plan(world)))["keys"]
-    }
+    assert {key for key in whole.keys if key >= 6} <= {key.frame for key in _plan(world).keys}
 
 
 def _plan(world):

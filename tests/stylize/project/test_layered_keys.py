@@ -10,14 +10,13 @@ from PIL import Image
 from psd_tools import PSDImage
 
 from keyframes import parse_plan
-from stylize.api.keys import auto_keys, import_keys
+from stylize import stylize_clip
+from stylize.api.keys import choose_keys, import_keys
 from stylize.errors import MediaError
 from stylize.media import image_size, probe, read_image, write_image
 from stylize.media.frame_images import files_for, find_keys, layer_of
 from stylize.media.image_reader import image_depth
 from stylize.media.layered_image import lay
-from stylize.pipeline.request import RunRequest
-from stylize.pipeline.run import stylize_clip
 
 SIZE = (48, 64)
 
@@ -151,27 +150,27 @@ def plan_of(world):
 
 
 def test_a_file_dropped_into_overrides_makes_its_frame_a_key(world, psd):
-    auto_keys(RunRequest(world.frames))
+    choose_keys(world.frames)
     place = world.root / "frames.stylize" / "overrides"
     place.mkdir()
     (place / "4.psd").write_bytes(psd.read_bytes())
-    auto_keys(RunRequest(world.frames))
+    choose_keys(world.frames)
     assert plan_of(world).key_at(4).kind == "override"
     assert "painted by hand" in plan_of(world).key_at(4).reason
     stylize_clip(world.frames, world.style, world.root / "out", renderer="fake", overwrite=True)
     assert read_image(world.root / "out" / "0004.png")[5, 25].tolist()[:3] == [0, 0, 250]
     (place / "4.psd").unlink()
-    auto_keys(RunRequest(world.frames))
+    choose_keys(world.frames)
     assert plan_of(world).key_at(4).kind == "user"
 
 
 def test_a_file_in_overrides_that_is_for_no_frame_is_named(world, psd):
-    auto_keys(RunRequest(world.frames))
+    choose_keys(world.frames)
     place = world.root / "frames.stylize" / "overrides"
     place.mkdir()
     (place / "400.psd").write_bytes(psd.read_bytes())
     with pytest.raises(MediaError, match=r"400\.psd: names no frame"):
-        auto_keys(RunRequest(world.frames))
+        choose_keys(world.frames)
 
 
 def test_layers_are_imported_as_one_file(world):

@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from stylize import stylize_clip
 from stylize.errors import UsageError
-from stylize.pipeline.run import stylize_clip
 from stylize.project.project import Project
 from stylize.report import html as page
 from stylize.report.run_report import keep_facts, suggest_key, write_report
