@@ -37,15 +37,6 @@ def allowed(overwrite: Overwrite, path: Path) -> bool:
     return overwrite(path) if callable(overwrite) else overwrite
 
 
-@dataclass(frozen=True)
-class Step:
-    """A step of a run before it runs: its name, ``cached``, ``to do`` or ``given``, and from what."""
-
-    name: str
-    state: str
-    detail: str
-
-
 def subprogress(share: Callable[[float], None], before: int, size: int, total: int) -> Callable[[float], None]:
     """Return a progress function for `size` of `total` things, `before` of which are done."""
     return lambda part: share((before + part * size) / max(total, 1))

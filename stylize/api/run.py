@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from stylize.api._arguments import AnySettings, PathLike, make_request
 from stylize.pipeline.run import RunResult, run_job
-from stylize.pipeline.status import preview
-from stylize.progress import OnProgress, Overwrite, Step, ignore
+from stylize.pipeline.status import Step, dry_run
+from stylize.progress import OnProgress, Overwrite, ignore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,4 +113,4 @@ def run_status(
         clip, style, output=output, project=project, renderer=renderer, keys=keys, matte=matte, start=start, end=end,
         scenes=scenes,
     )  # fmt: skip
-    return preview(request, settings)
+    return dry_run(request, settings)

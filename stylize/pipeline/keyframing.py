@@ -116,11 +116,7 @@ def with_overrides(context: RunContext, plan: Plan) -> Plan:
 
 
 def known_shots(context: RunContext, watch: StageTimer) -> tuple[Shot, ...]:
-    """Return the shots of the whole clip.
-
-    Those of a scene list that is given; else those of the plan where a person changed them or a scene list
-    was given once; else found ones.
-    """
+    """Return the shots of the complete clip; see `ready_shots`. Cuts that are not known yet are searched for."""
     from keyframes.shots import shots_from_scores
 
     project, settings = context.project, context.settings.shots
@@ -130,14 +126,32 @@ def known_shots(context: RunContext, watch: StageTimer) -> tuple[Shot, ...]:
     if plan is not None and _set_by_hand(project, plan):
         if settings != type(settings)():
             log.warning(
-                "%s: its shots are set by hand, so cuts are not looked for; take its [[shot]] tables out to "
-                "have them found",
+                "%s: its shots were set by hand, so options of cut detection are ignored; "
+                "remove its [[shot]] tables to detect cuts again",
                 project.plan_path,
             )
         return tuple(plan.shots)
     with watch.stage("shots") as share:
         scores = project.recall("changes", measure_changes, context.whole, on_progress=share)
     return shots_from_scores(scores, settings)
+
+
+def ready_shots(context: RunContext, plan: Plan | None) -> tuple[Shot, ...] | None:
+    """Return the shots of the complete clip if they are known without a search for cuts.
+
+    The first of these that applies: the scene list that the request names; the shots of the plan, where an
+    artist or an earlier scene list changed them; the cuts in the cache.
+    """
+    from keyframes.shots import shots_from_scores
+
+    project = context.project
+    if context.scenes is not None:
+        return context.scenes
+    if plan is not None and _set_by_hand(project, plan):
+        return tuple(plan.shots)
+    if not project.cached("changes", measure_changes, context.whole).exists():
+        return None
+    return shots_from_scores(project.recall("changes", measure_changes, context.whole), context.settings.shots)
 
 
 def _set_by_hand(project: Project, plan: Plan) -> bool:

@@ -11,18 +11,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stylize.errors import StylizeError, UsageError
+from stylize.errors import StylizeError
 from stylize.mattes import open_matte
-from stylize.media.frame_images import find_keys
 from stylize.pipeline.context import measure_matte
 from stylize.pipeline.output import written_by_project
 from stylize.pipeline.stages import make_renderer_for
+from stylize.pipeline.status import RunStatus, given_keys, run_status
 from stylize.progress import StageTimer
 from stylize.review.curves import Curves
 from stylize.review.image_cache import LayerPictures
 from stylize.review.matte_editor import MatteEditor
 from stylize.review.plan_editor import PlanEditor
-from stylize.review.plan_status import KeyState, RunStatus, run_status
 from stylize.review.roto.active_matte import matte_in_use
 from stylize.storage.lock import holder
 
@@ -187,13 +186,14 @@ class Session:
         try:
             context = self.seen
             if context.request.keys is not None:
-                return _given(context)
+                problem = f"keys come from {context.request.keys}; the plan is not used"
+                return RunStatus(keys=given_keys(context, context.project.keys.layer_cache), problem=problem)
             if plan is None:
                 return RunStatus(problem=problem)
             if self._renderer is None:
                 self._renderer = make_renderer_for(context)
             if self._renderer is None:
-                return RunStatus(problem="nobody paints here")
+                return RunStatus(problem="no renderer is configured for this project")
             return run_status(context, plan, self._renderer)
         except StylizeError as error:
             return RunStatus(problem=str(error))
@@ -228,15 +228,6 @@ class Session:
     def _deliver(self, line: str) -> None:
         for queue in self._listeners:
             queue.put_nowait(line)
-
-
-def _given(context: RunContext) -> RunStatus:
-    """Return the keys of a project that carries a folder of files; its plan is not asked."""
-    if context.request.keys is None:
-        raise UsageError("no folder of keys")
-    found = find_keys(context.request.keys, context.clip.info, context.project.keys.layer_cache)
-    keys = tuple(KeyState(context.span[0] + index, "hand", path) for index, path in found.items())
-    return RunStatus(keys, problem=f"keys come from {context.request.keys}; the plan is not asked")
 
 
 def _own_pid() -> int:

@@ -602,7 +602,7 @@ def test_a_project_whose_clip_is_gone(world, call):
     world.frames.rename(world.root / "elsewhere")
     code, _, err = call("run", "frames.stylize", "--style", world.style, "-o", "out")
     assert code == 4
-    assert "is gone; say where it is now: CLIP --project" in error_line(err)
+    assert "is missing; name the moved clip: CLIP --project" in error_line(err)
     moved = (
         "run",
         "elsewhere",

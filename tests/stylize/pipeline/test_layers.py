@@ -14,7 +14,7 @@ from stylize.errors import MediaError, UsageError
 from stylize.media import open_clip, read_image, write_image
 from stylize.pipeline.request import RunRequest
 from stylize.pipeline.run import paint_job
-from stylize.pipeline.status import preview
+from stylize.pipeline.status import dry_run
 from stylize.report.run_report import write_report
 from tests.stylize import fakes
 from tests.stylize.world import texture
@@ -158,10 +158,10 @@ def test_a_hand_edit_of_a_key_stays_and_is_carried(world, project):
     np.testing.assert_array_equal(made[:, 20:40], read_image(world.frames / f"{key:04d}.png")[:, 20:40])
 
 
-def test_preview_tells_every_layer_and_writes_nothing(world, project):
+def test_dry_run_tells_every_layer_and_writes_nothing(world, project):
     run(world)
     before = set(project.rglob("*"))
-    steps = preview(RunRequest(world.frames, output=world.root / "out", renderer="fake"))
+    steps = dry_run(RunRequest(world.frames, output=world.root / "out", renderer="fake"))
     assert set(project.rglob("*")) == before
     carried = [step.detail for step in steps if step.name == "propagate"]
     assert carried == ["left: 10 of 10 frames finished", "right: 6 of 6 frames finished"]
@@ -198,7 +198,7 @@ def test_holdout_strength_map_and_exclusive(world, project):
             assert (made[24:40, 20:] != frame[24:40, 20:]).mean() > 0.9
         write_image(world.root / "fade" / "0003.png", ramp * 0, durable=False)
         job = RunRequest(world.frames, output=world.root / "out", renderer="fake")
-        assert [step.name for step in preview(job) if step.state == "to do"] == ["write"]
+        assert [step.name for step in dry_run(job) if step.state == "to do"] == ["write"]
         run(world)
         np.testing.assert_array_equal(read_image(world.root / "out" / "0003.png")[:, 20:], clip[3][:, 20:])
     (project / "stylize.toml").write_text(LAYERS)

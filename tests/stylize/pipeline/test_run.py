@@ -21,7 +21,7 @@ from stylize.errors import DeviceError, MediaError, ModelError, UsageError
 from stylize.media import open_clip, probe, read_image, write_image
 from stylize.pipeline.request import RunRequest
 from stylize.pipeline.run import paint_job
-from stylize.pipeline.status import preview
+from stylize.pipeline.status import dry_run
 from tests.stylize import fakes
 from tests.stylize.world import make_frames
 
@@ -286,18 +286,18 @@ def test_progress_tells_every_stage_to_its_end(world):
     assert set(seen.values()) == {1.0}
 
 
-def test_preview_writes_nothing_and_says_what_is_there(world):
+def test_dry_run_writes_nothing_and_says_what_is_there(world):
     job = RunRequest(world.frames, (world.style,), world.root / "out", renderer="fake")
-    steps = {step.name: step for step in preview(job)}
+    steps = {step.name: step for step in dry_run(job)}
     assert not (world.root / "frames.stylize").exists()
     assert {steps[name].state for name in ("shots", "paint", "propagate", "write")} == {"to do"}
     run(world)
-    steps = {step.name: step for step in preview(job)}
+    steps = {step.name: step for step in dry_run(job)}
     made = ("shots", "analysis", "keys", "paint", "propagate", "write")
     assert {steps[name].state for name in made} == {"cached"}
     assert steps["propagate"].detail == "10 of 10 frames finished"
     next((world.root / "out").glob("*.png")).unlink()
-    assert preview(job)[-1].state == "to do"
+    assert dry_run(job)[-1].state == "to do"
 
 
 def test_painting_only_one_key(world):

@@ -13,7 +13,7 @@ from stylize.errors import UsageError
 from stylize.media import probe, read_image, write_image
 from stylize.pipeline.request import RunRequest
 from stylize.pipeline.run import paint_job
-from stylize.pipeline.status import preview
+from stylize.pipeline.status import dry_run
 from stylize.project.plan_file import read_plan, save_plan
 from stylize.project.project import Project
 from tests.stylize import fakes
@@ -54,7 +54,7 @@ class LayerResult:
 def test_a_keys_own_settings_paint_that_key_only(painted):
     before = painted.image()
     painted.change(set_options, {"synthesis.seed": 5})
-    assert [s.state for s in preview(RunRequest(painted.world.frames)) if s.name == "paint"].count("to do") == 1
+    assert [s.state for s in dry_run(RunRequest(painted.world.frames)) if s.name == "paint"].count("to do") == 1
     assert painted.paint() == 1
     np.testing.assert_array_equal(painted.image(), before + np.uint8(5))
     assert painted.project.keys.recipe(painted.name)["settings"] == {"synthesis.seed": 5}

@@ -57,7 +57,7 @@ def around(matte):
 
 
 def clip_of(visit):
-    return visit.session.work.job.clip
+    return visit.session.context.job.clip
 
 
 def paint(visit, frame, tool, points=(), size=3.0, exact=False):
@@ -71,7 +71,7 @@ def matte(visit, frame):
 
 
 def carry(visit, near=0):
-    work = visit.session.work
+    work = visit.session.context
     with work.project.lock():
         carry_matte(work, near, StageTimer())
     visit.session.adopt_matte()
@@ -146,7 +146,7 @@ def test_what_is_refused_leaves_nothing(page):
     assert page.client.post("/api/matte/use", json={"wanted": True}).status_code == 422
     assert page.client.post("/api/matte/use", json={"wanted": 1}).status_code == 422
     assert page.client.get("/api/matte/0").status_code == 404
-    assert not (page.session.work.project.root / "matte").exists()
+    assert not (page.session.context.project.root / "matte").exists()
 
 
 def test_a_box_is_carried_over_the_clip_and_becomes_the_projects_matte(page, scene):
@@ -164,7 +164,7 @@ def test_a_box_is_carried_over_the_clip_and_becomes_the_projects_matte(page, sce
     assert page.state()["matte"]
     assert page.client.get("/api/frame/matte/4").status_code == 200
     with open_run(RunRequest(clip_of(page))) as work:  # as the next run opens it
-        assert work.job.matte == str(page.session.work.project.root / "matte" / "carried")
+        assert work.job.matte == str(page.session.context.project.root / "matte" / "carried")
         assert overlap(work.mattes[4], truth[4]) > 0.9
     style = clip_of(page).with_name("style.png")
     with open_run(RunRequest(clip_of(page), (style,))) as work:  # whatever else is named
@@ -184,7 +184,7 @@ def test_a_correction_concerns_only_the_frames_up_to_the_painted_ones_beside_it(
     for frame in (0, 3):
         paint(page, frame, "box", around(truth[frame]))
     carry(page)
-    folder = page.session.work.project.root / "matte" / "carried"
+    folder = page.session.context.project.root / "matte" / "carried"
     before = {path.name: read_image(path).tobytes() for path in folder.iterdir()}
     x, y = middle(truth[0])
     assert paint(page, 0, "remove", [(x, y), (x + 9, y)], 4, exact=True).status_code == 200
@@ -208,7 +208,7 @@ def test_a_correction_concerns_only_the_frames_up_to_the_painted_ones_beside_it(
     ]
     carry(page)
     assert followed == [0]  # nothing is left to do
-    shutil.rmtree(page.session.work.project.root / "cache")  # which may be done at any time
+    shutil.rmtree(page.session.context.project.root / "cache")  # which may be done at any time
     assert page.client.get("/api/matte").json()["left"] == 0
     paint(page, 3, "keep")
     carry(page)
@@ -219,7 +219,7 @@ def test_a_correction_concerns_only_the_frames_up_to_the_painted_ones_beside_it(
 def test_carrying_that_was_interrupted_goes_on_to_the_same_result(page, scene, monkeypatch):
     paint(page, 0, "box", around(scene[1][0]))
     carry(page)
-    root = page.session.work.project.root
+    root = page.session.context.project.root
     folder = root / "matte" / "carried"
     whole = {path.name: read_image(path).tobytes() for path in folder.iterdir()}
     shutil.rmtree(root / "cache" / "mattes")
@@ -251,7 +251,7 @@ def test_marks_are_taken_back_across_frames_and_outlive_the_server(page, scene):
     paint(page, 3, "empty")
     second = matte(page, 0)
     assert not np.array_equal(first, second)
-    with OpenVisit(None, page.session.work.job) as later:
+    with OpenVisit(None, page.session.context.job) as later:
         assert later.client.get("/api/matte").json()["can"] == {"undo": "empty", "redo": None}
         facts = later.client.post("/api/matte/undo", json={}).json()
         assert (facts["frame"], list(facts["painted"])) == (3, ["0"])
@@ -267,7 +267,7 @@ def test_marks_are_taken_back_across_frames_and_outlive_the_server(page, scene):
 def test_a_matte_put_there_by_hand_counts_and_is_built_on(page, scene):
     truth = scene[1][1]
     gray = np.rint(truth * 255).astype(np.uint8)[..., None]
-    place = page.session.work.project.root / "matte" / "painted" / "0001.png"
+    place = page.session.context.project.root / "matte" / "painted" / "0001.png"
     write_image(place, gray)
     assert list(page.client.get("/api/matte").json()["painted"]) == ["1"]
     x, y = middle(truth)
@@ -291,7 +291,7 @@ def test_a_matte_that_was_brought_is_where_painting_begins_and_comes_back(clip, 
         carry(visit)
         assert visit.client.get("/api/matte").json()["former"].endswith("roto")
         visit.client.post("/api/matte/use", json={"wanted": False})
-        assert str(visit.session.work.job.matte).endswith("roto")
+        assert str(visit.session.context.job.matte).endswith("roto")
 
 
 def test_a_layers_painted_matte_is_written_into_the_list_of_layers(clip, scene):

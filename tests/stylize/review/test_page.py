@@ -51,7 +51,7 @@ def test_the_state_tells_clip_shots_and_keys(visit):
 
 
 def test_the_pictures_are_those_of_the_frames(visit):
-    work = visit.session.work
+    work = visit.session.context
     for frame in (0, 7):
         shown = picture(get(visit, f"frame/source/{frame}"))
         assert shown.shape == (48, 64, 3)
@@ -77,7 +77,7 @@ def test_small_pictures_are_made_once_for_all_frames(visit):
     until = time.monotonic() + 20
     while visit.session.proxies != (10, 10) and time.monotonic() < until:
         time.sleep(0.02)
-    folder = next((visit.session.work.project.root / "cache" / "proxies").iterdir())
+    folder = next((visit.session.context.project.root / "cache" / "proxies").iterdir())
     assert sorted(path.name for path in folder.iterdir()) == [f"{frame:06d}.jpg" for frame in range(10)]
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     with OpenVisit(visit.world, RunRequest(visit.world.frames)) as again:
@@ -138,7 +138,7 @@ def test_frames_of_the_last_run_are_shown_until_new_ones_are_there(visit):
 
 
 def test_a_list_of_frames_that_leads_out_of_the_project_is_not_followed(visit):
-    report = visit.session.work.project.root / "report" / "run.json"
+    report = visit.session.context.project.root / "report" / "run.json"
     secret = visit.world.root / "secret.png"
     write_image(secret, np.zeros((48, 64, 3), np.uint8))
     told = report.read_text("utf-8").replace("layers/", "../secret.png#")
@@ -149,7 +149,7 @@ def test_a_list_of_frames_that_leads_out_of_the_project_is_not_followed(visit):
 
 def test_an_override_of_a_wrong_shape_fails_by_name_and_the_others_do_not(visit):
     keys = [key["frame"] for key in visit.state()["keys"]]
-    write_image(visit.session.work.project.root / "overrides" / f"{keys[0]:04d}.png", np.zeros((9, 64, 3), np.uint8))
+    write_image(visit.session.context.project.root / "overrides" / f"{keys[0]:04d}.png", np.zeros((9, 64, 3), np.uint8))
     visit.session.generation += 1
     states = visit.details()["keys"]
     assert states[str(keys[0])]["state"] == "failed"

@@ -124,20 +124,20 @@ def test_undo_outlives_the_server_and_stops_at_a_hand_edit(visit):
     visit.edit("add", frame)
     visit.edit("lock", frame)
     visit.write("undo")
-    visit.session.desk = PlanEditor(visit.session.work)  # as a server that is started anew
+    visit.session.desk = PlanEditor(visit.session.context)  # as a server that is started anew
     assert visit.state()["can"] == {"undo": f"add {frame}", "redo": f"lock {frame}"}
     assert visit.write("redo").status_code == 200
-    visit.session.desk = PlanEditor(visit.session.work)
+    visit.session.desk = PlanEditor(visit.session.context)
     visit.write("undo")
     assert visit.write("undo").status_code == 200
     assert parse_plan(text(visit)).keys == parse_plan(first).keys
     visit.plan_path.write_text(text(visit) + "\n# by hand\n", "utf-8")
-    visit.session.desk = PlanEditor(visit.session.work)
+    visit.session.desk = PlanEditor(visit.session.context)
     assert visit.state()["can"] == {"undo": None, "redo": None}
-    (visit.session.work.project.root / "undo.json").write_text(
+    (visit.session.context.project.root / "undo.json").write_text(
         '{"texts": [], "done": [["a", 0, 1]], "undone": []}', "utf-8"
     )
-    visit.session.desk = PlanEditor(visit.session.work)
+    visit.session.desk = PlanEditor(visit.session.context)
     assert visit.state()["can"] == {"undo": None, "redo": None}
     assert visit.edit("add", frame).status_code == 200
 
@@ -261,7 +261,7 @@ def test_a_hundred_writers_leave_a_whole_plan(visit):
 
 
 def test_while_another_process_works_the_page_only_looks(visit):
-    lock = visit.session.work.project.root / ".lock"
+    lock = visit.session.context.project.root / ".lock"
     lock.write_text(json.dumps({"pid": os.getppid(), "host": socket.gethostname(), "since": 0}), "utf-8")
     before = text(visit)
     assert f"process {os.getppid()}" in visit.state()["busy"]
@@ -276,8 +276,8 @@ def test_while_another_process_works_the_page_only_looks(visit):
 
 
 def test_an_upload_stands_is_kept_and_can_be_taken_back(visit):
-    project, frame = visit.session.work.project, frames(visit)[0]
-    name = visit.session.work.whole.info.names[frame]
+    project, frame = visit.session.context.project, frames(visit)[0]
+    name = visit.session.context.whole.info.names[frame]
     machine = project.keys.path(name).read_bytes()
     assert send(visit, frame, png()).status_code == 200
     mine = project.keys.manual_key(name)
@@ -298,8 +298,8 @@ def test_an_upload_stands_is_kept_and_can_be_taken_back(visit):
 
 
 def test_a_painting_put_into_the_folder_by_hand_is_not_lost_by_a_revert(visit):
-    project, frame = visit.session.work.project, frames(visit)[0]
-    name = visit.session.work.whole.info.names[frame]
+    project, frame = visit.session.context.project, frames(visit)[0]
+    name = visit.session.context.whole.info.names[frame]
     mine = project.root / "overrides" / f"{name}.png"
     write_image(mine, np.full((48, 64, 3), 55, np.uint8))
     assert visit.edit("revert", frame).status_code == 200
@@ -345,11 +345,11 @@ def test_bad_uploads_are_refused_by_name_and_leave_nothing(shared, data, words):
     answer = send(shared, 3, data)
     assert answer.status_code == 422
     assert words in answer.json()["error"]
-    assert str(shared.session.work.project.root) not in answer.json()["error"]
+    assert str(shared.session.context.project.root) not in answer.json()["error"]
     assert text(shared) == before
-    cache = shared.session.work.project.root / "cache"
+    cache = shared.session.context.project.root / "cache"
     assert not list(cache.glob("upload-*"))
-    assert not (shared.session.work.project.root / "takes" / "0003").exists()
+    assert not (shared.session.context.project.root / "takes" / "0003").exists()
 
 
 def test_what_is_no_base64_is_refused(shared):
@@ -359,7 +359,7 @@ def test_what_is_no_base64_is_refused(shared):
 @pytest.mark.parametrize("name", ["../../evil.png", "/etc/passwd", "a\0b\n", "x" * 5000, "CON", "..\\..\\evil"])
 def test_the_name_of_an_upload_names_no_file(visit, name):
     assert send(visit, 3, png(), name).status_code == 200
-    files = [path.name for path in (visit.session.work.project.root / "overrides").iterdir()]
+    files = [path.name for path in (visit.session.context.project.root / "overrides").iterdir()]
     assert files == ["0003.png"]
     assert not list(visit.world.root.rglob("*evil*"))
 

@@ -41,7 +41,7 @@ class Visit:
 
     @property
     def plan_path(self):
-        return self.session.work.project.plan_path
+        return self.session.context.project.plan_path
 
 
 class OpenVisit:

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from stylize.progress import Step
+from stylize.pipeline.status import Step
 from stylize.storage import serialization as store
 
 
