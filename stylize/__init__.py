@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from stylize.api.run import stylize_clip as stylize_clip
     from stylize.api.synthesize import synthesize_image as synthesize_image
     from stylize.errors import StylizeError as StylizeError
-    from stylize.export.exporter import ExportOptions as ExportOptions
+    from stylize.export.options import ExportOptions as ExportOptions
     from stylize.project.project import Project as Project
     from stylize.settings.schema import Settings as Settings
     from stylize.settings.schema import load_settings as load_settings
@@ -94,7 +94,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ExportOptions": "stylize.export.exporter",
+    "ExportOptions": "stylize.export.options",
     "Project": "stylize.project.project",
     "Settings": "stylize.settings.schema",
     "StylizeError": "stylize.errors",

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
 
 from stylize.api._arguments import AnySettings, PathLike, make_request
-from stylize.export import exporter
-from stylize.export.exporter import ExportOptions
-from stylize.progress import OnProgress, Overwrite, ignore
+from stylize.compositing.stack import Stack
+from stylize.export.exporter import check_export, write_export
+from stylize.export.options import ExportOptions
+from stylize.pipeline.finished_run import open_finished
+from stylize.progress import OnProgress, Overwrite, StageTimer, ignore
 
-if TYPE_CHECKING:
-    from stylize.export.exporter import ExportResult
+
+@dataclass(frozen=True)
+class ExportResult:
+    """The folder, its number of frames, the files by part, the layers' names bottom first, seconds in total."""
+
+    output: Path
+    frames: int
+    files: dict[str, str]
+    layers: tuple[str, ...]
+    seconds: float
 
 
 def export_project(
@@ -55,5 +66,13 @@ def export_project(
     DeviceError
         If the export cannot be written; then `output` is as it was before.
     """
+    watch, options = StageTimer(on_progress), options or ExportOptions()
     request = make_request(clip, output=output, project=project, start=start, end=end)
-    return exporter.export_project(request, options or ExportOptions(), settings, overwrite, on_progress)
+    with open_finished(request, settings) as (context, layers):
+        folder = Path(output or context.project.root / "export")
+        keys = {one.name: tuple(frame - one.context.span[0] for frame in one.keyed.frames) for one in layers}
+        with Stack(context.clip, layers, linear=context.settings.compose.light == "linear") as stack:
+            check_export(stack, options, folder, overwrite)
+            with watch.stage("export") as share:
+                files = write_export(stack, keys, options, folder, share)
+    return ExportResult(folder, len(context.clip), files, tuple(keys), watch.finished()["total"])

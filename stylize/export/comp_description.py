@@ -1,17 +1,15 @@
-"""A finished comp as other programs have to know it: sizes, times, files, and what lies over what."""
+"""Description of a comp for other programs: size, times, footage and order of the layers."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from stylize.compositing.stack import LayerResult
     from stylize.media import ClipInfo
 
 
@@ -22,9 +20,9 @@ class Footage:
     Attributes
     ----------
     folder
-        Where it lies: absolute, or "" for files beside the script that names them.
+        Absolute, or "" for files beside the script that names them.
     prefix, digits, suffix
-        Of images: ``prefix`` + number of so many digits + ``suffix``; of a video, 0 digits.
+        Of images: ``prefix`` + number of that many digits + ``suffix``; a video has 0 digits.
     first
         Number of the first image; of a video, its first frame that is used.
     """
@@ -37,11 +35,11 @@ class Footage:
 
     @property
     def is_sequence(self) -> bool:
-        """Whether these are images."""
+        """True for images, False for a video."""
         return self.digits > 0
 
     def path(self, number: str) -> str:
-        """Return the path with `number` in the frame's place: ``%04d``, ``####``, ``1001``."""
+        """Return the path with `number` as the frame's number: ``%04d``, ``####``, ``1001``."""
         name = f"{self.prefix}{number}{self.suffix}" if self.is_sequence else f"{self.prefix}{self.suffix}"
         return f"{self.folder}/{name}" if self.folder else name
 
@@ -56,8 +54,8 @@ class Footage:
 
 
 @dataclass(frozen=True)
-class HandoffLayer:
-    """A layer: its pictures with straight alpha, its matte, and how it is laid over what is below."""
+class CompLayer:
+    """A layer: its images with straight alpha, its matte, its blend mode, and the frames of its keys."""
 
     name: str
     blend: str
@@ -85,7 +83,7 @@ class CompDescription:
     first
         Number of the first frame in the comp.
     linear
-        Whether light is mixed, or the pictures' own values.
+        True blends linear light, False the images' display values.
     plate
         The clip below all layers.
     layers
@@ -93,7 +91,7 @@ class CompDescription:
     flat
         The flattened clip.
     sound
-        The file whose sound belongs to it; None for a silent clip.
+        The file with the clip's sound; None for a silent clip.
     """
 
     name: str
@@ -104,14 +102,14 @@ class CompDescription:
     first: int
     linear: bool
     plate: Footage
-    layers: tuple[HandoffLayer, ...]
+    layers: tuple[CompLayer, ...]
     flat: Footage
     sound: str | None
 
 
 def plate_footage(info: ClipInfo) -> Footage:
     """Return a clip as footage."""
-    place = Path(info.path).absolute()
+    place = info.path.absolute()
     if not info.is_sequence:
         return Footage(place.parent.as_posix(), place.stem, 0, place.suffix, info.start)
     found = re.fullmatch(r"(.*?)(\d+)", info.names[0])
@@ -121,12 +119,12 @@ def plate_footage(info: ClipInfo) -> Footage:
     return Footage(place.as_posix(), found[1], len(found[2]), suffix, int(found[2]))
 
 
-def key_frames(layer: LayerResult) -> tuple[int, ...]:
-    """Return the keys of a layer, counted from the first frame of the range."""
-    return tuple(frame - layer.context.span[0] for frame in layer.keyed.frames)
+def plate_name(info: ClipInfo) -> str:
+    """Return the name of a clip without a suffix, from which exported files get theirs."""
+    return info.path.name if info.is_sequence else info.path.stem
 
 
 def is_uneven(info: ClipInfo) -> bool:
-    """Whether some frames stay much longer than others, which a frame count cannot tell."""
+    """Return whether some frames stay much longer than others, which a frame count cannot express."""
     steps = [after - before for before, after in pairwise(info.pts)]
     return bool(steps) and max(steps) > 1.5 * min(steps)

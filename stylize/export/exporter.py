@@ -1,4 +1,4 @@
-"""What a project hands on: flattened clip, layers, mattes, EXR frames, and scripts that rebuild the comp."""
+"""Writer of an export: flattened clip, layers, mattes, EXR frames, and scripts that rebuild the comp."""
 
 from __future__ import annotations
 
@@ -6,190 +6,128 @@ import json
 import logging
 import shutil
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylize.compositing.stack import Stack
 from stylize.errors import UsageError
 from stylize.export.after_effects import after_effects_script
-from stylize.export.color_space import SPACES, encode
-from stylize.export.comp_description import (
-    CompDescription,
-    HandoffLayer,
-    is_uneven,
-    key_frames,
-    plate_footage,
-)
-from stylize.export.frame_writer import FORMATS, FrameSequenceWriter, rgba
+from stylize.export.color_space import encode
+from stylize.export.comp_description import CompDescription, CompLayer, is_uneven, plate_footage, plate_name
+from stylize.export.frame_writer import FrameSequenceWriter, rgba
 from stylize.export.multilayer_exr import MultilayerExrWriter
 from stylize.export.nuke import nuke_script
 from stylize.export.otio import load_timelines, write_timeline
 from stylize.media.bit_depth import unit_to_16_bits
-from stylize.pipeline.finished_run import open_finished
-from stylize.progress import OnProgress, Overwrite, StageTimer, allowed, ignore
+from stylize.progress import Overwrite, allowed
 from stylize.storage.atomic import disk_errors, write_text
 from stylize.storage.partial import partial_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from propagate.arrays import Image
     from stylize.compositing.blend import LayerSample
-    from stylize.compositing.stack import LayerResult
-    from stylize.pipeline.context import RunContext
-    from stylize.pipeline.request import RunRequest
-    from stylize.settings.schema import Settings
+    from stylize.compositing.stack import Stack
+    from stylize.export.options import ExportOptions
 
 log = logging.getLogger(__name__)
 
-PARTS: Final = ("flat", "layers", "mattes", "exr", "otio", "nuke", "ae")
-"""What can be asked for: the flattened clip, layers, mattes, EXR frames with all of it, and scripts."""
-_SCRIPTS = ("otio", "nuke", "ae")
 MANIFEST = "export.json"
+"""File by which a folder is known as an export, which may be replaced."""
 
 
-@dataclass(frozen=True)
-class ExportOptions:
-    """What is exported, and how.
-
-    Attributes
-    ----------
-    what
-        Some of `PARTS`. A script brings what it lays over each other with it: flattened clip, layers, mattes.
-    form
-        Of flattened clip and layers: ``png`` and ``tif`` with 16 bits, ``prores`` 4444, ``vp9`` with alpha.
-    first
-        Number of the first image.
-    space
-        What colors of images are stored as: ``srgb``, ``rec709``, ``linear``, ``acescg``; None is linear in
-        EXR and sRGB in other images. Videos are as the clip.
-    motion
-        Put motion vectors into EXR frames; they are computed for it.
-    """
-
-    what: tuple[str, ...] = ("flat", "layers", "mattes")
-    form: str = "png"
-    first: int = 1001
-    space: str | None = None
-    motion: bool = True
-
-    def __post_init__(self) -> None:
-        for part in self.what:
-            if part not in PARTS:
-                raise UsageError(f"--what {part}: is not exported; choose from {', '.join(PARTS)}")
-        if self.form not in FORMATS:
-            raise UsageError(f"--format {self.form}: is not written; choose from {', '.join(FORMATS)}")
-        if self.first < 0:
-            raise UsageError(f"--first {self.first}: image numbers begin at 0 or above")
-        if self.space is not None and self.space not in SPACES:
-            raise UsageError(f"--color {self.space}: is unknown; choose from {', '.join(SPACES)}")
-        video = self.form in ("prores", "vp9") and self.wants("flat", "layers")
-        if video and "exr" not in self.what and self.space not in (None, "srgb"):
-            raise UsageError(f"--color {self.space}: {self.form} has the clip's colors; use --format png or tif")
-
-    def wants(self, *parts: str) -> bool:
-        """Whether any of these is written."""
-        scripts = any(script in self.what for script in _SCRIPTS)
-        return any(p in self.what or (scripts and p in ("flat", "layers", "mattes")) for p in parts)
-
-
-@dataclass(frozen=True)
-class ExportResult:
-    """What was exported: the folder, how many frames, the files by part, the layers, seconds in all."""
-
-    output: Path
-    frames: int
-    files: dict[str, str]
-    layers: tuple[str, ...]
-    seconds: float
-
-
-def export_project(
-    request: RunRequest,
-    options: ExportOptions,
-    settings: Settings | Mapping[str, Any] | None = None,
-    overwrite: Overwrite = False,
-    on_progress: OnProgress = ignore,
-) -> ExportResult:
-    """Write what a project's last run finished for editors and compositors.
-
-    Parameters
-    ----------
-    job
-        The project or its clip, the folder to write (``output``), and a range.
+def check_export(stack: Stack, options: ExportOptions, folder: Path, overwrite: Overwrite) -> None:
+    """Raise an error, before any work, if an export cannot be written.
 
     Raises
     ------
     UsageError
-        If nothing is finished yet, or the folder holds something else.
+        If the folder holds anything but an export that may be replaced.
     StylizeError
-        If what a part needs is not installed; found before any work.
-    DeviceError
-        If it cannot be written; then nothing is left of it, and what stood there before still stands.
+        If a part needs a package that is not installed.
     """
-    watch = StageTimer(on_progress)
-    with open_finished(request, settings) as (context, layers):
-        place = Path(request.output or context.project.root / "export")
-        _check_folder(place, overwrite)
-        if "otio" in options.what:
-            load_timelines()
-        if any(script in options.what for script in _SCRIPTS) and is_uneven(context.clip.info):
-            log.warning(
-                "%s: some of its frames stay longer than others, but timelines and scripts count evenly; "
-                "make a clip of constant rate (ffmpeg -i IN -fps_mode cfr OUT) and style that",
-                context.whole.info.path.name,
-            )
-        if options.space is not None:
-            encode(np.zeros((1, 1, 3), np.float32), options.space)  # says what it lacks
-        with watch.stage("export") as share, _delivery(place) as root:
-            files = _write(context, layers, options, root, share)
-            facts = {"clip": str(context.whole.info.path), "first": options.first, "files": files}
-            write_text(root / MANIFEST, json.dumps(facts, indent=2) + "\n")
-    seconds = watch.finished()["total"]
-    return ExportResult(place, len(context.clip), files, tuple(layer.name for layer in layers), seconds)
+    _check_folder(folder, overwrite)
+    if "otio" in options.what:
+        load_timelines()
+    if options.has_scripts and is_uneven(stack.clip.info):
+        log.warning(
+            "%s: some of its frames stay longer than others, but timelines and scripts count evenly; "
+            "make a clip of constant rate (ffmpeg -i IN -fps_mode cfr OUT) and style that",
+            stack.clip.info.path.name,
+        )
+    if options.space is not None:
+        encode(np.zeros((1, 1, 3), np.float32), options.space)  # raises if its package is missing
+
+
+def write_export(
+    stack: Stack,
+    keys: Mapping[str, tuple[int, ...]],
+    options: ExportOptions,
+    folder: Path,
+    on_progress: Callable[[float], None],
+) -> dict[str, str]:
+    """Write an export, all of it or nothing, and return the files by part.
+
+    Parameters
+    ----------
+    stack
+        The clip and its layers.
+    keys
+        By layer, the frames of its keys, counted from the first frame of the range.
+    folder
+        Replaced as soon as the export is complete; see `check_export`.
+    on_progress
+        Called with the finished share, 0 to 1.
+
+    Raises
+    ------
+    DeviceError
+        If it cannot be written; then `folder` is as it was before.
+    """
+    with _replaced_folder(folder) as root:
+        files = _write(stack, keys, options, root, on_progress)
+        facts = {"clip": str(stack.clip.info.path), "first": options.first, "files": files}
+        write_text(root / MANIFEST, json.dumps(facts, indent=2) + "\n")
+    return files
 
 
 def _write(
-    context: RunContext,
-    layers: tuple[LayerResult, ...],
+    stack: Stack,
+    keys: Mapping[str, tuple[int, ...]],
     options: ExportOptions,
     root: Path,
-    share: Callable[[float], None],
+    on_progress: Callable[[float], None],
 ) -> dict[str, str]:
-    """Write all frames, then the scripts that read them; returns where each part is."""
-    with ExitStack() as stack:
-        flat = stack.enter_context(Stack(context.clip, layers, linear=context.settings.compose.light == "linear"))
-        streams = _streams(context, layers, options, root)
+    """Write all frames, then the scripts that read them; return the files by part."""
+    streams = _streams(stack, options, root)
+    with ExitStack() as opened:
         for stream in streams.values():
-            stack.callback(stream.abort)
-        exr = MultilayerExrWriter(root, flat, options) if options.wants("exr") else None
-        for index in range(len(context.clip)):
-            sheets = flat.sheets(index)
+            opened.callback(stream.abort)
+        exr = MultilayerExrWriter(root, stack, options) if options.wants("exr") else None
+        for index in range(len(stack.clip)):
+            samples = stack.sheets(index)
             for name, stream in streams.items():
-                stream.write(_picture(flat, index, sheets, name))
+                stream.write(_image(stack, index, samples, name))
             if exr is not None:
-                exr.write(index, sheets)
-            share((index + 1) / len(context.clip))
+                exr.write(index, samples)
+            on_progress((index + 1) / len(stack.clip))
         for stream in streams.values():
             stream.close()
     files = {name: stream.footage.printf for name, stream in streams.items()}
     if exr is not None:
         files["exr"] = exr.footage.printf
-    return files | _scripts(context, layers, options, streams, root)
+    return files | _scripts(stack, keys, options, streams, root)
 
 
-def _streams(
-    context: RunContext, layers: tuple[LayerResult, ...], options: ExportOptions, root: Path
-) -> dict[str, FrameSequenceWriter]:
-    """Open what frames are written to: ``flat``, ``layers/NAME`` and ``mattes/NAME``."""
-    info, first, space = context.clip.info, options.first, options.space or "srgb"
+def _streams(stack: Stack, options: ExportOptions, root: Path) -> dict[str, FrameSequenceWriter]:
+    """Open the writers of the frames: ``flat``, ``layers/NAME`` and ``mattes/NAME``."""
+    info, first, space = stack.clip.info, options.first, options.space or "srgb"
     streams: dict[str, FrameSequenceWriter] = {}
     if options.wants("flat"):
         streams["flat"] = FrameSequenceWriter(root, "flat", info, options.form, first=first, space=space, alpha=False)
-    for layer in layers:
+    for layer in stack.layers:
         if options.wants("layers"):
             name = f"layers/{layer.name}"
             streams[name] = FrameSequenceWriter(root, name, info, options.form, first=first, space=space, alpha=True)
@@ -199,32 +137,31 @@ def _streams(
     return streams
 
 
-def _picture(flat: Stack, index: int, sheets: Sequence[LayerSample | None], name: str) -> Image:
-    """Return what the stream called `name` shows in frame `index`."""
+def _image(stack: Stack, index: int, samples: Sequence[LayerSample | None], name: str) -> Image:
+    """Return the image of frame `index` for the stream called `name`."""
     part, _, layer = name.partition("/")
     if part == "flat":
-        return flat.frame(index, sheets)
-    number = [one.name for one in flat.layers].index(layer)
+        return stack.frame(index, samples)
+    number = [one.name for one in stack.layers].index(layer)
     if part == "mattes":
-        return unit_to_16_bits(flat.matte(number, index))[..., None]
-    sheet, info = sheets[number], flat.clip.info
-    if sheet is None:
+        return unit_to_16_bits(stack.matte(number, index))[..., None]
+    sample, info = samples[number], stack.clip.info
+    if sample is None:
         return np.zeros((info.height, info.width, 4), np.uint16)
-    return rgba(sheet.color, sheet.alpha)
+    return rgba(sample.color, sample.alpha)
 
 
 def _scripts(
-    context: RunContext,
-    layers: tuple[LayerResult, ...],
+    stack: Stack,
+    keys: Mapping[str, tuple[int, ...]],
     options: ExportOptions,
     streams: dict[str, FrameSequenceWriter],
     root: Path,
 ) -> dict[str, str]:
-    if not any(script in options.what for script in _SCRIPTS):
+    if not options.has_scripts:
         return {}
-    info = context.clip.info
-    name = Path(info.path).stem if not info.is_sequence else Path(info.path).name
-    source = Path(info.path).absolute().as_posix()
+    info = stack.clip.info
+    name = plate_name(info)
     comp = CompDescription(
         name=name,
         size=(info.width, info.height),
@@ -232,20 +169,20 @@ def _scripts(
         rate=info.rate,
         count=info.count,
         first=options.first,
-        linear=context.settings.compose.light == "linear",
+        linear=stack.linear,
         plate=plate_footage(info),
         layers=tuple(
-            HandoffLayer(
+            CompLayer(
                 layer.name,
                 layer.context.layer.blend,
                 streams[f"layers/{layer.name}"].footage,
                 streams[f"mattes/{layer.name}"].footage,
-                key_frames(layer),
+                keys[layer.name],
             )
-            for layer in layers
+            for layer in stack.layers
         ),
         flat=streams["flat"].footage,
-        sound=source if info.audio else None,
+        sound=info.path.absolute().as_posix() if info.audio else None,
     )
     files = {}
     if "otio" in options.what:
@@ -259,21 +196,21 @@ def _scripts(
 
 
 def _check_folder(place: Path, overwrite: Overwrite) -> None:
-    """Refuse a folder that holds anything but an export, which may be replaced if allowed."""
+    """Raise UsageError for a folder that holds anything but an export that may be replaced."""
     if not place.exists():
         return
     if not place.is_dir():
-        raise UsageError(f"{place} is a file; name a folder to export to")
+        raise UsageError(f"{place}: is a file; name a folder to export to")
     if any(place.iterdir()):
         if not (place / MANIFEST).is_file():
-            raise UsageError(f"{place} holds something that is no export; choose an empty folder")
+            raise UsageError(f"{place}: is not empty and not an export; choose an empty folder")
         if not allowed(overwrite, place):
-            raise UsageError(f"{place} holds an export already; pass -y to replace it")
+            raise UsageError(f"{place}: holds an export already; pass -y to replace it")
 
 
 @contextmanager
-def _delivery(place: Path) -> Iterator[Path]:
-    """Hand out a folder beside `place`, which takes its place if the block ends well."""
+def _replaced_folder(place: Path) -> Iterator[Path]:
+    """Yield a new folder beside `place`, which replaces it if the block ends without an error."""
     partial = partial_path(place.absolute())
     with disk_errors(place):
         shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed

@@ -1,14 +1,15 @@
-"""Frames of a deliverable: numbered images or one video, written beside their place."""
+"""Writer of exported frames: numbered images or one video."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stylize.export.color_space import encode
 from stylize.export.comp_description import Footage
+from stylize.export.options import FORMATS, VIDEO_FORMATS
 from stylize.media import open_writer, write_image
 from stylize.media.alpha_writer import open_alpha_writer
 from stylize.media.bit_depth import to_16_bits, unit_to_16_bits
@@ -21,9 +22,8 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Image
     from stylize.media import ClipInfo, Writer
 
-FORMATS: Final = {"png": ".png", "tif": ".tif", "prores": ".mov", "vp9": ".webm"}
-"""What layers and the flattened clip are written as."""
 DIGITS = 4
+"""Digits of a frame number: the custom of compositing programs, 1001."""
 
 
 class FrameSequenceWriter:
@@ -32,17 +32,17 @@ class FrameSequenceWriter:
     Parameters
     ----------
     root, name
-        Folder of the delivery and the stream's name in it, which may have folders of its own.
+        Folder of the export and the stream's name in it, which may contain folders.
     info
         Of the clip.
     form
-        One of `FORMATS`.
+        One of `stylize.export.options.FORMATS`.
     first
         Number of the first image.
     space
-        What colors of images are stored as, see `stylize.export.color_space`.
+        Color space of images, see `stylize.export.color_space`.
     alpha
-        Whether frames are RGBA.
+        True if frames are RGBA.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class FrameSequenceWriter:
         self.root, self.name, self.space = root, name, space
         self.suffix, self.first, self.written = FORMATS[form], first, 0
         self._writer: Writer | None = None
-        if form in ("prores", "vp9"):
+        if form in VIDEO_FORMATS:
             place = root / f"{name}{self.suffix}"
             if alpha:
                 self._writer = open_alpha_writer(place, info)
@@ -60,14 +60,14 @@ class FrameSequenceWriter:
 
     @property
     def footage(self) -> Footage:
-        """Where the frames are, seen from the delivery's folder."""
+        """The frames as footage, relative to the export's folder."""
         folder, _, name = self.name.rpartition("/")
         if self._writer is not None:
             return Footage(folder, name, 0, self.suffix, 0)
         return Footage(self.name, f"{name}.", DIGITS, self.suffix, self.first)
 
     def write(self, frame: Image) -> None:
-        """Take the next frame: gray, RGB or RGBA."""
+        """Write the next frame: gray, RGB or RGBA."""
         if self._writer is not None:
             self._writer.write(frame)
         else:
@@ -80,7 +80,7 @@ class FrameSequenceWriter:
             self._writer.close()
 
     def abort(self) -> None:
-        """Give a video up."""
+        """Discard a video."""
         if self._writer is not None:
             self._writer.abort()
 

@@ -39,7 +39,7 @@ def comp(ask: Ask) -> Answer:
 def export(ask: Ask) -> Answer:
     """Write layers, mattes, EXR frames and scripts for editors and compositors."""
     from stylize.api.export import export_project
-    from stylize.export.exporter import ExportOptions
+    from stylize.export.options import ExportOptions
 
     given = {
         "what": tuple(ask.what) if ask.what else None,

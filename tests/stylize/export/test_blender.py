@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from stylize import stylize_clip
-from stylize.export.exporter import ExportOptions, export_project
+from stylize.api.export import export_project
+from stylize.export.options import ExportOptions
 from stylize.media import read_image, write_image
-from stylize.pipeline.request import RunRequest
 
 BLENDER = shutil.which("blender")
 COUNT, SIZE = 3, (64, 96)
@@ -55,8 +55,7 @@ def test_blender_lays_layers_over_the_plate_and_gets_our_frames(world):
     (root / "stylize.toml").write_text(LAYERS)
     stylize_clip(world.root / "plate", output=world.root / "out", renderer="fake")
     place = world.root / "delivery"
-    job = RunRequest(root, output=place)
-    export_project(job, ExportOptions(what=("exr", "layers", "mattes"), form="prores"), overwrite=True)
+    export_project(root, place, ExportOptions(what=("exr", "layers", "mattes"), form="prores"), overwrite=True)
     config = {
         "size": [SIZE[1], SIZE[0]],
         "frames": COUNT,

@@ -14,14 +14,14 @@ import pytest
 
 from stylize import stylize_clip
 from stylize.api.composite import composite_project
+from stylize.api.export import export_project
 from stylize.errors import DeviceError, StylizeError, UsageError
 from stylize.export import color_space as colors
 from stylize.export.comp_description import is_uneven
-from stylize.export.exporter import ExportOptions, export_project
+from stylize.export.options import ExportOptions
 from stylize.media import open_clip, read_image, write_image
 from stylize.media.color import srgb_to_linear
 from stylize.media.ffmpeg import find_ffmpeg
-from stylize.pipeline.request import RunRequest
 from tests.stylize import fakes
 from tests.stylize.world import make_world, texture
 
@@ -71,7 +71,7 @@ def project(world):
 
 def export(world, project, *what, out="export", **choices):
     options = ExportOptions(what=what, **choices) if what else ExportOptions(**choices)
-    return export_project(RunRequest(project, output=world.root / out), options, overwrite=True)
+    return export_project(project, world.root / out, options, overwrite=True)
 
 
 def raw(path, form, channels):
@@ -255,9 +255,9 @@ def test_scripts_name_files_that_are_there(world, project):
 @pytest.mark.parametrize(
     ("choices", "words"),
     [
-        ({"what": ("flt",)}, "--what flt: is not exported; choose from flat"),
-        ({"form": "gif"}, "--format gif: is not written"),
-        ({"space": "p3"}, "--color p3: is unknown"),
+        ({"what": ("flt",)}, "unknown --what flt; choose from flat"),
+        ({"form": "gif"}, "unknown --format gif"),
+        ({"space": "p3"}, "unknown --color p3"),
         ({"first": -1}, "--first -1"),
         ({"form": "prores", "space": "acescg"}, "use --format png or tif"),
     ],
@@ -271,11 +271,11 @@ def test_a_folder_of_something_else_is_left_alone(world, project):
     place = world.root / "mine"
     place.mkdir()
     (place / "letter.txt").write_text("dear")
-    with pytest.raises(UsageError, match="holds something that is no export"):
+    with pytest.raises(UsageError, match="is not empty and not an export"):
         export(world, project, out="mine")
     export(world, project)
     with pytest.raises(UsageError, match="pass -y to replace it"):
-        export_project(RunRequest(project, output=world.root / "export"), ExportOptions())
+        export_project(project, world.root / "export")
     export(world, project, "mattes")
     assert sorted(path.name for path in (world.root / "export").iterdir()) == ["export.json", "mattes"]
 
@@ -310,9 +310,8 @@ def test_a_package_that_is_missing_is_told_before_any_work(world, project, monke
     monkeypatch.setitem(sys.modules, package, None)
     colors._to_acescg.cache_clear()
     done = []
-    job = RunRequest(world.frames, output=world.root / "never")
     with pytest.raises(StylizeError, match=rf"pip install 'keystylize\[{extra}\]'"):
-        export_project(job, options, on_progress=lambda *told: done.append(told))
+        export_project(world.frames, world.root / "never", options, on_progress=lambda *told: done.append(told))
     assert not done
     assert not (world.root / "never").exists()
 
