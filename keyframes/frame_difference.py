@@ -22,8 +22,22 @@ WINDOWS = (4, 8, 16, 32)
 """Half widths in frames of the blends that a dissolve is looked for with."""
 FAINTEST = 0.15
 """Least share of each picture in a mixture that counts as one."""
-COLUMNS = (*(f"lag{i}" for i in range(1, LAGS + 1)), *(f"blend{w}" for w in WINDOWS), "luma", "contrast")
+COLUMNS = (
+    *(f"lag{i}" for i in range(1, LAGS + 1)),
+    *(f"layout{i}" for i in range(1, LAGS + 1)),
+    *(f"blend{w}" for w in WINDOWS),
+    "luma",
+    "contrast",
+)
+LAYOUT = slice(LAGS, 2 * LAGS)
+"""Columns of the layout."""
+BLENDS = slice(2 * LAGS, 2 * LAGS + len(WINDOWS))
+"""Columns of the blends."""
 
+_CELLS = (12, 8)  # columns and rows of the coarse layout: areas, no details
+_FLATTEST = 6.0  # spread of the cells, in steps of 8 bits, below which a difference of layouts is not enlarged further
+_LEAST = 1e-6  # stands for no difference where 0 means "not measured"
+_FLOW_SIDE = 32  # OpenCV's inverse search ends the process on pictures with fewer rows or columns
 _TINY = (48, 30)  # width and height at which blends are looked for
 _OVERLAP = 0.4  # of the picture that must be in sight before, at and after a blend
 _SIDE = 96  # long side of the thumbnails in pixels
@@ -37,14 +51,16 @@ class ChangeMeter:
     """Takes frames one by one and returns one row of `COLUMNS` for each.
 
     ``lag`` i is the share of the picture that cannot be found again in the frame i before, 0 to 1, after
-    motion and a change of exposure have been taken out.  ``blend`` w tells how well frame t is a mixture of
+    motion and a change of exposure have been taken out.  ``layout`` i is how unlike the two are as a layout of
+    large areas, 0 to 1: one minus the correlation of 12x8 mean colors, which motion and new content in a part
+    of the picture hardly change.  ``blend`` w tells how well frame t is a mixture of
     frames t - w and t + w, each shifted to where the camera was at t, times how little these two have in
     common, 0 to 1.  ``luma`` and ``contrast`` are mean and spread of the brightness, 0 to 1.
     """
 
     def __init__(self) -> None:
         self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)  # type: ignore[attr-defined]
-        self._thumbs: deque[_U8] = deque(maxlen=LAGS)
+        self._thumbs: deque[tuple[_U8, F32]] = deque(maxlen=LAGS)
         self._tiny: deque[_Tiny] = deque(maxlen=2 * max(WINDOWS) + 1)
         self._rows: list[list[float]] = []
 
@@ -52,20 +68,22 @@ class ChangeMeter:
         """Measure the next frame, uint8 or uint16 (H, W, 3)."""
         thumb = _thumbnail(frame)
         gray = cv2.cvtColor(thumb, cv2.COLOR_RGB2GRAY)
-        lags = [0.0] * LAGS
-        for i, before in enumerate(reversed(self._thumbs)):
+        layout = _layout(thumb)
+        lags, layouts = [0.0] * LAGS, [0.0] * LAGS
+        for i, (before, layout_before) in enumerate(reversed(self._thumbs)):
             if i and lags[0] < _QUIET:
                 break
             lags[i] = self._difference(thumb, before)
-        self._thumbs.append(thumb)
+            layouts[i] = min(max(1 - float((layout * layout_before).mean()), _LEAST), 1.0)
+        self._thumbs.append((thumb, layout))
         self._tiny.append(_Tiny.of(thumb))
         blends = [0.0] * len(WINDOWS)
         for i, width in enumerate(WINDOWS):
             if len(self._tiny) > 2 * width:
-                self._rows[-width][LAGS + i] = _blend(
+                self._rows[-width][BLENDS.start + i] = _blend(
                     self._tiny[-1 - 2 * width], self._tiny[-1 - width], self._tiny[-1]
                 )
-        self._rows.append([*lags, *blends, float(gray.mean()) / 255, float(gray.std()) / 255])
+        self._rows.append([*lags, *layouts, *blends, float(gray.mean()) / 255, float(gray.std()) / 255])
 
     def rows(self) -> F32:
         """Return float32 (frames, len(COLUMNS))."""
@@ -73,8 +91,10 @@ class ChangeMeter:
 
     def _difference(self, now: _U8, before: _U8) -> float:
         a, b = _levelled(now), _levelled(before)
-        flow = self._flow.calc(a, b, None) if min(a.shape) >= 16 else np.zeros((*a.shape, 2), np.float32)
         height, width = a.shape
+        room = (0, max(_FLOW_SIDE - height, 0), 0, max(_FLOW_SIDE - width, 0))
+        padded = (cv2.copyMakeBorder(picture, *room, cv2.BORDER_REFLECT) for picture in (a, b))
+        flow = self._flow.calc(*padded, None)[:height, :width]
         x = flow[..., 0] + np.arange(width, dtype=np.float32)
         y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
         moved = cv2.remap(before, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -95,6 +115,12 @@ def _levelled(image: _U8) -> _U8:
     gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     spread = max(float(gray.std()), 2.0)
     return np.asarray(np.clip((gray - gray.mean()) * (48.0 / spread) + 128, 0, 255), np.uint8)
+
+
+def _layout(thumb: _U8) -> F32:
+    """Return the mean colors of large areas, free of exposure: float32 (8, 12, 3) of mean 0 and spread 1."""
+    cells = cv2.resize(thumb, _CELLS, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return np.asarray((cells - cells.mean()) / max(float(cells.std()), _FLATTEST), np.float32)
 
 
 def _mismatch(now: _U8, moved: _U8) -> float:

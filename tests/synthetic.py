@@ -161,3 +161,70 @@ def shake(count: int, amount: float = 4.0, *, seed: int = 10, size: tuple[int, i
         dx, dy = np.clip(rng.normal(0, amount, 2), -margin, margin)
         frames.append(sample(big, xx + margin + dx, yy + margin + dy))
     return frames
+
+
+def _field(rng: np.random.Generator, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Smooth noise with blobs of several sizes, mean 0 and spread about 1."""
+    field = np.zeros(size, np.float32)
+    for cells in (4, 8, 16):
+        small = rng.normal(size=(size[0] * cells // 64 + 2, size[1] * cells // 64 + 2)).astype(np.float32)
+        field += cv2.resize(small, size[::-1], interpolation=cv2.INTER_CUBIC) / cells**0.5
+    return field
+
+
+def fire(count: int, *, seed: int = 21, size: tuple[int, int] = SIZE) -> list[Frame]:
+    """Flames that rise at three speeds at once: hardly a place is found again in the next frame."""
+    rng = np.random.default_rng(seed)
+    layers = [_field(rng, (size[0] * 6, size[1])) for _ in range(3)]
+    cold = np.linspace(1.4, 0, size[0], dtype=np.float32)[:, None]
+    frames = []
+    for t in range(count):
+        heat = 0.9 - cold + 0.35 * sum(np.roll(one, -(9 + 5 * i) * t, 0)[: size[0]] for i, one in enumerate(layers))
+        colors = np.stack([2 * heat, 1.3 * heat - 0.2, heat - 0.6], axis=2)
+        frames.append((np.clip(colors, 0, 1) * 255).astype(np.uint8))
+    return frames
+
+
+def crowd(count: int, *, seed: int = 22, size: tuple[int, int] = SIZE) -> list[Frame]:
+    """A hundred and twenty figures that run in all directions in front of a still picture."""
+    rng = np.random.default_rng(seed)
+    places, steps = rng.uniform(0, 1, (120, 2)) * size[::-1], rng.normal(size=(120, 2)) * 7
+    colors, ground = rng.uniform(0, 255, (120, 3)), texture(seed, size)
+    frames = []
+    for t in range(count):
+        frame = ground.copy()
+        for (x, y), color in zip((places + steps * t) % size[::-1], colors, strict=True):
+            cv2.ellipse(frame, (int(x), int(y)), (6, 11), 0, 0, 360, color.tolist(), -1, cv2.LINE_AA)
+        frames.append(frame)
+    return frames
+
+
+def strobe(count: int, *, seed: int = 23) -> list[Frame]:
+    """A pan that is lit by a flash in every third frame and dark between."""
+    gains = (1.9 if t % 3 == 0 else 0.25 for t in range(count))
+    return [
+        np.clip(frame * gain, 0, 255).astype(np.uint8)
+        for frame, gain in zip(pan(count, (1.0, 0.0), seed=seed), gains, strict=True)
+    ]
+
+
+def whip_pan(*, seed: int = 24, size: tuple[int, int] = SIZE) -> list[Frame]:
+    """Calm, then within 16 frames 600 pixels to the side with motion blur, then calm."""
+    speed = np.concatenate([np.ones(8), np.linspace(2, 60, 6), np.full(4, 60), np.linspace(60, 2, 6), np.ones(8)])
+    starts = np.concatenate([[0], np.cumsum(speed)[:-1]])
+    wide = texture(seed, (size[0], int(starts[-1]) + size[1] + 61), detail=7)
+    moments = zip(starts, speed, strict=True)
+    exposures = ((start + now * np.arange(8) / 8).astype(int) for start, now in moments)
+    return [np.mean([wide[:, x : x + size[1]] for x in places], axis=0).astype(np.uint8) for places in exposures]
+
+
+def sport(count: int, *, seed: int = 25) -> list[Frame]:
+    """A large figure that jumps about and turns, on ground that a fast camera passes, at 12 frames per second."""
+    figure, frames = texture(seed + 9, (70, 45)), []
+    for t, ground in enumerate(pan(count, (11.0, 2.0), seed=seed)):
+        frame, turn = ground.copy(), cv2.getRotationMatrix2D((22, 35), 30 * np.sin(1.9 * t), 1)
+        x, y = int(60 + 40 * np.sin(1.1 * t)), int(10 + 8 * np.cos(1.7 * t))
+        inside = cv2.warpAffine(np.full((70, 45), 255, np.uint8), turn, (45, 70)) > 0
+        frame[y : y + 70, x : x + 45][inside] = cv2.warpAffine(figure, turn, (45, 70))[inside]
+        frames.append(frame)
+    return frames

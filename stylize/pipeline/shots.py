@@ -32,7 +32,7 @@ def small_frames(
             on_progress((index + 1) / len(clip))
 
 
-@step(version=2)
+@step(version=3)
 def measure_changes(clip: Clip, on_progress: Callable[[float], None] | None = None) -> F32:
     """Measure how much each frame differs from those before it: all that the search for cuts has to know."""
     from keyframes.shots import detect_shots

@@ -206,3 +206,27 @@ def test_a_flash_or_a_black_frame_at_an_end_is_no_shot(seed, at):
     black = [np.zeros_like(f) if t == at else f for t, f in enumerate(frames)]
     for clip in (synthetic.flash(frames, [at]), synthetic.flash(frames, [at], strength=1.0), black):
         assert [shot.start for shot in detect_shots(clip).shots] == [0]
+
+
+@pytest.mark.parametrize("seed", [31, 32, 33])
+@pytest.mark.parametrize("kind", ["fire", "crowd", "strobe", "whip_pan", "sport"])
+def test_new_content_in_every_frame_is_no_cut(kind, seed):
+    make = getattr(synthetic, kind)
+    assert starts(make(seed=seed) if kind == "whip_pan" else make(40, seed=seed)) == [0]
+
+
+@pytest.mark.parametrize("kind", ["fire", "crowd", "sport"])
+def test_a_cut_out_of_unrest_is_found(kind):
+    frames = getattr(synthetic, kind)(16, seed=41)
+    assert starts([*frames, *synthetic.pan(16, seed=42)]) == [0, 16]
+
+
+def test_a_jump_cut_within_one_scene_is_found():
+    frames = synthetic.pan(60, (4.0, 0.0), seed=43)
+    assert starts([*frames[:14], *frames[40:54]]) == [0, 14]
+
+
+@pytest.mark.parametrize("size", [(20, 96), (96, 20), (1, 96), (7, 5), (272, 1280)])
+def test_narrow_and_tiny_frames_are_measured(size):
+    frames = [synthetic.texture(seed, size) for seed in (1, 1, 1, 1, 1, 9, 9, 9, 9, 9)]
+    assert starts(frames)[0] == 0
