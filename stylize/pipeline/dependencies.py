@@ -1,9 +1,9 @@
-"""What a span needs of keys that do not stand at its ends, once it has been carried: most need none.
+"""Dependencies of a span on keys other than those at its ends, recorded after its propagation.
 
-Whether another key of the shot is asked for, and which one is followed, is decided by the clip's frames,
-never by how keys are painted. So a span that asked for none is the same whatever other keys there are, and
-one that followed some is the same as long as these are. Both are written down under a name made of just that,
-in ``cache/needs``; without these notes (they may be deleted) a span counts as needing every key of its shot.
+The clip's frames alone decide whether a span needs another key of its shot, and which; the painted images do not.
+So the frames of a span that needed none stay valid whatever other keys there are, and those of a span that used
+some stay valid as long as these are unchanged. Both are recorded in ``cache/needs`` under a fingerprint of exactly
+these inputs. Without a record (the cache may be deleted) a span depends on every key of its shot.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
     from stylize.compositing.shot_view import ShotView
 
 NEEDS_VERSION = 1
-"""Raise when other keys are asked for or followed by other rules."""
+"""Raise when the rules change by which a span asks for other keys or uses them."""
 
 
 @dataclass(frozen=True)
 class SpanDependencies:
-    """The notes on one span of a shot.
+    """The records of one span of a shot.
 
     Attributes
     ----------
-    place
-        The folder of the notes.
+    root
+        The folder of the records.
     span
-        Frames [start, stop) of the shot that are kept together.
+        Frames [start, stop) of the shot that share a frame store.
     ends
         The keys at the span's ends.
     keys
-        Files of all keys of the shot, by frame.
+        The files of all keys of the shot, by frame.
     basis
-        What else frames depend on: shot, options, version, and `alpha_signature` the keys.
+        Fingerprint of all other inputs: shot, options, version and `alpha_signature`.
     """
 
-    place: Path
+    root: Path
     view: ShotView
     span: tuple[int, int]
     ends: tuple[int, ...]
@@ -51,53 +51,53 @@ class SpanDependencies:
     basis: str
 
     def folder(self) -> str | None:
-        """Return the name of the folder that holds the span's frames, if a note says so."""
-        found = _read(self._alone())
-        if found is None and (followed := _read(self._among())) is not None:
+        """Return the name of the folder of the span's frames, if a record of the current inputs names one."""
+        found = _read(self._key_none())
+        if found is None and (used := _read(self._key_candidates())) is not None:
             names = self.view.info.names
-            wanted = set(followed.split("\n")) - {""}
-            found = _read(self._following(i for i in self.keys if names[i] in wanted))
+            wanted = set(used.split("\n")) - {""}
+            found = _read(self._key_used(i for i in self.keys if names[i] in wanted))
         return found
 
-    def note(self, folder: str, facts: Iterable[Mapping[str, Any]]) -> None:
-        """Write down what the finished frames of the span needed, by the ``others`` of their facts.
+    def record(self, folder: str, records: Iterable[Mapping[str, Any]]) -> None:
+        """Record the other keys that the finished frames of the span used, from ``others`` of their records.
 
-        Nothing is written where a fact does not say, as in frames carried by an earlier version.
+        Nothing is written if a record lacks it, as in frames of an earlier version.
         """
-        said = [fact.get("others", ()) for fact in facts]
-        if any(others == () for others in said):
+        others = [record.get("others", ()) for record in records]
+        if any(used == () for used in others):
             return
-        if all(others is None for others in said):
-            write_text(self._alone(), folder)
+        if all(used is None for used in others):
+            write_text(self._key_none(), folder)
             return
         names = self.view.info.names
-        followed = {name for others in said for name in others or ()}
-        # the last one leads to the folder: it comes last
-        write_text(self._among(), "\n".join(sorted(followed)))
-        write_text(self._following(i for i in self.keys if names[i] in followed), folder)
+        all_used = {name for used in others for name in used or ()}
+        # the record that leads to the folder is written last
+        write_text(self._key_candidates(), "\n".join(sorted(all_used)))
+        write_text(self._key_used(i for i in self.keys if names[i] in all_used), folder)
 
-    def _alone(self) -> Path:
-        return self._name("alone")
+    def _key_none(self) -> Path:
+        return self._path("none")
 
-    def _among(self) -> Path:
+    def _key_candidates(self) -> Path:
         names = self.view.info.names
-        return self._name("among", sorted(names[i] for i in self.keys))
+        return self._path("candidates", sorted(names[i] for i in self.keys))
 
-    def _following(self, followed: Iterable[int]) -> Path:
-        order, names = sorted(followed), self.view.info.names
+    def _key_used(self, used: Iterable[int]) -> Path:
+        order, names = sorted(used), self.view.info.names
         painted = {names[i]: self.keys[i] for i in order}
-        return self._name("following", sorted(names[i] for i in self.keys), painted, self.view.mark(order))
+        return self._path("used", sorted(names[i] for i in self.keys), painted, self.view.mark(order))
 
-    def _name(self, kind: str, *more: Any) -> Path:
+    def _path(self, kind: str, *more: Any) -> Path:
         ends = [(i, self.keys[i]) for i in self.ends]
-        seen = self.view.mark([*range(*self.span), *self.ends])
-        name = fingerprint(NEEDS_VERSION, self.basis, self.span, ends, seen, kind, more)
-        return self.place / f"{name[:32]}.txt"
+        matte = self.view.mark([*range(*self.span), *self.ends])
+        name = fingerprint(NEEDS_VERSION, self.basis, self.span, ends, matte, kind, more)
+        return self.root / f"{name[:32]}.txt"
 
 
 def alpha_signature(paths: Iterable[Path]) -> list[str]:
-    """Return what the whole shot takes from the form of one key: alpha in one is alpha in all."""
-    files = [path for path in paths if isinstance(path, Path)]  # others are still to be painted
+    """Return the part of the keys that all spans depend on: alpha in one key gives alpha to all frames."""
+    files = [path for path in paths if isinstance(path, Path)]  # any other value is a key still to be painted
     layered = [path for path in files if path.suffix.lower() in (".psd", ".psb")]
     if any(image_has_alpha(path) for path in files if path not in layered):
         return ["alpha"]

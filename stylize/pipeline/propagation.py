@@ -1,4 +1,4 @@
-"""Finished frames, kept one by one in the project, so that a broken run goes on."""
+"""Propagation of the keys of one shot: finished frames are read from the project, the others are made."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from stylize.project.project import Project
 
 
-CARRY_VERSION = 15
+PROPAGATE_VERSION = 15
 """Raise when the same keys and options give other frames."""
 
 
 def result_affecting(options: Any) -> Any:
-    """Return options as plain values without those that change only how fast the result comes."""
+    """Return options as plain values, without those that change only the speed."""
     tree = asdict(options) if is_dataclass(options) and not isinstance(options, type) else options
     if isinstance(tree, dict):
         return {name: result_affecting(value) for name, value in tree.items() if name != "threads"}
@@ -40,37 +40,37 @@ def result_affecting(options: Any) -> Any:
 def frame_stores(
     project: Project, view: ShotView, keys: Mapping[int, Path], options: PropagateOptions
 ) -> list[FrameStore]:
-    """Return the place of each frame of a shot.
+    """Return the frame store of each frame of a shot.
 
-    The frames of a span share one: it depends on the shot, the keys at both ends, options, and what the matte
-    shows in the span. Where other keys of the shot may explain a pixel too (``options.other_keys``), it
-    depends on these as well; once carried, on those that it needed (`stylize.pipeline.dependencies`).
+    The frames of a span share one. Its name depends on the shot, the keys at both ends, the options and the matte
+    in the span. With ``options.other_keys`` it depends on all other keys of the shot; once the span is finished,
+    on those that it used (`stylize.pipeline.dependencies`).
     """
     names, found = view.info.names, list[FrameStore]()
     others = {names[index]: path for index, path in keys.items()} if options.other_keys else None
-    fixed = fingerprint(CARRY_VERSION, view.info.fingerprint, result_affecting(options), others)
-    marks = [None, *sorted(keys), None]
-    needs = _needs(project, view, keys, options)
-    for a, b in pairwise(marks):
+    fixed = fingerprint(PROPAGATE_VERSION, view.info.fingerprint, result_affecting(options), others)
+    bounds = [None, *sorted(keys), None]
+    dependencies = _dependencies(project, view, keys, options)
+    for a, b in pairwise(bounds):
         ends = [None if end is None else (end, keys[end]) for end in (a, b)]
         first, stop = a or 0, len(names) if b is None else b
         near = sorted(keys) if options.other_keys else [key for key in (a, b) if key is not None]
-        seen = view.mark([*range(first, stop), *near])
-        name = fingerprint("carry", fixed, ends, seen)[:20]
-        if needs is not None:
-            name = needs(first, stop).folder() or name
+        matte = view.mark([*range(first, stop), *near])
+        name = fingerprint("carry", fixed, ends, matte)[:20]
+        if dependencies is not None:
+            name = dependencies(first, stop).folder() or name
         found += [FrameStore(project.root / "layers" / name)] * (stop - first)
     return found
 
 
-def _needs(
+def _dependencies(
     project: Project, view: ShotView, keys: Mapping[int, Path], options: PropagateOptions
 ) -> Callable[[int, int], SpanDependencies] | None:
-    """Return who gives the notes on the span [start, stop) of a shot; None where none are kept."""
+    """Return a function that gives the dependencies of the span [start, stop) of a shot; None without other keys."""
     if not options.other_keys:
         return None
-    form = alpha_signature(keys.values())
-    basis = fingerprint(CARRY_VERSION, view.info.fingerprint, result_affecting(options), form)
+    alpha = alpha_signature(keys.values())
+    basis = fingerprint(PROPAGATE_VERSION, view.info.fingerprint, result_affecting(options), alpha)
 
     def of(first: int, stop: int) -> SpanDependencies:
         ends = tuple(i for i in (first, stop) if i in keys)
@@ -108,33 +108,33 @@ def propagate_cached(
     options: PropagateOptions,
     on_progress: Callable[[float], None],
 ) -> list[FrameStore]:
-    """Carry one shot's keys into its layers and return them; frames that are there are not made again."""
-    layers = frame_stores(project, view, keys, options)
+    """Propagate the keys of one shot and return the frame store of each frame; finished frames are not made again."""
+    stores = frame_stores(project, view, keys, options)
     names = view.info.names
-    known = {layer: layer.records() for layer in dict.fromkeys(layers)}
-    done = {index for index, layer in enumerate(layers) if names[index] in known[layer]}
+    known = {store: store.records() for store in dict.fromkeys(stores)}
+    done = {index for index, store in enumerate(stores) if names[index] in known[store]}
     if len(done) < len(names):
-        began = time.perf_counter()
+        started = time.perf_counter()
         for made in propagate_shot(view.carried, view.keys(keys), options, view.mattes, done):
-            name, layer = names[made.index], layers[made.index]
-            sure = np.rint(np.clip(made.confidence, 0, 1) * 255).astype(np.uint8)[..., None]
-            write_image(layer.confidence_path(name), view.place(sure, made.index), compression=1, durable=False)
+            name, store = names[made.index], stores[made.index]
+            confidence = np.rint(np.clip(made.confidence, 0, 1) * 255).astype(np.uint8)[..., None]
+            write_image(store.confidence_path(name), view.place(confidence, made.index), compression=1, durable=False)
             colors = numbers_as_colors(np.where(made.source < 0, made.source, made.source + view.info.start))
-            write_image(layer.source_path(name), view.place(colors, made.index), compression=1, durable=False)
-            write_image(layer.path(name), view.place(made.image, made.index), compression=1, durable=False)
-            layer.append(
+            write_image(store.source_path(name), view.place(colors, made.index), compression=1, durable=False)
+            write_image(store.path(name), view.place(made.image, made.index), compression=1, durable=False)
+            store.append(
                 name,
                 quality=round(float(made.quality), 4),
                 confidence=round(float(made.confidence.mean()), 4),
                 error=round(float(made.error.mean()), 3),
                 others=None if made.others is None else [names[key] for key in made.others],
-                seconds=round(time.perf_counter() - began, 3),
+                seconds=round(time.perf_counter() - started, 3),
             )
-            began = time.perf_counter()
+            started = time.perf_counter()
             on_progress((made.index + 1) / len(names))
-        if (needs := _needs(project, view, keys, options)) is not None:
+        if (dependencies := _dependencies(project, view, keys, options)) is not None:
             for first, stop in pairwise(sorted({0, *keys, len(names)})):
-                facts = layers[first].records().values()
-                needs(first, stop).note(layers[first].folder.name, facts)
+                records = stores[first].records().values()
+                dependencies(first, stop).record(stores[first].folder.name, records)
     on_progress(1.0)
-    return layers
+    return stores

@@ -1,4 +1,4 @@
-"""Shots of a clip and the keys that each of them has."""
+"""Shots of a clip: detection of cuts, scene lists, and keys by shot."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Image
     from stylize.media import Clip, ClipInfo
 
-LOOK = 320
-"""Long side in pixels of the frames in which cuts are sought: as large as keys are usually sought in, so that
-a clip that is not long is decoded once for both."""
+DETECTION_SIDE = 320
+"""Long side in pixels of the frames for cut detection; the default of the analysis, so that a short clip is decoded
+once for both."""
 T = TypeVar("T")
 
 
 def small_frames(
     clip: Clip, side: int, on_progress: Callable[[float], None] | None = None
 ) -> Generator[Image, None, None]:
-    """Give every frame of the clip, small, in order."""
+    """Yield every frame of the clip in order, its long side at most `side` pixels."""
     for index in range(len(clip)):
         yield clip.small(index, side)
         if on_progress is not None:
@@ -34,10 +34,10 @@ def small_frames(
 
 @step(version=3)
 def measure_changes(clip: Clip, on_progress: Callable[[float], None] | None = None) -> F32:
-    """Measure how much each frame differs from those before it: all that the search for cuts has to know."""
+    """Return how much each frame differs from those before it, the input of cut detection; float32 (frames,)."""
     from keyframes.shots import detect_shots
 
-    return detect_shots(ahead(small_frames(clip, LOOK, on_progress), threads=2)).scores
+    return detect_shots(ahead(small_frames(clip, DETECTION_SIDE, on_progress), threads=2)).scores
 
 
 def find_shots(
@@ -46,9 +46,9 @@ def find_shots(
     on_progress: Callable[[float], None] | None = None,
     scenes: str | Path | None = None,
 ) -> tuple[Shot, ...]:
-    """Find the shots of a clip, or take them from a scene list; they cover it without gaps.
+    """Return the shots of a clip, detected or from a scene list; they cover it without gaps.
 
-    `scenes` is for the whole of a clip of which this may be a range; see `read_scenes`.
+    `scenes` is a scene list of the complete clip, of which `clip` may be a range; see `read_scenes`.
     """
     from keyframes.shots import shots_from_scores
 
@@ -59,12 +59,12 @@ def find_shots(
 
 
 def read_scenes(path: Path, info: ClipInfo) -> tuple[Shot, ...]:
-    """Read the shots of a clip from the scene list that PySceneDetect wrote, in place of looking for them.
+    """Return the shots of a clip from a scene list of PySceneDetect.
 
     Raises
     ------
     UsageError
-        If the file cannot be read, is no scene list, or is for a clip of another length.
+        If the file cannot be read, is not a scene list, or belongs to a clip of another length.
     """
     from keyframes import parse_scene_csv
 
@@ -77,23 +77,23 @@ def read_scenes(path: Path, info: ClipInfo) -> tuple[Shot, ...]:
 
 
 def _text_of(data: bytes) -> str:
-    """Decode a list as programs write them: UTF-8, or UTF-16 with its mark as spreadsheets do."""
+    """Decode a scene list: UTF-8, or UTF-16 with a byte order mark, as spreadsheets write it."""
     return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
 
 
 def cut_to(shots: Sequence[Shot], span: tuple[int, int]) -> tuple[Shot, ...]:
-    """Return what of the shots lies in the frames [start, stop)."""
+    """Return the shots, cut to the frames [start, stop)."""
     first, stop = span
     return tuple(shot.within(first, stop) for shot in shots if shot.start < stop and shot.stop > first)
 
 
 def by_shot(shots: Sequence[Shot], keys: Mapping[int, T], clip: Clip) -> list[dict[int, T]]:
-    """Sort what is known by frame into shots, frames counted from the start of the shot.
+    """Return the keys of each shot, by frame of the shot; `keys` is by frame of the clip.
 
     Raises
     ------
     MediaError
-        If a shot has none: nothing crosses a cut, so its frames could not be painted.
+        If a shot has no key: paint is not propagated across a cut.
     """
     groups = [{f - shot.start: v for f, v in keys.items() if shot.start <= f < shot.stop} for shot in shots]
     for shot, group in zip(shots, groups, strict=True):
