@@ -15,7 +15,7 @@ from stylize.cli import app
 from stylize.cli.ebsynth_args import normalize_arguments
 from stylize.compositing.spec import read_layers
 from stylize.render import protocol
-from stylize.settings.schema import describe, load_settings
+from stylize.settings.schema import SECTIONS, describe, load_settings
 from tests.stylize import fakes
 from tests.stylize.world import make_world
 
@@ -114,7 +114,7 @@ def test_layers_shown_are_layers(tmp_path):
         settings = tmp_path / "clip.stylize" / "stylize.toml"
         settings.parent.mkdir()
         settings.write_text(block.replace('"hand"', '"room"'))  # a layer that is not shown
-        layers = read_layers(settings)
+        layers = read_layers(settings, SECTIONS)
         assert len(layers) > 1
         for layer in layers:
             load_settings(settings, layer=layer.settings, environment={}, user_file=ROOT / "none.toml")

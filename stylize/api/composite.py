@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stylize.api._arguments import AnySettings, PathLike, make_request
-from stylize.compositing.stack import stack_mark, write_stack
+from stylize.pipeline.composite import composite_fingerprint, write_composite
 from stylize.pipeline.finished_run import open_finished
 from stylize.pipeline.output import check_output_path, remember_output, written_by_project
 from stylize.pipeline.stages import make_recipe
@@ -69,10 +69,10 @@ def composite_project(
     with open_finished(request, settings) as (context, layers), context.project.lock() as held:
         check_output_path(context.output, context.clip, overwrite, held)
         recipe = json.dumps(make_recipe(context, layers), ensure_ascii=False, default=str)
-        mark = stack_mark([(layer.context, layer.frames) for layer in layers], context.settings)
+        mark = composite_fingerprint([(layer.context, layer.frames) for layer in layers], context.settings)
         with watch.stage("write") as share:
             if not written_by_project(held, context.output, mark):
-                write_stack(context.output, context.clip, layers, context.settings, recipe, share)
+                write_composite(context, layers, recipe, share)
                 remember_output(held, context.output, mark)
     names = tuple(layer.name for layer in layers)
     return CompositeResult(context.output, len(context.clip), names, watch.finished()["total"])

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stylize.api._arguments import AnySettings, PathLike, make_request
-from stylize.compositing.stack import Stack
 from stylize.export.exporter import check_export, write_export
 from stylize.export.options import ExportOptions
+from stylize.pipeline.composite import open_stack
 from stylize.pipeline.finished_run import open_finished
 from stylize.progress import OnProgress, Overwrite, StageTimer, ignore
 
@@ -71,7 +71,7 @@ def export_project(
     with open_finished(request, settings) as (context, layers):
         folder = Path(output or context.project.root / "export")
         keys = {one.name: tuple(frame - one.context.span[0] for frame in one.keyed.frames) for one in layers}
-        with Stack(context.clip, layers, linear=context.settings.compose.light == "linear") as stack:
+        with open_stack(context, layers) as stack:
             check_export(stack, options, folder, overwrite)
             with watch.stage("export") as share:
                 files = write_export(stack, keys, options, folder, share)

@@ -14,8 +14,9 @@ from stylize.api.matte_writing import PaintedOver, key_frames, open_checkpoint, 
 from stylize.errors import UsageError
 from stylize.mattes.background import produce_in_background
 from stylize.mattes.clip import open_matte
+from stylize.mattes.hints import Hints, read_hints
 from stylize.mattes.refine.foreground import foreground
-from stylize.mattes.segment.from_hints import Hints, generate_mattes, painted_mattes, read_hints
+from stylize.mattes.segment.from_hints import generate_mattes, painted_mattes
 from stylize.mattes.temporal.stabilize import steady
 from stylize.media import open_clip
 from stylize.pipeline.output import check_output_path

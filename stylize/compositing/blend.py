@@ -24,14 +24,14 @@ class LayerSample(NamedTuple):
     blend: str = "over"
 
 
-def compose(plate: Image, sheets: Sequence[LayerSample], *, linear: bool = False) -> Image:
-    """Lay sheets over a plate, bottom first.
+def composite_layers(plate: Image, samples: Sequence[LayerSample], *, linear: bool = False) -> Image:
+    """Lay samples over a plate, bottom first.
 
     Parameters
     ----------
     plate
         (H, W, 3), uint8 or uint16.
-    sheets
+    samples
         Of the plate's size and type.
     linear
         Mix light and not the values of the picture, taken as sRGB.
@@ -39,13 +39,13 @@ def compose(plate: Image, sheets: Sequence[LayerSample], *, linear: bool = False
     Returns
     -------
     Image
-        Where no sheet shows anything, the plate bit for bit; where one covers all, its color bit for bit.
+        Where no sample shows anything, the plate bit for bit; where one covers all, its color bit for bit.
     """
     top = np.float32(np.iinfo(plate.dtype).max)
     exact = plate.copy()
     light: NDArray[np.float32] | None = None
     mixed = np.zeros(plate.shape[:2], bool)
-    for color, alpha, blend in sheets:
+    for color, alpha, blend in samples:
         shows = alpha > 0
         if not shows.any():
             continue

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from stylize.compositing.bounds import MatteBounds
     from stylize.mattes import MatteClip
     from stylize.media import Clip
-    from stylize.project.project import Project
 
 SUBJECT_VERSION = 4
 """Raise when the same frames and mattes are cut out or freed otherwise."""
@@ -87,12 +86,19 @@ class MattedView(Sequence["Image"]):
         Cut to the windows too.
     """
 
-    def __init__(self, clip: Clip, mattes: MatteClip, outline: MatteBounds, first: int, project: Project) -> None:
+    def __init__(
+        self,
+        clip: Clip,
+        mattes: MatteClip,
+        outline: MatteBounds,
+        first: int,
+        rendered: Callable[[str, Path], bool],
+    ) -> None:
         """Look at the shot `clip` through `mattes`, one for each of its frames.
 
         `outline` is of a longer range, in which the shot's first frame is number `first`.
         """
-        self.clip, self.info, self.project = clip, clip.info, project
+        self.clip, self.info, self._rendered = clip, clip.info, rendered
         stop = first + len(clip)
         size = (clip.info.width, clip.info.height)
         self.windows = track_crop(outline.boxes[first:stop], size)
@@ -145,7 +151,7 @@ class MattedView(Sequence["Image"]):
 
     def _key(self, image: Image, path: Path, index: int) -> Image:
         name = self.info.names[index]
-        machine = self.project.keys.rendered(name, path)
+        machine = self._rendered(name, path)
         part: Image = self.cut(image, index)
         return part if machine or image.shape[2] != 3 else self._free(image, index, fine=True)
 

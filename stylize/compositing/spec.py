@@ -11,7 +11,7 @@ from stylize.errors import UsageError
 from stylize.mattes import absolute_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
 BLENDS: Final = ("over", "plus", "multiply", "screen", "mix")
@@ -68,10 +68,15 @@ _KNOWN = (
 )
 
 
-def read_layers(path: Path) -> tuple[LayerSpec, ...]:
+def read_layers(path: Path, sections: Collection[str]) -> tuple[LayerSpec, ...]:
     """Read the layers that a project's settings list; none if it lists none.
 
-    Paths count from the folder of the file.
+    Parameters
+    ----------
+    path
+        The settings file; relative paths in it count from its folder.
+    sections
+        Names of the sections of settings, which a layer may have of its own.
 
     Raises
     ------
@@ -86,26 +91,24 @@ def read_layers(path: Path) -> tuple[LayerSpec, ...]:
         raise UsageError(f"{path}: cannot be read as TOML ({error})") from error
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise UsageError(f"{path}: layers is no list of tables; begin each layer with [[layers]]")
-    specs = tuple(_layer(entry, index, path) for index, entry in enumerate(entries))
+    specs = tuple(_layer(entry, index, path, sections) for index, entry in enumerate(entries))
     _check_names(specs, path)
     _check_holdouts(specs, path)
     return specs
 
 
-def _layer(entry: Mapping[str, Any], index: int, path: Path) -> LayerSpec:
-    from stylize.settings.schema import SECTIONS
-
+def _layer(entry: Mapping[str, Any], index: int, path: Path, sections: Collection[str]) -> LayerSpec:
     name = entry.get("name")
     where = f"{path}: layer {name!r}" if name else f"{path}: layer number {index + 1}"
     if not isinstance(name, str) or not name or set(name) & set('/\\:*?"<>|') or name.startswith("."):
         raise UsageError(f"{where}: its name is {name!r}; give it one that can be a folder's")
     for option, value in entry.items():
-        if option not in _KNOWN and not (option in SECTIONS and isinstance(value, dict)):
-            raise UsageError(f"{where}: unknown option {option}{_suggest(option, (*_KNOWN, *SECTIONS))}")
+        if option not in _KNOWN and not (option in sections and isinstance(value, dict)):
+            raise UsageError(f"{where}: unknown option {option}{_suggest(option, (*_KNOWN, *sections))}")
     settings = {
         f"{section}.{option}": value
         for section, group in entry.items()
-        if section in SECTIONS and isinstance(group, dict) and section != "matte"
+        if section in sections and isinstance(group, dict) and section != "matte"
         for option, value in _flat(group)
     }
     matte, operations = _matte(entry, where)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from stylize.compositing.shot_view import MattedView
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from keyframes import Shot
     from stylize.compositing.bounds import MatteBounds
     from stylize.mattes import MatteClip
     from stylize.media import Clip
-    from stylize.project.project import Project
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class MatteVisibility:
         """Return the frames of the clip in which there is nothing to style."""
         return [f for f in range(shot.start, shot.stop) if not self.outline.shown(f - self.first)]
 
-    def view(self, whole: Clip, shot: Shot, project: Project) -> MattedView:
+    def view(self, whole: Clip, shot: Shot, rendered: Callable[[str, Path], bool]) -> MattedView:
         """Return the shot as it is seen through the matte."""
         begin = shot.start - self.first
         return MattedView(
@@ -45,5 +45,5 @@ class MatteVisibility:
             self.mattes[begin : begin + shot.stop - shot.start],
             self.outline,
             begin,
-            project,
+            rendered,
         )

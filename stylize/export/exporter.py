@@ -107,7 +107,7 @@ def _write(
             opened.callback(stream.abort)
         exr = MultilayerExrWriter(root, stack, options) if options.wants("exr") else None
         for index in range(len(stack.clip)):
-            samples = stack.sheets(index)
+            samples = stack.samples(index)
             for name, stream in streams.items():
                 stream.write(_image(stack, index, samples, name))
             if exr is not None:
@@ -174,7 +174,7 @@ def _scripts(
         layers=tuple(
             CompLayer(
                 layer.name,
-                layer.context.layer.blend,
+                layer.spec.blend,
                 streams[f"layers/{layer.name}"].footage,
                 streams[f"mattes/{layer.name}"].footage,
                 keys[layer.name],

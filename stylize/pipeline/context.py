@@ -17,7 +17,7 @@ from stylize.pipeline.output import default_output
 from stylize.pipeline.request import RunRequest, layer_request, resolve_request, stack_layer
 from stylize.pipeline.shots import read_scenes
 from stylize.project.project import SETTINGS_FILE, Project, locate_project
-from stylize.settings.schema import Settings, changed, load_settings
+from stylize.settings.schema import SECTIONS, Settings, changed, load_settings
 from stylize.text import quoted
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class RunContext:
         """Return a shot as the layer sees it: the full frames, or the subject that the matte cuts out."""
         if self.visibility is None:
             return FullFrameView(self.whole[shot.start : shot.stop])
-        return self.visibility.view(self.whole, shot, self.project)
+        return self.visibility.view(self.whole, shot, self.project.keys.rendered)
 
 
 @contextmanager
@@ -133,7 +133,7 @@ def open_run(request: RunRequest, settings: Settings | Mapping[str, Any] | None 
         clip = whole
         if request.start is not None or request.end is not None:
             clip = opened.enter_context(open_clip(path, start=request.start, end=request.end, **reading))
-        layers = read_layers(project.settings_path) if layer is None else ()
+        layers = read_layers(project.settings_path, SECTIONS) if layer is None else ()
         request = resolve_request(request, project, layer, layers)
         context = RunContext(
             request,

@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stylize.compositing.stack import LayerResult
 from stylize.errors import UsageError
 from stylize.mattes import open_matte
 from stylize.pipeline.context import open_run
-from stylize.pipeline.stages import KeyframeResult
+from stylize.pipeline.results import KeyframeResult, LayerResult
 from stylize.project.frame_store import FrameStore
 from stylize.project.project import Project, locate_project
 

@@ -10,6 +10,7 @@ from stylize.compositing.spec import read_layers
 from stylize.errors import UsageError
 from stylize.mattes import absolute_spec
 from stylize.project.project import SETTINGS_FILE, STACK_FOLDER, Project
+from stylize.settings.schema import SECTIONS
 
 if TYPE_CHECKING:
     from stylize.compositing.spec import LayerSpec
@@ -125,7 +126,7 @@ def stack_layer(root: Path) -> tuple[Path, LayerSpec] | None:
     if place.parent.name != STACK_FOLDER:
         return None
     stack = place.parent.parent
-    found = next((layer for layer in read_layers(stack / SETTINGS_FILE) if layer.name == place.name), None)
+    found = next((layer for layer in read_layers(stack / SETTINGS_FILE, SECTIONS) if layer.name == place.name), None)
     return None if found is None else (stack, found)
 
 

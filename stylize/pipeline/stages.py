@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from propagate.malloc import trim_heap
 from stylize._version import installed_version
 from stylize.compositing.shot_view import FullFrameView
-from stylize.compositing.stack import LayerResult, stack_mark, write_stack
 from stylize.errors import UsageError
 from stylize.media.frame_images import check_keys, find_keys
+from stylize.pipeline.composite import composite_fingerprint, write_composite
 from stylize.pipeline.context import measure_matte
 from stylize.pipeline.key_renderers import renderer_for_keys
 from stylize.pipeline.keyframing import choose_keys, known_shots
@@ -20,6 +20,7 @@ from stylize.pipeline.output import remember_output, written_by_project
 from stylize.pipeline.painting import paint_keys, renderer_at
 from stylize.pipeline.propagation import propagate_cached
 from stylize.pipeline.renderers import select_renderer, warn_unused_options
+from stylize.pipeline.results import KeyframeResult, LayerResult
 from stylize.pipeline.shots import by_shot, cut_to
 from stylize.progress import subprogress
 
@@ -27,41 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from keyframes import Shot
     from stylize.pipeline.context import RunContext
     from stylize.progress import StageTimer
     from stylize.project.frame_store import FrameStore
     from stylize.render import Renderer
-
-
-@dataclass(frozen=True)
-class KeyframeResult:
-    """The shots of the range with their painted keys.
-
-    Attributes
-    ----------
-    shots
-        In order; frames of the whole clip.
-    files
-        For each shot, painted keys by frame of the shot.
-    notes
-        For each key, ready for the report: frame of the whole clip, reason, coverage, kind, file.
-    coverage
-        Per frame of the range, share that the keys explain; None where nobody looked.
-    renderer
-        Who painted.
-    """
-
-    shots: tuple[Shot, ...]
-    files: tuple[dict[int, Path], ...]
-    notes: tuple[dict[str, Any], ...]
-    coverage: tuple[float | None, ...]
-    renderer: str
-
-    @property
-    def frames(self) -> tuple[int, ...]:
-        """The keys' frames in the whole clip."""
-        return tuple(note["frame"] for note in self.notes)
 
 
 def make_renderer_for(context: RunContext) -> Renderer | None:
@@ -186,10 +156,10 @@ def carry_stage(context: RunContext, keyed: KeyframeResult, watch: StageTimer) -
 
 def write_stage(context: RunContext, stack: Sequence[LayerResult], recipe: str, watch: StageTimer) -> None:
     """Write the result, unless the very same stands in its place already."""
-    mark = stack_mark([(layer.context, layer.frames) for layer in stack], context.settings)
+    mark = composite_fingerprint([(layer.context, layer.frames) for layer in stack], context.settings)
     with watch.stage("write") as share:
         if not written_by_project(context.project, context.output, mark):
-            write_stack(context.output, context.clip, stack, context.settings, recipe, share)
+            write_composite(context, stack, recipe, share)
             remember_output(context.project, context.output, mark)
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
-from stylize.compositing.stack import stack_mark
 from stylize.errors import StylizeError
 from stylize.media.frame_images import check_keys, find_keys
 from stylize.pipeline.analysis import Analyses
+from stylize.pipeline.composite import composite_fingerprint
 from stylize.pipeline.context import measure_matte, open_run
 from stylize.pipeline.key_renderers import renderer_for_keys
 from stylize.pipeline.keyframing import ready_shots
@@ -211,7 +211,7 @@ def dry_run(request: RunRequest, settings: Settings | Mapping[str, Any] | None =
         current = all(status.finished for _, status in found) and written_by_project(
             context.project,
             context.output,
-            stack_mark([(layer, status.stores) for layer, status in found], context.settings),
+            composite_fingerprint([(layer, status.stores) for layer, status in found], context.settings),
         )
         return [*steps, Step("write", _state(current), str(context.output))]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stylize.compositing.stack import LayerResult
     from stylize.pipeline.context import RunContext
+    from stylize.pipeline.results import LayerResult
 
 
 def gather_facts(

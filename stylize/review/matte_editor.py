@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from propagate.arrays import F32, Image
-    from stylize.mattes.segment.grabcut import Box
+    from stylize.mattes.hints import Box
     from stylize.pipeline.context import RunContext
 
 _MOST_MARKS = 400

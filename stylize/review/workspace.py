@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from stylize.compositing.stack import LayerResult, Stack
 from stylize.errors import UsageError
-from stylize.pipeline.stages import KeyframeResult
+from stylize.pipeline.composite import open_stack
+from stylize.pipeline.results import KeyframeResult, LayerResult
 from stylize.project.frame_store import FrameStore
 from stylize.review.image_cache import Pictures, encode_frame
 from stylize.review.jobs import Run, Runner
@@ -100,7 +100,7 @@ class Workspace:
                 found = FrameStore(place[0].parent)
             one = replace(context, clip=clip, mattes=mattes)
             layers.append(LayerResult(one, KeyframeResult((), (), (), (None,), ""), (found,)))
-        with Stack(clip, layers, linear=self.context.settings.compose.light == "linear") as stack:
+        with open_stack(replace(self.context, clip=clip), layers) as stack:
             return stack.frame(0)
 
     def _comp_mark(self) -> str:

@@ -78,7 +78,7 @@ def measure(case: Path, keys: list[int], work: Path, options: PropagateOptions) 
         whole = FullFrameView(clip)
         after = [made.image for made in propagate_keyframes(whole, whole.keys(files), options)]
         middle = time.process_time()
-        seen = MattedView(clip, mattes, measure_bounds(mattes), 0, Project(work, clip.info))  # type: ignore[arg-type]
+        seen = MattedView(clip, mattes, measure_bounds(mattes), 0, Project(work, clip.info).keys.rendered)  # type: ignore[arg-type]
         carried = propagate_keyframes(seen.carried, seen.keys(files), options, mattes=seen.mattes)
         layer = [seen.place(made.image, made.index) for made in carried]
         ended = time.process_time()

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from propagate.arrays import F32, Image
-
-Box = tuple[int, int, int, int]
-"""(left, top, width, height) in pixels."""
+    from stylize.mattes.hints import Box
 
 _SIDE = 256
 """Longer side at which is cut: colors say as much there, and it is a hundred times as fast."""

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from propagate.arrays import F32, Image
+    from stylize.mattes.hints import Box
     from stylize.mattes.options import MakingOptions
-    from stylize.mattes.segment.grabcut import Box
 
 _SUBJECT = 1
 _ADDED, _LEFT_OUT, _CORNER, _OTHER_CORNER = 1, 0, 2, 3  # as the model counts the kinds of points

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from stylize.compositing.spec import read_layers
 from stylize.pipeline.request import inputs_to_remember
 from stylize.project.project import SETTINGS_FILE, STACK_FOLDER
+from stylize.settings.schema import SECTIONS
 from stylize.storage.atomic import write_text
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _listed(context: RunContext) -> tuple[Path, LayerSpec] | None:
     """Return the file that lists the work's layer, and its entry there; None if it is no layer of a stack."""
     parent = context.project.root.absolute().parent
     path = parent.parent / SETTINGS_FILE
-    specs = read_layers(path) if parent.name == STACK_FOLDER else ()
+    specs = read_layers(path, SECTIONS) if parent.name == STACK_FOLDER else ()
     return next(((path, spec) for spec in specs if spec.name == context.layer.name), None)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from propagate.arrays import F32, Image
-    from stylize.mattes.segment.grabcut import Box
+    from stylize.mattes.hints import Box
 
 TOOLS: Final = ("add", "remove", "box", "empty", "keep", "clear")
 """Strokes on the subject and beside it; a box around it; frames in which it is not to be seen, whose matte is

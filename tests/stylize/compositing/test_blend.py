@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylize.compositing.blend import LayerSample, compose, normalize_coverage
+from stylize.compositing.blend import LayerSample, composite_layers, normalize_coverage
 from stylize.compositing.over import over
 from stylize.compositing.spec import BLENDS
 from stylize.media.color import linear_to_srgb, srgb_to_linear
@@ -23,10 +23,12 @@ def test_nothing_and_everything_are_exact(rng, dtype, linear):
     top = np.iinfo(dtype).max
     plate, paint = (rng.integers(0, top, (16, 16, 3), dtype) for _ in range(2))
     for blend in BLENDS:
-        np.testing.assert_array_equal(compose(plate, [LayerSample(paint, soft(0, (16, 16)), blend)]), plate)
+        np.testing.assert_array_equal(composite_layers(plate, [LayerSample(paint, soft(0, (16, 16)), blend)]), plate)
     half = soft(0, (16, 16))
     half[:, 8:] = 1
-    made = compose(plate, [LayerSample(paint, half), LayerSample(plate, soft(0, (16, 16)), "plus")], linear=linear)
+    made = composite_layers(
+        plate, [LayerSample(paint, half), LayerSample(plate, soft(0, (16, 16)), "plus")], linear=linear
+    )
     np.testing.assert_array_equal(made[:, :8], plate[:, :8])
     np.testing.assert_array_equal(made[:, 8:], paint[:, 8:])
 
@@ -34,7 +36,7 @@ def test_nothing_and_everything_are_exact(rng, dtype, linear):
 def test_one_layer_over_is_what_it_always_was(rng):
     plate, paint = (rng.integers(0, 255, (32, 32, 3), np.uint8) for _ in range(2))
     alpha = rng.random((32, 32), np.float32)
-    apart = compose(plate, [LayerSample(paint, alpha)]).astype(int) - over(paint, plate, alpha)
+    apart = composite_layers(plate, [LayerSample(paint, alpha)]).astype(int) - over(paint, plate, alpha)
     assert np.abs(apart).max() <= 1  # halves may round either way
     assert (apart != 0).mean() < 0.01
 
@@ -52,19 +54,19 @@ def test_every_blend_by_hand(blend, value, alpha, linear):
     full = 1.1 if blend == "plus" else value
     wanted = code(np.clip(below + alpha * (full - below), 0, 1)) * 65535
     plate, paint = (flat(round(float(code(v)) * 65535), np.uint16) for v in (below, above))
-    made = compose(plate, [LayerSample(paint, soft(alpha), blend)], linear=linear)
+    made = composite_layers(plate, [LayerSample(paint, soft(alpha), blend)], linear=linear)
     np.testing.assert_allclose(made, wanted, atol=4)
 
 
 def test_order_counts_from_the_bottom():
-    made = compose(flat(0), [LayerSample(flat(100), soft(1)), LayerSample(flat(200), soft(0.5))])
+    made = composite_layers(flat(0), [LayerSample(flat(100), soft(1)), LayerSample(flat(200), soft(0.5))])
     np.testing.assert_array_equal(made, 150)
 
 
 def test_linear_edges_are_lighter():
     edge = [LayerSample(flat(255), soft(0.5))]
-    assert compose(flat(0), edge)[0, 0, 0] == 128
-    light = compose(flat(0), edge, linear=True)[0, 0, 0]
+    assert composite_layers(flat(0), edge)[0, 0, 0] == 128
+    light = composite_layers(flat(0), edge, linear=True)[0, 0, 0]
     assert light == 188
     np.testing.assert_allclose(srgb_to_linear(light / 255), 0.5, atol=0.005)
 
@@ -73,10 +75,10 @@ def test_exclusive_edges_have_no_seam():
     """Two soft mattes that add up to one everywhere, of white layers over black: white everywhere."""
     a = np.linspace(0, 1, 32, dtype=np.float32)[None].repeat(4, 0)
     white = flat(255, size=(4, 32))
-    seam = compose(flat(0, size=(4, 32)), [LayerSample(white, 1 - a), LayerSample(white, a)])
+    seam = composite_layers(flat(0, size=(4, 32)), [LayerSample(white, 1 - a), LayerSample(white, a)])
     assert seam.min() < 200
     shared = normalize_coverage([1 - a, a], [True, True])
-    made = compose(flat(0, size=(4, 32)), [LayerSample(white, alpha) for alpha in shared])
+    made = composite_layers(flat(0, size=(4, 32)), [LayerSample(white, alpha) for alpha in shared])
     assert made.min() >= 254
 
 

@@ -29,7 +29,7 @@ def made(tmp_path, rng):
 
 def subject(made, first=0):
     project, clip, _, mattes = made
-    return MattedView(clip[first:], mattes[first:], measure_bounds(mattes), first, project)
+    return MattedView(clip[first:], mattes[first:], measure_bounds(mattes), first, project.keys.rendered)
 
 
 def test_frames_are_cut_to_a_window_and_freed_of_the_background(made):
@@ -95,7 +95,7 @@ def test_what_depends_on_the_matte_is_named(made):
     before = subject(made)
     assert before.mark([0, 1]) == subject(made).mark([0, 1])
     changed = [*mattes[:3], mattes[3] * np.float32(0.5)]
-    after = MattedView(clip, changed, measure_bounds(changed), 0, project)
+    after = MattedView(clip, changed, measure_bounds(changed), 0, project.keys.rendered)
     assert before.mark([0, 1]) == after.mark([0, 1])
     assert before.mark([2, 3]) != after.mark([2, 3])
 

@@ -4,7 +4,7 @@ import pytest
 
 from stylize.compositing.spec import read_layers
 from stylize.errors import UsageError
-from stylize.settings.schema import load_settings
+from stylize.settings.schema import SECTIONS, load_settings
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_a_layer_with_everything(listed, tmp_path):
         patch.style_strength = 0.25
         """
     )
-    back, hero = read_layers(path)
+    back, hero = read_layers(path, SECTIONS)
     assert (back.name, back.strength, back.matte, back.blend) == ("back", "0.5", None, "over")
     assert back.styles == (tmp_path / "a.png",) * 2
     assert (hero.keys, hero.styles, hero.holdout) == (tmp_path / "keys", (), ("back",))
@@ -58,15 +58,15 @@ def test_a_layer_with_everything(listed, tmp_path):
 
 def test_a_matte_with_operations(listed):
     path = listed('[[layers]]\nname = "a"\nstyle = "a.png"\nmatte = {file = "m.mov", choke = 1.5}')
-    (layer,) = read_layers(path)
+    (layer,) = read_layers(path, SECTIONS)
     assert layer.matte is not None
     assert layer.matte.endswith("m.mov")
     assert layer.settings == {"matte.choke": 1.5}
 
 
 def test_no_layers(listed, tmp_path):
-    assert read_layers(tmp_path / "none.toml") == ()
-    assert read_layers(listed("[select]\nmax_keys = 3")) == ()
+    assert read_layers(tmp_path / "none.toml", SECTIONS) == ()
+    assert read_layers(listed("[select]\nmax_keys = 3"), SECTIONS) == ()
 
 
 @pytest.mark.parametrize(
@@ -90,21 +90,25 @@ def test_no_layers(listed, tmp_path):
 )
 def test_what_is_wrong_is_named(listed, text, words):
     with pytest.raises(UsageError, match=words.replace("(", r"\(")):
-        read_layers(listed(f"[[layers]]\n{text}"))
+        read_layers(listed(f"[[layers]]\n{text}"), SECTIONS)
 
 
 def test_holdouts_in_a_longer_circle(listed):
     one = '[[layers]]\nname = "{}"\nstyle = "a.png"\nholdout = "{}"\n'
     with pytest.raises(UsageError, match="a → b → c → a"):
-        read_layers(listed(one.format("a", "b") + one.format("b", "c") + one.format("c", "a")))
-    read_layers(listed(one.format("a", "b") + one.format("b", "c") + '[[layers]]\nname = "c"\nstyle = "a.png"'))
+        read_layers(listed(one.format("a", "b") + one.format("b", "c") + one.format("c", "a")), SECTIONS)
+    read_layers(
+        listed(one.format("a", "b") + one.format("b", "c") + '[[layers]]\nname = "c"\nstyle = "a.png"'), SECTIONS
+    )
 
 
 def test_two_layers_of_one_name(listed):
     with pytest.raises(UsageError, match="two layers are called 'A'"):
-        read_layers(listed('[[layers]]\nname = "A"\nstyle = "a.png"\n[[layers]]\nname = "a"\nstyle = "a.png"'))
+        read_layers(
+            listed('[[layers]]\nname = "A"\nstyle = "a.png"\n[[layers]]\nname = "a"\nstyle = "a.png"'), SECTIONS
+        )
 
 
 def test_layers_that_are_no_tables(listed):
     with pytest.raises(UsageError, match="begin each layer with"):
-        read_layers(listed('layers = ["a"]'))
+        read_layers(listed('layers = ["a"]'), SECTIONS)

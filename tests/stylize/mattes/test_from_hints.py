@@ -7,11 +7,11 @@ import pytest
 from stylize.api.check_matte import check_matte
 from stylize.api.mattes import make_matte, refine_matte
 from stylize.errors import MediaError, UsageError
+from stylize.mattes.hints import parse_boxes
 from stylize.mattes.metrics import check_mattes, issues
 from stylize.mattes.refine.trimap import refine_edge, without_specks
 from stylize.mattes.segment.chroma_key import chroma_matte, despill, parse_color
 from stylize.mattes.segment.flow_propagation import propagate_matte
-from stylize.mattes.segment.from_hints import parse_boxes
 from stylize.mattes.segment.grabcut import cut_out_scribbles, segment_box
 from stylize.mattes.segment.motion_segmentation import segment_by_motion
 from stylize.media import open_clip, read_image, write_image
