@@ -7,9 +7,9 @@ import shlex
 import tomllib
 from pathlib import Path
 
-import click
 import pytest
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from stylize.cli import app
 from stylize.cli.ebsynth_args import normalize_arguments
@@ -41,17 +41,17 @@ def commands() -> list[list[str]]:
     return found
 
 
-def resolve(words: list[str]) -> tuple[click.Command, list[str]]:
+def resolve(words: list[str]) -> tuple[TyperCommand | TyperGroup, list[str]]:
     """The command that these words name, and the words left for it."""
     command, rest = typer.main.get_command(app.make_app()), list(words)
-    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+    while isinstance(command, TyperGroup) and rest and not rest[0].startswith("-"):
         name = rest.pop(0)
         assert name in command.commands, f"stylize {' '.join(words)}"
         command = command.commands[name]
     return command, rest
 
 
-def options_of(command: click.Command) -> set[str]:
+def options_of(command: TyperCommand | TyperGroup) -> set[str]:
     found = {word for one in command.params for word in (*one.opts, *one.secondary_opts)}
     for inner in getattr(command, "commands", {}).values():
         found |= options_of(inner)
