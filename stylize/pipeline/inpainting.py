@@ -1,4 +1,4 @@
-"""Paint a part of one key anew, as an artist's edit: later runs keep it."""
+"""Repainting of a part of one key; the result counts as the artist's."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ if TYPE_CHECKING:
 def repaint_region(
     context: RunContext, renderer: Renderer, frame: int, region: Path, watch: StageTimer
 ) -> tuple[dict[str, Any], ...]:
-    """Paint the white part of the picture `region` anew on the painted key of `frame`.
+    """Repaint the area of a painted key that is white in the image `region`.
 
-    Outside of it every bit of the key stays. The key counts as the artist's from then on: it is not painted
-    again, and keys that followed it are. Deleting its file has it painted as any other.
+    Outside of it every pixel of the key is kept. The key then counts as the artist's: it is not repainted, keys
+    that follow it are. Deleting its file turns it into an ordinary key again.
 
     Returns
     -------
-    A note like those of `stylize.pipeline.stages.paint_stage`, for this one key.
+    One record like those of `stylize.pipeline.stages.paint_stage`.
 
     Raises
     ------
     UsageError
-        If the renderer cannot, the key is not painted yet or is an override, or the region does not fit.
+        If the renderer cannot repaint a region, the key is not painted yet or is an override, or the region does
+        not fit.
     MediaError
         If the region cannot be read.
     """
@@ -43,14 +44,14 @@ def repaint_region(
     plan = read_plan(project, whole.info)
     key = plan.key_at(frame) if plan is not None else None
     if plan is None or key is None:
-        raise UsageError(f"frame {frame} is no key; make it one with: stylize keys add {context.named} {frame}")
+        raise UsageError(f"frame {frame} is not a key; make it one with: stylize keys add {context.named} {frame}")
     if key.take:
-        raise UsageError(f"key {frame} is fixed to take {key.take}; release it first: set take = 0 in keyframes.toml")
+        raise UsageError(f"key {frame} uses take {key.take}; set take = 0 in keyframes.toml first")
     name = whole.info.names[frame]
     path = project.keys.path(name)
-    hand = project.keys.manual_key(name)
-    if hand is not None and hand != path:
-        raise UsageError(f"{hand}: an override is only read; paint the region into it, or take it out of overrides/")
+    manual = project.keys.manual_key(name)
+    if manual is not None and manual != path:
+        raise UsageError(f"{manual}: overrides are read only; paint into the file, or remove it")
     if not path.exists():
         raise UsageError(f"key {name} is not painted yet; paint it first: stylize paint {context.named} --key {frame}")
     try:
@@ -58,21 +59,21 @@ def repaint_region(
     except MediaError as error:
         raise MediaError(f"--region {error}") from error
     settings = context.settings
-    everyone = renderer_for_keys(renderer, plan.keys, str(context.request.renderer), context.request.styles, settings)
-    found = renderer_at(project, everyone, FullFrameView(whole), frame)
-    seed, painter = settings.synthesis.seed, found
+    per_key = renderer_for_keys(renderer, plan.keys, str(context.request.renderer), context.request.styles, settings)
+    found = renderer_at(project, per_key, FullFrameView(whole), frame)
+    seed, base = settings.synthesis.seed, found
     if isinstance(found, OverriddenRenderer):
-        seed, painter = found.seed, found.painter
-    paint = getattr(painter, "paint_region", None)
+        seed, base = found.seed, found.renderer
+    paint = getattr(base, "paint_region", None)
     if paint is None:
-        raise UsageError(f"renderer {painter.name} paints whole keys only; --renderer sd paints regions")
-    picture = whole[frame]
-    before = read_key(path, picture)[..., :3]
-    if hand is not None:
+        raise UsageError(f"renderer {base.name} does not support --region; use --renderer sd")
+    image = whole[frame]
+    before = read_key(path, image)[..., :3]
+    if manual is not None:
         project.keys.takes.add(name, path, {"by": "hand", "from": path.name})
     with watch.stage("paint") as share:
-        made = paint(picture, before, mask, seed=seed, on_progress=share)
-    facts = {"frame": name, "parents": {}, "base": project.keys.recipe(name) or "painted by hand"}
-    kept = project.keys.save(name, made.image, {**made.recipe, **facts})
-    reason = f"region of {region.name} painted anew"
-    return ({"frame": frame, "reason": reason, "kind": "override", "file": str(kept)},)
+        made = paint(image, before, mask, seed=seed, on_progress=share)
+    record = {"frame": name, "parents": {}, "base": project.keys.recipe(name) or "painted by hand"}
+    saved = project.keys.save(name, made.image, {**made.recipe, **record})
+    reason = f"region of {region.name} repainted"
+    return ({"frame": frame, "reason": reason, "kind": "override", "file": str(saved)},)

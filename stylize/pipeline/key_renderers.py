@@ -1,4 +1,4 @@
-"""What single keys are painted with in place of the run's settings: checked by name, and made painters of."""
+"""Renderers of keys that override settings of the run."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PerKeyRenderer:
-    """A renderer in which some keys are painted by renderers of their own; frames count in the whole clip."""
+    """A renderer that hands some keys to renderers of their own; frames count in the complete clip."""
 
-    usual: Renderer
-    own: Mapping[int, Renderer] = field(default_factory=dict)
+    default: Renderer
+    overrides: Mapping[int, Renderer] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """The usual renderer's."""
-        return self.usual.name
+        """Return that of the default renderer."""
+        return self.default.name
 
     @property
     def version(self) -> str:
-        """The usual renderer's."""
-        return self.usual.version
+        """Return that of the default renderer."""
+        return self.default.version
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return the usual renderer's: a key's own counts for that key only."""
-        return self.usual.fingerprint()
+        """Return that of the default renderer; an override counts for its own key only."""
+        return self.default.fingerprint()
 
     def paint(
         self,
@@ -47,48 +47,48 @@ class PerKeyRenderer:
         seed: int = 0,
         on_progress: Progress | None = None,
     ) -> PaintedKey:
-        """Paint `frame` as the usual renderer does."""
-        return self.usual.paint(frame, anchors, seed=seed, on_progress=on_progress)
+        """Paint `frame` with the default renderer."""
+        return self.default.paint(frame, anchors, seed=seed, on_progress=on_progress)
 
     def at(self, spot: FrameContext) -> Renderer:
-        """Return who paints the frame of the clip: its own renderer, as its schedules have it there."""
-        painter = self.own.get(spot.frame, self.usual)
-        at = getattr(painter, "at", None)
-        found: Renderer = painter if at is None else at(spot)
+        """Return the renderer of a frame, with the values that its schedules have there."""
+        renderer = self.overrides.get(spot.frame, self.default)
+        at = getattr(renderer, "at", None)
+        found: Renderer = renderer if at is None else at(spot)
         return found
 
 
 @dataclass(frozen=True)
 class OverriddenRenderer:
-    """The renderer of a key that has settings of its own.
+    """The renderer of a key that overrides settings.
 
     Attributes
     ----------
-    painter
-        Made with these settings.
+    renderer
+        Made with the key's settings.
     seed
-        In place of the run's.
+        The key's seed.
     settings
-        As the plan has them, for the recipe.
+        The overrides of the plan, for the recipe.
     """
 
-    painter: Renderer
+    renderer: Renderer
     seed: int
     settings: Mapping[str, Any]
 
     @property
     def name(self) -> str:
-        """The renderer's."""
-        return self.painter.name
+        """Return that of the renderer."""
+        return self.renderer.name
 
     @property
     def version(self) -> str:
-        """The renderer's."""
-        return self.painter.version
+        """Return that of the renderer."""
+        return self.renderer.version
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return everything that the picture depends on, the key's own seed included."""
-        return {**self.painter.fingerprint(), "seed": self.seed}
+        """Return everything that the painting depends on, with the key's own seed."""
+        return {**self.renderer.fingerprint(), "seed": self.seed}
 
     def paint(
         self,
@@ -100,36 +100,38 @@ class OverriddenRenderer:
     ) -> PaintedKey:
         """Paint `frame` with the key's own seed; the run's `seed` is not used."""
         del seed
-        made = self.painter.paint(frame, anchors, seed=self.seed, on_progress=on_progress)
+        made = self.renderer.paint(frame, anchors, seed=self.seed, on_progress=on_progress)
         made.recipe["settings"] = dict(self.settings)
         return made
 
     def at(self, spot: FrameContext) -> OverriddenRenderer:
-        """Return the renderer as its schedules have it at that frame."""
-        at = getattr(self.painter, "at", None)
+        """Return the renderer with the values that its schedules have at a frame."""
+        at = getattr(self.renderer, "at", None)
         return self if at is None else OverriddenRenderer(at(spot), self.seed, self.settings)
 
 
 def renderer_for_keys(
     renderer: Renderer, keys: Sequence[Key], name: str, styles: Sequence[Path], settings: Settings
 ) -> Renderer:
-    """Return who paints the keys of a clip: `renderer`, and keys with settings of their own, one with these.
+    """Return `renderer`, or one that hands keys with settings of their own to renderers with these.
 
     Parameters
     ----------
     renderer
         Made from the run's settings.
+    keys
+        Keys of the plan.
     name, styles, settings
-        What it was made from, as `stylize.pipeline.renderers.select_renderer` takes them.
+        Arguments of `stylize.pipeline.renderers.select_renderer` for the run.
     """
     from stylize.pipeline.renderers import select_renderer
 
-    own: dict[int, Renderer] = {}
+    overrides: dict[int, Renderer] = {}
     chosen = renderer.name if name == "auto" else name
     for key in keys:
         if key.settings:
-            mine = changed(settings, key.settings, f"key {key.frame}")
-            alike = mine.synthesis.seed != settings.synthesis.seed and set(key.settings) == {SEED}
-            painter = renderer if alike else select_renderer(chosen, styles, mine)
-            own[key.frame] = OverriddenRenderer(painter, mine.synthesis.seed, key.settings)
-    return PerKeyRenderer(renderer, own) if own else renderer
+            own = changed(settings, key.settings, f"key {key.frame}")
+            only_seed = own.synthesis.seed != settings.synthesis.seed and set(key.settings) == {SEED}
+            made = renderer if only_seed else select_renderer(chosen, styles, own)
+            overrides[key.frame] = OverriddenRenderer(made, own.synthesis.seed, key.settings)
+    return PerKeyRenderer(renderer, overrides) if overrides else renderer

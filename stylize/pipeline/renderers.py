@@ -1,4 +1,4 @@
-"""Who paints: the renderer that was asked for, or the best that is here."""
+"""Selection of the renderer: the one that is named, or the best that is available."""
 
 from __future__ import annotations
 
@@ -21,41 +21,41 @@ if TYPE_CHECKING:
     from stylize.settings.schema import Settings
 
 _SECTIONS = {"patch": "patch", "sd": "diffusion", "edit": "edit"}
-"""Our renderers, and the section of settings that each reads."""
+"""The section of the settings that each built-in renderer reads."""
 
 log = logging.getLogger(__name__)
 
 
 def select_renderer(name: str, styles: Sequence[Path], settings: Settings) -> Renderer:
-    """Make the renderer called `name`; ``auto`` takes diffusion when its models and a device are here.
+    """Return the renderer called `name`; ``auto`` selects diffusion if its models and a device are available.
 
-    What ``auto`` takes, and why, is said before any work; not where nobody has the packages of diffusion or
-    has set anything of it.
+    The choice of ``auto`` and its reason are logged, as a warning if the packages of diffusion are installed or
+    one of its options is set.
 
     Raises
     ------
     UsageError
-        If there is no style and the renderer needs one, or the name is unknown.
+        If the renderer needs a style and there is none, or the name is unknown.
     MediaError
-        If a style is missing or cannot be painted from.
+        If a style is missing or unusable.
     ModelError
-        If the renderer needs weights that are not here.
+        If the renderer's weights are missing.
     """
     _check_tables(settings)
     if name == "files":
-        raise UsageError("renderer files carries keys that you painted; name their folder with --keys DIR")
-    worded = bool(settings.diffusion.prompt) and name in ("auto", "sd")
-    worded = worded or (bool(settings.edit.prompt) and name == "edit")
-    if not styles and not worded:
-        raise UsageError("no style to paint in; name a picture with --style REF, or your own keys with --keys DIR")
+        raise UsageError("renderer files uses your own keys; name their folder with --keys DIR")
+    prompted = bool(settings.diffusion.prompt) and name in ("auto", "sd")
+    prompted = prompted or (bool(settings.edit.prompt) and name == "edit")
+    if not styles and not prompted:
+        raise UsageError("no style; name an image with --style REF, or your own keys with --keys DIR")
     chosen = name
     if name == "auto":
-        lacking = _lacking(settings, styled=bool(styles))
-        chosen = "patch" if lacking else "sd"
-        level = logging.INFO if lacking and not _wanted(settings) else logging.WARNING
-        log.log(level, "painting with renderer %s: %s", chosen, lacking or "its models and a device are here")
-        if lacking and not styles:
-            raise UsageError(f"a prompt alone needs renderer sd, and {lacking}; or name a picture with --style REF")
+        missing = _missing_for_diffusion(settings, styled=bool(styles))
+        chosen = "patch" if missing else "sd"
+        level = logging.INFO if missing and not _diffusion_expected(settings) else logging.WARNING
+        log.log(level, "using renderer %s: %s", chosen, missing or "its models and a device are available")
+        if missing and not styles:
+            raise UsageError(f"a prompt without a style needs renderer sd: {missing}; name an image with --style")
     images = []
     for path in styles:
         try:
@@ -66,20 +66,20 @@ def select_renderer(name: str, styles: Sequence[Path], settings: Settings) -> Re
 
 
 def warn_unused_options(renderer: str, settings: Settings) -> None:
-    """Say which options were set that the renderer of this name does not read; ``files`` reads none."""
+    """Log the options that were set but are not read by the renderer of this name; ``files`` reads none."""
     read = asdict(getattr(settings, _SECTIONS[renderer])) if renderer in _SECTIONS else {}
-    unread = []
+    unused = []
     for section in _SECTIONS.values():
-        usual = asdict(section_class(section)())
+        defaults = asdict(section_class(section)())
         for option, value in asdict(getattr(settings, section)).items():
-            if value != usual[option] and read.get(option) != value:
-                unread.append(f"{section}.{option}")
-    if unread:
-        log.warning("renderer %s does not read what is set of %s", renderer, ", ".join(unread))
+            if value != defaults[option] and read.get(option) != value:
+                unused.append(f"{section}.{option}")
+    if unused:
+        log.warning("renderer %s ignores these options: %s", renderer, ", ".join(unused))
 
 
 def _options(name: str, settings: Settings) -> dict[str, Any]:
-    """Return what a renderer is told: one of ours its section, one that others bring its own table."""
+    """Return the options of a renderer: the section of a built-in one, the table of a plug-in."""
     if name == "sd":
         return {**asdict(settings.diffusion), "models": settings.models}
     if name == "edit":
@@ -88,29 +88,29 @@ def _options(name: str, settings: Settings) -> dict[str, Any]:
 
 
 def _check_tables(settings: Settings) -> None:
-    """Refuse options of a renderer that is not here: nobody would read them."""
+    """Raise UsageError for options of a plug-in that is not installed."""
     known = renderer_names()
     for name in settings.brought.tables:
         if name in known and name not in SECTIONS and name != "sd":
             continue
         close = difflib.get_close_matches(name, [one for one in known if one != "sd"], n=1)
         section = {"sd": "diffusion"}.get(name, name)
-        hint = f"its options stand under [{section}]" if section in SECTIONS else "it is not installed"
+        hint = f"its options belong in [{section}]" if section in SECTIONS else "it is not installed"
         if section not in SECTIONS and close:
             hint = f"did you mean {close[0]!r}?"
-        raise UsageError(f"[brought.{name}]: no package brings a renderer {name!r}; {hint}")
+        raise UsageError(f"[brought.{name}]: unknown renderer {name!r}; {hint}")
 
 
-def _wanted(settings: Settings) -> bool:
-    """Whether anybody may expect diffusion: its packages are here, or something of it was set."""
+def _diffusion_expected(settings: Settings) -> bool:
+    """Return whether the user may expect diffusion: its packages are installed, or one of its options is set."""
     from stylize.render.diffusion.components import PACKAGES
 
-    usual = section_class("diffusion")()
-    return settings.diffusion != usual or all(find_spec(name) is not None for name in PACKAGES)
+    default = section_class("diffusion")()
+    return settings.diffusion != default or all(find_spec(name) is not None for name in PACKAGES)
 
 
-def _lacking(settings: Settings, *, styled: bool) -> str:
-    """Say what diffusion lacks here; empty when nothing does. Torch is imported only if all else is here."""
+def _missing_for_diffusion(settings: Settings, *, styled: bool) -> str:
+    """Return why diffusion cannot run here, empty if it can. Torch is imported only if all else is available."""
     from stylize.render.diffusion.components import check_packages, gather_parts
 
     try:
@@ -126,5 +126,5 @@ def _lacking(settings: Settings, *, styled: bool) -> str:
 
         prepare_imports()
         if choose_device("auto") == "cpu":
-            return "no GPU is here, and on a processor a key takes minutes (--device cpu takes it all the same)"
+            return "no GPU was found, and on a CPU each key takes minutes (--device cpu uses it anyway)"
     return ""

@@ -73,7 +73,7 @@ def paint_stage(context: RunContext, renderer: Renderer, watch: StageTimer, only
     choice = choose_keys(context, watch)
     keys = {key.frame: key for key in choice.plan.keys if context.span[0] <= key.frame < context.span[1]}
     if only is not None and only not in keys:
-        raise UsageError(f"frame {only} is no key; make it one with: stylize keys add {context.named} {only}")
+        raise UsageError(f"frame {only} is not a key; make it one with: stylize keys add {context.named} {only}")
     groups = by_shot(choice.shots, keys, context.whole)
     if only is not None:
         groups = [group if only - shot.start in group else {} for shot, group in zip(choice.shots, groups, strict=True)]

@@ -44,9 +44,9 @@ def test_where_nobody_wants_diffusion_nothing_is_said_of_it(world, caplog, monke
         (
             "patch",
             {"diffusion__prompt": "a fox", "patch__keep_colors": 0.5},
-            "patch does not read what is set of diffusion.prompt",
+            "patch ignores these options: diffusion.prompt",
         ),
-        ("files", {"patch__style_strength": 0.1}, "files does not read what is set of patch.style_strength"),
+        ("files", {"patch__style_strength": 0.1}, "files ignores these options: patch.style_strength"),
         ("sd", {"diffusion__prompt": "a fox", "edit__prompt": "a fox"}, ""),
         (
             "edit",
@@ -67,15 +67,15 @@ def test_options_that_the_renderer_does_not_read_are_told(caplog, renderer, give
 
 def test_a_run_tells_what_its_renderer_does_not_read(world, caplog):
     run(world, settings={"diffusion.prompt": "a fox"})
-    assert "renderer fake does not read what is set of diffusion.prompt" in caplog.text
+    assert "renderer fake ignores these options: diffusion.prompt" in caplog.text
 
 
 def test_a_prompt_alone_needs_diffusion(world):
     with pytest.raises(ModelError, match="fetch sd15"):
         select_renderer("sd", [], settings(diffusion__prompt="a fox"))
-    with pytest.raises(UsageError, match="a prompt alone needs renderer sd"):
+    with pytest.raises(UsageError, match="a prompt without a style needs renderer sd"):
         select_renderer("auto", [], settings(diffusion__prompt="a fox"))
-    with pytest.raises(UsageError, match="no style to paint in"):
+    with pytest.raises(UsageError, match="no style; name an image"):
         select_renderer("auto", [], settings())
 
 
@@ -211,7 +211,7 @@ def test_a_region_needs_a_painted_key_and_a_painter_that_can(world, tiny):
     sd = RunRequest(world.frames, (world.style,), renderer="sd")
     with pytest.raises(UsageError, match="name it with --key"):
         paint_job(sd, tiny, region=world.root / "mask.png")
-    with pytest.raises(UsageError, match="is no key"):
+    with pytest.raises(UsageError, match="is not a key"):
         paint_job(sd, tiny, 3, region=world.root / "mask.png")
 
 
@@ -219,5 +219,5 @@ def test_patches_paint_no_regions(world):
     keys = run(world).keys
     write_image(world.root / "mask.png", np.full((48, 64, 3), 255, np.uint8))
     job = RunRequest(world.frames, (world.style,), renderer="fake")
-    with pytest.raises(UsageError, match="renderer fake paints whole keys only"):
+    with pytest.raises(UsageError, match="renderer fake does not support --region"):
         paint_job(job, None, keys[0], region=world.root / "mask.png")

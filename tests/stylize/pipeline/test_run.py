@@ -310,7 +310,7 @@ def test_painting_only_one_key(world):
     assert [n["frame"] for n in paint_job(RunRequest(world.frames, (world.style,), renderer="fake"), only=late)]
     assert len(fakes.PAINTED) == len(frames) + 1
     free = next(frame for frame in range(10) if frame not in frames)
-    with pytest.raises(UsageError, match=f"frame {free} is no key; make it one with: stylize keys add"):
+    with pytest.raises(UsageError, match=f"frame {free} is not a key; make it one with: stylize keys add"):
         paint_job(RunRequest(world.frames, (world.style,), renderer="fake"), only=free)
 
 

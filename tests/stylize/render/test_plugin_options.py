@@ -106,10 +106,10 @@ def load_settings_again(settings, folder):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[brought.summi]\nwet = 1", r"\[brought.summi\]: no package brings .*did you mean 'sumi'"),
+        ("[brought.summi]\nwet = 1", r"\[brought.summi\]: unknown renderer .*did you mean 'sumi'"),
         ("[brought.zzz]\nwet = 1", "it is not installed"),
-        ("[brought.patch]\nwet = 1", r"its options stand under \[patch\]"),
-        ("[brought.sd]\nwet = 1", r"its options stand under \[diffusion\]"),
+        ("[brought.patch]\nwet = 1", r"its options belong in \[patch\]"),
+        ("[brought.sd]\nwet = 1", r"its options belong in \[diffusion\]"),
         ("[brought]\nwet = 1", r"wet stands under no renderer; write \[brought.NAME\]"),
     ],
 )

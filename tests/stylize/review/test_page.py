@@ -171,7 +171,7 @@ def test_keys_that_are_given_as_files_are_shown_and_not_edited(world):
 def test_a_project_without_a_style_says_so(world):
     with OpenVisit(world, RunRequest(world.frames)) as visit:
         visit.edit("add", 4)
-        assert "no style to paint in" in visit.details()["problem"]
+        assert "no style; name an image" in visit.details()["problem"]
 
 
 def test_a_range_shows_its_frames_only(world):

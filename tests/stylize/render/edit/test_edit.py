@@ -309,7 +309,7 @@ def test_the_settings_reach_it(editor, tmp_path):
     painter = select_renderer("edit", [tmp_path / "style.png"], settings)
     assert painter.options.steps == 2
     assert painter.styles[0].shape == (90, 150, 3)
-    with pytest.raises(UsageError, match="no style to paint in"):
+    with pytest.raises(UsageError, match="no style; name an image"):
         select_renderer("edit", [], settings)
     worded = load_settings(flags={**flags, "edit.prompt": "as ink"}, environment={}, user_file=tmp_path / "no")
     assert select_renderer("edit", [], worded).fingerprint()["options"]["prompt"] == "as ink"
