@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from stylize.mattes.buffer import MatteCheckpoint, MatteSequence
-from stylize.mattes.refine.foreground import foreground
-from stylize.mattes.refine.trimap import band_for, refine_edge
+from stylize.mattes.refine.foreground import estimate_foreground
+from stylize.mattes.refine.trimap import edge_band_width, refine_edge
 from stylize.pipeline.output import make_writer
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Image
     from stylize.mattes.buffer import MatteBuffer
-    from stylize.mattes.refine.vitmatte import Matter
+    from stylize.mattes.refine.vitmatte import VitMatte
     from stylize.media import Clip
     from stylize.progress import StageTimer
     from stylize.settings.schema import Settings
@@ -47,17 +47,17 @@ def refine_all(
     clip: Clip,
     rough: Sequence[F32],
     buffer: MatteBuffer,
-    matter: Matter | None,
+    matter: VitMatte | None,
     on_progress: Callable[[float], None],
     band: float | None = None,
 ) -> None:
     """Refine the edge of every matte into `buffer`: by `matter` if there is one, else by color."""
-    wide = band or band_for((clip.info.height, clip.info.width))
+    wide = band or edge_band_width((clip.info.height, clip.info.width))
     refine = refine_edge if matter is None else matter.refine
     for at in range(len(clip)):
         if at not in buffer:
             matte = rough[at]
-            buffer.put(at, refine(clip[at], matte, wide) if matte.any() else matte)
+            buffer.write(at, refine(clip[at], matte, wide) if matte.any() else matte)
         on_progress((at + 1) / len(clip))
 
 
@@ -70,10 +70,10 @@ def key_frames(clip: Clip, color: str) -> tuple[Maker, Callable[[Image, F32], Im
     def make(buffer: MatteBuffer, on_progress: Callable[[float], None]) -> None:
         for at in range(len(clip)):
             if at not in buffer:
-                buffer.put(at, chroma_matte(clip[at], screen))
+                buffer.write(at, chroma_matte(clip[at], screen))
             on_progress((at + 1) / len(clip))
 
-    return make, lambda frame, matte: despill(foreground(frame, matte), screen)
+    return make, lambda frame, matte: despill(estimate_foreground(frame, matte), screen)
 
 
 def write_mattes(

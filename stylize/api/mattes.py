@@ -15,9 +15,9 @@ from stylize.errors import UsageError
 from stylize.mattes.background import produce_in_background
 from stylize.mattes.clip import open_matte
 from stylize.mattes.hints import Hints, read_hints
-from stylize.mattes.refine.foreground import foreground
+from stylize.mattes.refine.foreground import estimate_foreground
 from stylize.mattes.segment.from_hints import generate_mattes, painted_mattes
-from stylize.mattes.temporal.stabilize import steady
+from stylize.mattes.temporal.stabilize import stabilize
 from stylize.media import open_clip
 from stylize.pipeline.output import check_output_path
 from stylize.pipeline.shots import find_shots
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from keyframes import Shot
     from propagate.arrays import F32, Image
     from stylize.api.matte_writing import Maker
-    from stylize.mattes.background import Heed
+    from stylize.mattes.background import CancellableProgress
     from stylize.mattes.buffer import MatteBuffer
-    from stylize.mattes.refine.vitmatte import Matter
+    from stylize.mattes.refine.vitmatte import VitMatte
     from stylize.mattes.segment.sam2 import Segmenter
     from stylize.media import Clip
     from stylize.settings.schema import Settings
@@ -79,13 +79,13 @@ class MattingModels:
 
         return Segmenter(self.paths["segmenter"], self.settings.making)
 
-    def matter(self) -> Matter | None:
+    def matter(self) -> VitMatte | None:
         """Load ViTMatte; return None if the settings do not use it."""
         if "matter" not in self.paths:
             return None
-        from stylize.mattes.refine.vitmatte import Matter
+        from stylize.mattes.refine.vitmatte import VitMatte
 
-        return Matter(self.paths["matter"], self.settings.making)
+        return VitMatte(self.paths["matter"], self.settings.making)
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def make_matte(
             log.warning("%s: resumes an interrupted run", place)
         painted = painted_mattes(opened, hints)
         maker: Maker
-        clean: Callable[[Image, F32], Image] = foreground
+        clean: Callable[[Image, F32], Image] = estimate_foreground
         if chroma:
             maker, clean = key_frames(opened, chroma)
         else:
@@ -198,9 +198,9 @@ def make_matte(
                 shots = find_shots(opened, settings.shots, share)
             maker = partial(_generate, opened, hints, shots, models.segmenter())
         edges = "matter" in models.paths or (sam2 and settings.making.edges == "color")
-        mattes_of = buffer.part("edges") if edges else buffer
+        mattes_of = buffer.child("edges") if edges else buffer
 
-        def make(cancellable: Heed) -> None:
+        def make(cancellable: CancellableProgress) -> None:
             with watch.stage("matte") as share:
                 maker(buffer, cancellable(share))
             if edges:
@@ -208,7 +208,7 @@ def make_matte(
                     refine_all(opened, buffer, mattes_of, models.matter(), cancellable(share))
 
         with produce_in_background(make, mattes_of, len(opened)) as coming:
-            stable = steady(opened, coming, radius=settings.matte.radius, strength=settings.matte.stabilize)
+            stable = stabilize(opened, coming, radius=settings.matte.radius, strength=settings.matte.stabilize)
             area = write_mattes(opened, PaintedOver(stable, painted), place, colors, clean, settings, watch)
         buffer.clear()
     if area < _EMPTY_AREA or (chroma and area > 1 - _EMPTY_AREA):
@@ -290,13 +290,13 @@ def refine_matte(
         made_from = _MAKING_VERSION, opened, rough, band, settings.making, models.hashes
         buffer = stack.enter_context(open_checkpoint(place, fingerprint(made_from)))
 
-        def make(cancellable: Heed) -> None:
+        def make(cancellable: CancellableProgress) -> None:
             with watch.stage("edges") as share:
                 refine_all(opened, rough, buffer, models.matter(), cancellable(share), band)
 
         with produce_in_background(make, buffer, len(opened)) as coming:
-            stable = steady(opened, coming, radius=settings.matte.radius, strength=settings.matte.stabilize)
-            area = write_mattes(opened, stable, place, None, foreground, settings, watch)
+            stable = stabilize(opened, coming, radius=settings.matte.radius, strength=settings.matte.stabilize)
+            area = write_mattes(opened, stable, place, None, estimate_foreground, settings, watch)
         buffer.clear()
     return MatteResult(place, len(opened), (), area, watch.finished())
 

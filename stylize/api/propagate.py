@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stylize.api._arguments import AnySettings, PathLike, make_settings
-from stylize.compositing.over import over
+from stylize.compositing.blend import composite_over
 from stylize.mattes import open_matte
 from stylize.media import open_clip, write_image
 from stylize.media.bit_depth import to_16_bits
@@ -125,15 +125,15 @@ def propagate_clip(
         with watch.stage("propagate") as share, Sampler(CARRYING, "propagate.span") as parts:
             for shot, group in zip(shots, groups, strict=True):
                 source = clip[shot.start : shot.stop]
-                veil = mattes[shot.start : shot.stop] if mattes else None
+                part = mattes[shot.start : shot.stop] if mattes else None
                 painted = read_keys(group, source[0], deep=deep)
-                for made in propagate_shot(source, painted, settings.propagate, veil):
+                for made in propagate_shot(source, painted, settings.propagate, part):
                     if clear:
                         writer.write(with_alpha(made.image))
                     else:
                         plate = source[made.index]
                         plate = to_16_bits(plate) if made.image.dtype == np.uint16 else plate
-                        writer.write(over(made.image, plate, veil[made.index] if veil else None))
+                        writer.write(composite_over(made.image, plate, part[made.index] if part else None))
                     _write_maps(made, source.info.names[made.index], confidence, error)
                     quality.append(made.quality)
                     share(len(quality) / len(clip))

@@ -1,4 +1,4 @@
-"""Layers over a plate: how much of each shows, and what it does to what is below."""
+"""Compositing of images over a plate: over, the other blend modes, and coverage of exclusive layers."""
 
 from __future__ import annotations
 
@@ -17,29 +17,60 @@ if TYPE_CHECKING:
 
 
 class LayerSample(NamedTuple):
-    """What a layer brings to a frame: straight color (H, W, 3), how much of it shows, and its blend."""
+    """A layer in one frame: straight color (H, W, 3), coverage float32 (H, W), and blend mode."""
 
     color: Image
     alpha: F32
     blend: str = "over"
 
 
+def composite_over(paint: Image, plate: Image, matte: F32 | None = None) -> Image:
+    """Composite one image over a plate ("over", Porter and Duff 1984), by its straight alpha and a matte.
+
+    Parameters
+    ----------
+    paint
+        (H, W, 3) or, with straight alpha, (H, W, 4); uint8 or uint16.
+    plate
+        (H, W, 3), of the same type.
+    matte
+        float32 (H, W), 0 to 1; multiplies the alpha.
+
+    Returns
+    -------
+    Image
+        (H, W, 3): the paint bit for bit where it covers, the plate bit for bit where it does not show.
+    """
+    share: NDArray[np.float32] | None = None if matte is None else matte[..., None]
+    color: NDArray[Any] = paint
+    if paint.shape[2] == 4:
+        alpha = (paint[..., 3:] / np.iinfo(paint.dtype).max).astype(np.float32)
+        share = alpha if share is None else share * alpha
+        color = paint[..., :3]
+    if share is None:
+        return paint
+    mixed = np.rint(color * share + plate * (1 - share)).astype(paint.dtype)
+    blended: Image = np.where(share >= 1, color, np.where(share <= 0, plate, mixed))
+    return blended
+
+
 def composite_layers(plate: Image, samples: Sequence[LayerSample], *, linear: bool = False) -> Image:
-    """Lay samples over a plate, bottom first.
+    """Composite the samples of layers over a plate.
 
     Parameters
     ----------
     plate
         (H, W, 3), uint8 or uint16.
     samples
-        Of the plate's size and type.
+        Bottom first, of the plate's size and type.
     linear
-        Mix light and not the values of the picture, taken as sRGB.
+        Blend linear light; else the sRGB values themselves are blended.
 
     Returns
     -------
     Image
-        Where no sample shows anything, the plate bit for bit; where one covers all, its color bit for bit.
+        The plate bit for bit where no sample shows, and the color of a sample bit for bit where it covers
+        everything below in blend mode "over".
     """
     top = np.float32(np.iinfo(plate.dtype).max)
     exact = plate.copy()
@@ -66,23 +97,23 @@ def composite_layers(plate: Image, samples: Sequence[LayerSample], *, linear: bo
 
 
 def normalize_coverage(alphas: Sequence[F32], exclusive: Sequence[bool]) -> list[F32]:
-    """Return how much each layer must show so that exclusive ones meet without a seam.
+    """Return alphas with which exclusive layers meet without a seam.
 
-    Where the soft edges of two subjects meet, half of one over half of the other leaves a quarter of the
-    plate. Exclusive layers share a pixel like the surfaces that their mattes describe: what they leave is one
-    less their sum. The lower one shows more of itself, by as much as the upper ones will take from it.
+    Where the soft edges of two subjects meet, half of one over half of the other lets a quarter of the plate
+    shine through. Exclusive layers divide a pixel like the surfaces that their mattes describe: the plate keeps
+    one less their sum. So the alpha of the lower layer is raised by the share that upper layers take from it.
 
     Parameters
     ----------
     alphas
         float32 (H, W), bottom first.
     exclusive
-        Which of them share.
+        Whether each layer is exclusive; the others keep their alpha.
 
     Returns
     -------
     list
-        Alphas that, laid over each other one by one, give every exclusive layer just its own share.
+        float32 (H, W) for each layer; composited one by one, every exclusive layer shows exactly its own share.
     """
     found = list(alphas)
     taken: Any = np.zeros((), np.float32)
@@ -97,7 +128,7 @@ def normalize_coverage(alphas: Sequence[F32], exclusive: Sequence[bool]) -> list
 
 
 def _blended(blend: str, below: Any, above: Any) -> Any:
-    """Return what a pixel becomes where the layer shows in full (W3C Compositing and Blending, 10.1)."""
+    """Return the color of fully covered pixels (W3C Compositing and Blending Level 1, section 10.1)."""
     if blend == "plus":
         return below + above
     if blend == "multiply":

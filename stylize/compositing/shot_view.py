@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from stylize.compositing.bounds import track_crop
-from stylize.mattes import foreground
+from stylize.mattes import estimate_foreground
 from stylize.media.frame_images import read_key, read_keys
 from stylize.media.window import Window
 from stylize.storage.fingerprint import fingerprint
@@ -176,7 +176,7 @@ class MattedView(Sequence["Image"]):
             return self.cut(image, index)
         window = Window(top, left, top + tall, left + wide)
         around = window.with_room(ROOM, image.shape[:2])
-        freed = foreground(around.of(image), around.taken_from(matte, window), fine=fine)
+        freed = estimate_foreground(around.of(image), around.taken_from(matte, window), fine=fine)
         return np.ascontiguousarray(window.seen_from(around).of(freed))
 
 

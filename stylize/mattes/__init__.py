@@ -1,4 +1,4 @@
-"""Mattes: where the paint goes, where they come from, how they are made and kept steady.
+"""Mattes: sources, segmentation from hints, edge refinement, and temporal stabilization.
 
 Importing this package imports nothing; a name brings its module with it when first used.
 """
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from stylize.mattes.clip import MatteClip as MatteClip
     from stylize.mattes.clip import open_matte as open_matte
     from stylize.mattes.options import MatteOptions as MatteOptions
-    from stylize.mattes.refine.foreground import foreground as foreground
+    from stylize.mattes.refine.foreground import estimate_foreground as estimate_foreground
     from stylize.mattes.sources.spec import absolute_spec as absolute_spec
     from stylize.mattes.temporal.stabilize import StabilizedMattes as StabilizedMattes
-    from stylize.mattes.temporal.stabilize import steady as steady
+    from stylize.mattes.temporal.stabilize import stabilize as stabilize
 
 _HOME = {
     "MatteClip": "clip",
     "MatteOptions": "options",
     "StabilizedMattes": "temporal.stabilize",
     "absolute_spec": "sources.spec",
-    "foreground": "refine.foreground",
+    "estimate_foreground": "refine.foreground",
     "open_matte": "clip",
-    "steady": "temporal.stabilize",
+    "stabilize": "temporal.stabilize",
 }
 
 __all__ = sorted(_HOME)  # noqa: PLE0605  the table is the one list of names

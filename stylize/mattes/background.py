@@ -1,4 +1,4 @@
-"""Mattes that are put to use while the next ones are made, on a thread of their own."""
+"""Mattes produced on a background thread while the first ones are already in use."""
 
 from __future__ import annotations
 
@@ -15,67 +15,72 @@ if TYPE_CHECKING:
     from propagate.arrays import F32
     from stylize.mattes.buffer import MatteBuffer
 
-Heed: TypeAlias = "Callable[[Callable[[float], None]], Callable[[float], None]]"
-"""Turns a progress function into one that also stops the work when nobody waits for it any more."""
-_LOOK = 0.02
-"""Seconds after which is looked again whether a matte has come."""
+CancellableProgress: TypeAlias = "Callable[[Callable[[float], None]], Callable[[float], None]]"
+"""Turns a progress function into one that also stops the work once its result is no longer needed."""
+_POLL = 0.02
+"""Seconds between two looks for a new matte: far below the time that making one takes."""
+_POLL_AT_END = 0.2
+"""Seconds between two looks at the end: short enough that an interrupt is noticed on every platform."""
 
 
-class _UnwantedError(Exception):
-    """Nobody waits for what is being made."""
+class _CancelledError(Exception):
+    """The result is no longer needed."""
 
 
-class _Coming(MatteSequence):
-    """Mattes that `work` puts on a shelf; one that is not there yet is waited for."""
+class _PendingMattes(MatteSequence):
+    """Mattes that `work` writes to a buffer; reading one waits until it is there."""
 
-    def __init__(self, shelf: MatteBuffer, work: Future[None], count: int) -> None:
-        super().__init__(shelf)
-        self._shelf, self._work, self._count = shelf, work, count
+    def __init__(self, buffer: MatteBuffer, work: Future[None], count: int) -> None:
+        super().__init__(buffer)
+        self._buffer, self._work, self._count = buffer, work, count
 
     def __len__(self) -> int:
         return self._count
 
     def _at(self, at: int) -> F32:
-        while at not in self._shelf and not self._work.done():
-            wait([self._work], timeout=_LOOK)
+        while at not in self._buffer and not self._work.done():
+            wait([self._work], timeout=_POLL)
         if self._work.done():
-            self._work.result()  # raises what went wrong
-        return self._shelf[at]
+            self._work.result()  # raises the error of the work
+        return self._buffer[at]
 
 
 @contextmanager
-def produce_in_background(make: Callable[[Heed], None], shelf: MatteBuffer, count: int) -> Iterator[MatteSequence]:
-    """Run ``make(heed)``, which puts `count` mattes on `shelf`, beside the block; hand out the mattes.
+def produce_in_background(
+    make: Callable[[CancellableProgress], None], buffer: MatteBuffer, count: int
+) -> Iterator[MatteSequence]:
+    """Run ``make(cancellable)`` on a thread of its own and yield the mattes that it writes to `buffer`.
 
     Parameters
     ----------
     make
-        Is given a `Heed`, and calls all progress through it. What it raises is raised in the block where a
-        matte is waited for, or at its end. If the block fails, it is stopped when it next tells of progress.
-    shelf
-        Each number is put there once.
+        Is given a `CancellableProgress` and passes all progress functions through it. Its errors are raised
+        in the block where a matte is waited for, or at the end of the block. If the block fails, `make` is
+        stopped at its next report of progress.
+    buffer
+        `make` writes each number once.
 
     Yields
     ------
     MatteSequence
-        As a sequence of `count` mattes.
+        `count` mattes; reading one waits for it.
     """
-    unwanted = threading.Event()
+    cancelled = threading.Event()
 
-    def cancellable(share: Callable[[float], None]) -> Callable[[float], None]:
-        def told(part: float) -> None:
-            if unwanted.is_set():
-                raise _UnwantedError
-            share(part)
+    def cancellable(on_progress: Callable[[float], None]) -> Callable[[float], None]:
+        def report(share: float) -> None:
+            if cancelled.is_set():
+                raise _CancelledError
+            on_progress(share)
 
-        return told
+        return report
 
     with ThreadPoolExecutor(1, "mattes") as pool:
         work = pool.submit(make, cancellable)
         try:
-            yield _Coming(shelf, work, count)
+            yield _PendingMattes(buffer, work, count)
             while not work.done():
-                wait([work], timeout=0.2)  # by turns so short that an interrupt is heard on every platform
+                wait([work], timeout=_POLL_AT_END)
             work.result()
         finally:
-            unwanted.set()
+            cancelled.set()

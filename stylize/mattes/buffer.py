@@ -51,7 +51,7 @@ class MatteBuffer(Sequence["F32"]):
         self._file.seek(place)
         return _unpacked(self._file.read(length), shape)
 
-    def put(self, index: int, matte: F32) -> None:
+    def write(self, index: int, matte: F32) -> None:
         """Keep `matte`, float32 (H, W), 0 to 1, as number `index`."""
         packed = _packed(matte)
         with disk_errors(Path(tempfile.gettempdir())):
@@ -59,14 +59,14 @@ class MatteBuffer(Sequence["F32"]):
             self._file.write(packed)
         self._places[index] = place, len(packed), matte.shape
 
-    def part(self, name: str) -> MatteBuffer:  # noqa: ARG002  nameless here
+    def child(self, name: str) -> MatteBuffer:  # noqa: ARG002  nameless here
         """Return a shelf for what is on the way to this one's mattes."""
         return MatteBuffer()
 
-    def note(self, name: str, state: Mapping[str, NDArray[Any]]) -> None:
+    def set_metadata(self, name: str, state: Mapping[str, NDArray[Any]]) -> None:
         """Keep arrays from which work goes on after an interruption; here nothing survives one."""
 
-    def noted(self, name: str) -> dict[str, NDArray[Any]] | None:  # noqa: ARG002
+    def metadata(self, name: str) -> dict[str, NDArray[Any]] | None:  # noqa: ARG002
         """Return what was noted last under a name, or None."""
         return None
 
@@ -115,23 +115,23 @@ class MatteCheckpoint(MatteBuffer):
         height, width = np.frombuffer(data[:8], np.uint32)
         return _unpacked(data[8:], (int(height), int(width)))
 
-    def put(self, index: int, matte: F32) -> None:
+    def write(self, index: int, matte: F32) -> None:
         """Keep `matte`, float32 (H, W), 0 to 1, as number `index`."""
         path = self._folder / f"{index:06d}.matte"
         with placed(path, durable=False) as partial:
             partial.write_bytes(np.array(matte.shape, np.uint32).tobytes() + _packed(matte))
         self._here[index] = path
 
-    def part(self, name: str) -> MatteBuffer:
+    def child(self, name: str) -> MatteBuffer:
         """Return a shelf in a folder of this one's."""
         return MatteCheckpoint(self._folder / name, self._mark)
 
-    def note(self, name: str, state: Mapping[str, NDArray[Any]]) -> None:
+    def set_metadata(self, name: str, state: Mapping[str, NDArray[Any]]) -> None:
         """Keep arrays from which work goes on after an interruption."""
         with placed(self._folder / f"{name}.npz", durable=False) as partial, partial.open("wb") as file:
             np.savez(file, **state)  # type: ignore[arg-type]
 
-    def noted(self, name: str) -> dict[str, NDArray[Any]] | None:
+    def metadata(self, name: str) -> dict[str, NDArray[Any]] | None:
         """Return what was noted last under a name, or None."""
         path = self._folder / f"{name}.npz"
         if not path.is_file():
@@ -180,7 +180,7 @@ class MatteSequence(Sequence["F32"], ABC):
     def _at(self, at: int) -> F32: ...
 
 
-class Kept(MatteSequence):
+class CachedMattes(MatteSequence):
     """Another sequence of mattes, each made once, when first asked for."""
 
     def __init__(self, mattes: Sequence[F32]) -> None:
@@ -189,7 +189,7 @@ class Kept(MatteSequence):
 
     def _at(self, at: int) -> F32:
         if at not in self._shelf:
-            self._shelf.put(at, self._mattes[at])
+            self._shelf.write(at, self._mattes[at])
         return self._shelf[at]
 
     def __enter__(self) -> Self:

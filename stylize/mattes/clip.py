@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Self, overload
 
 import numpy as np
 
-from stylize.mattes.buffer import Kept
+from stylize.mattes.buffer import CachedMattes
 from stylize.mattes.morphology import apply_options
 from stylize.mattes.options import MatteOptions
 from stylize.mattes.sources.base import open_source
-from stylize.mattes.sources.channels import spread_over
-from stylize.mattes.sources.frame_matching import fitted, places_of
+from stylize.mattes.sources.channels import sample_indices
+from stylize.mattes.sources.frame_matching import fit_to_clip, match_frames
 from stylize.mattes.sources.spec import parse_spec
-from stylize.mattes.temporal.stabilize import steady
+from stylize.mattes.temporal.stabilize import stabilize
 from stylize.storage.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -118,29 +118,29 @@ def open_matte(
         sources = [open_source(term, gaps=options.missing != "error") for term in terms]
         for source in sources:
             stack.callback(source.close)
-        raw = _Raw(terms, sources, info, options)
+        raw = _CombinedMattes(terms, sources, info, options)
         raw.look_for_emptiness(str(spec))
         mattes: Sequence[F32] = raw
         names = [raw.fingerprint, _VERSION, options]
         if frames is not None and options.stabilize:
-            calm = steady(frames, raw, radius=options.radius, strength=options.stabilize)
+            calm = stabilize(frames, raw, radius=options.radius, strength=options.stabilize)
             names.append(calm.fingerprint)
-            mattes = stack.enter_context(Kept(calm))  # they are asked for several times in a run
+            mattes = stack.enter_context(CachedMattes(calm))  # they are asked for several times in a run
         return MatteClip(mattes, options, fingerprint(names), stack=stack.pop_all())
 
 
-class _Raw(Sequence["F32"]):
+class _CombinedMattes(Sequence["F32"]):
     """Mattes as they come: matched, fitted and put together."""
 
     def __init__(
         self, terms: Sequence[Term], sources: Sequence[MatteSource], info: ClipInfo, options: MatteOptions
     ) -> None:
         self.terms, self.sources, self.info, self.options = terms, sources, info, options
-        self.places = [places_of(source, info, options) for source in sources]
+        self.places = [match_frames(source, info, options) for source in sources]
         for source, term in zip(sources, terms, strict=True):
             first = source.read(0)
             if first is not None:
-                fitted(first, info, options, term)  # refused now rather than in the middle of the work
+                fit_to_clip(first, info, options, term)  # refused now rather than in the middle of the work
 
     @property
     def fingerprint(self) -> str:
@@ -162,7 +162,7 @@ class _Raw(Sequence["F32"]):
         for term, source, places in zip(self.terms, self.sources, self.places, strict=True):
             matte = self._of(source, places, index, term)
             matte = 1 - matte if term.invert else matte
-            total = matte if total is None else _joined(total, matte, term.operator)
+            total = matte if total is None else _combine(total, matte, term.operator)
         if total is None:
             raise ValueError("a specification holds one matte at least")
         return total
@@ -172,21 +172,21 @@ class _Raw(Sequence["F32"]):
             place = places[at]
             matte = None if place is None else source.read(place)
             if matte is not None:
-                return fitted(matte, self.info, self.options, term)
+                return fit_to_clip(matte, self.info, self.options, term)
             if self.options.missing != "hold":
                 break
         return np.zeros((self.info.height, self.info.width), np.float32)
 
     def look_for_emptiness(self, name: str) -> None:
         """Say so where a matte leaves nothing to be styled, or everything."""
-        looks = [apply_options(self[at], self.options) for at in spread_over(len(self))]
+        looks = [apply_options(self[at], self.options) for at in sample_indices(len(self))]
         if not any(matte.any() for matte in looks):
             log.warning("%s: black in all frames looked at; the clip comes through as it is", name)
         elif all(bool((matte >= 1).all()) for matte in looks):
             log.warning("%s: white in all frames looked at; the whole frame is styled", name)
 
 
-def _joined(left: F32, right: F32, operator: str) -> F32:
+def _combine(left: F32, right: F32, operator: str) -> F32:
     if operator == "|":
         return np.maximum(left, right)
     if operator == "&":

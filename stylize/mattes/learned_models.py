@@ -24,7 +24,7 @@ _WITHOUT = {"segmenter": "--maker color, which needs no model", "matter": "--edg
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedModel:
     """A net, ready: where and in which format it runs, the hash of its files, and how pixels are prepared."""
 
     net: Any
@@ -58,7 +58,7 @@ def find_learned(kind: str, options: MakingOptions, models: ModelOptions) -> Pat
     return found
 
 
-def load_learned(kind: str, path: Path, options: MakingOptions) -> Loaded:
+def load_learned(kind: str, path: Path, options: MakingOptions) -> LoadedModel:
     """Load a model's folder.
 
     Raises
@@ -84,7 +84,7 @@ def load_learned(kind: str, path: Path, options: MakingOptions) -> Loaded:
     half = (0.5, 0.5, 0.5)
     usual = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)) if kind == "segmenter" else (half, half)
     mean, spread = _normal(path, *usual)
-    return Loaded(net, torch, device, dtype, model_hash(path), mean, spread)
+    return LoadedModel(net, torch, device, dtype, model_hash(path), mean, spread)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ class MatteOptions:
         Which matte belongs to which frame: ``number`` by frame number, ``time`` the one that is on screen
         then (for another rate), ``auto`` by number, or one for one where there are as many.
     stabilize
-        How much of the chatter of edges is taken away, 0 to 1, see `stylize.mattes.steady`; 0 takes every
+        How much of the chatter of edges is taken away, 0 to 1, see `stylize.mattes.stabilize`; 0 takes every
         matte as it is.
     radius
         Neighbors on each side that steady an edge; more is calmer and softens edges that change form.

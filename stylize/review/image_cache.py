@@ -13,7 +13,7 @@ import numpy as np
 
 from stylize.errors import StylizeError
 from stylize.mattes import open_matte
-from stylize.mattes.sources.channels import one_plane
+from stylize.mattes.sources.channels import extract_channel
 from stylize.media import open_clip, read_image
 from stylize.storage.atomic import disk_errors
 from stylize.storage.partial import placed
@@ -186,7 +186,7 @@ class LayerPictures:
     def kept_matte(self, path: Path, *, full: bool = False) -> bytes:
         """Return a matte that is a file in the same manner."""
         mark = ("kept matte", str(path), path.stat().st_mtime_ns, full)
-        return self._clip.recall(mark, lambda: encode_matte(one_plane(read_image(path), "luma"), full=full))
+        return self._clip.recall(mark, lambda: encode_matte(extract_channel(read_image(path), "luma"), full=full))
 
     def confidence(self, sure: Path, carried: Path, *, full: bool = False) -> bytes:
         """Return how sure a frame is: its own picture in gray where it is, warm colors where it is not."""

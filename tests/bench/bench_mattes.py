@@ -24,7 +24,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from propagate.warp import warp
-from stylize.mattes import steady
+from stylize.mattes import stabilize
 from stylize.mattes.segment.flow_propagation import propagate_matte
 from stylize.mattes.segment.grabcut import segment_box
 from stylize.media import read_image
@@ -63,9 +63,9 @@ def measure(scenes: Any, seed: int, count: int, size: tuple[int, int]) -> dict[s
     truth = [matte.astype(np.float32) / 255 for _, _, matte in made]
     shaken = jittered(truth, seed)
     start = time.process_time()
-    calm = list(steady(frames, shaken))
+    calm = list(stabilize(frames, shaken))
     steadying = (time.process_time() - start) / count
-    kept = list(steady(frames, truth))
+    kept = list(stabilize(frames, truth))
     start = time.process_time()
     carried = [overlap(matte, truth[at]) for at, matte, _ in propagate_matte(frames, 0, truth[0], range(1, count))]
     carrying = (time.process_time() - start) / len(carried)

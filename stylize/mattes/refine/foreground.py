@@ -16,7 +16,7 @@ _ROOM = 16
 """Pixels around the matte that the estimate sees, so that it knows the background's colors too."""
 
 
-def foreground(image: Image, matte: F32, *, fine: bool = False) -> Image:
+def estimate_foreground(image: Image, matte: F32, *, fine: bool = False) -> Image:
     """Return the colors of what a matte cuts out, as if the background had never been there.
 
     In the soft band of the edge a pixel is a mix of subject and background; over a new background the old

@@ -18,7 +18,7 @@ _SPECK = 0.05
 _HOLE = 0.01
 
 
-def band_for(size: tuple[int, int]) -> float:
+def edge_band_width(size: tuple[int, int]) -> float:
     """Return how many pixels on each side of a carried edge are doubtful, for frames of (height, width)."""
     return float(5 * (max(size) / 640) ** 0.75)
 
@@ -41,7 +41,7 @@ def refine_edge(image: Image, matte: F32, band: float) -> F32:
         0 and 1 beyond the band. A matte without an inside or an outside beyond it comes back as it is.
     """
     near = window_around(matte > 0, int(band) + _ROOM + 2)  # beyond it all is outside
-    trimap = trimap_of(np.ascontiguousarray(near.of(matte)), band) if matte.any() else matte
+    trimap = make_trimap(np.ascontiguousarray(near.of(matte)), band) if matte.any() else matte
     if trimap.max() < 1 or trimap.min() > 0:
         return matte
     window = window_around(trimap == 0.5, _ROOM)
@@ -55,13 +55,13 @@ def refine_edge(image: Image, matte: F32, band: float) -> F32:
     return found
 
 
-def trimap_of(matte: F32, band: float) -> F32:
+def make_trimap(matte: F32, band: float) -> F32:
     """Return float32 (H, W): 1 well inside a matte, 0 well outside, 0.5 within `band` pixels of its edge."""
     distance = signed_distance(matte)
     return np.where(distance > band, 1.0, np.where(distance < -band, 0.0, 0.5)).astype(np.float32)
 
 
-def without_specks(solid: F32) -> F32:
+def remove_specks(solid: F32) -> F32:
     """Keep the large pieces of a hard matte and fill its small holes; float32 (H, W) of 0 and 1."""
     import cv2
 

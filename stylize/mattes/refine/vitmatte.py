@@ -10,7 +10,7 @@ import numpy as np
 
 from stylize.errors import DeviceError, ModelError
 from stylize.mattes.learned_models import load_learned, memory_errors
-from stylize.mattes.refine.trimap import trimap_of
+from stylize.mattes.refine.trimap import make_trimap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ _OVERLAP = 64
 """Pixels over which neighboring pieces are blended."""
 
 
-class Matter:
+class VitMatte:
     """A ViTMatte that is loaded."""
 
     def __init__(self, path: Path, options: MakingOptions) -> None:
@@ -40,7 +40,7 @@ class Matter:
 
     def refine(self, image: Image, matte: F32, band: float) -> F32:
         """Find the opacity in a band along the edge; see `stylize.mattes.refine.trimap.refine_edge`."""
-        return self.solve(image, trimap_of(matte, band))
+        return self.solve(image, make_trimap(matte, band))
 
     def solve(self, image: Image, trimap: F32) -> F32:
         """Find the opacity where it is unknown.

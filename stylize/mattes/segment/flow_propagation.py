@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stylize.mattes.morphology import signed_distance
-from stylize.mattes.refine.trimap import band_for, refine_edge
+from stylize.mattes.refine.trimap import edge_band_width, refine_edge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,7 +90,7 @@ def propagate_matte(
         straight_matte = _fetch(matte, _grown(flow, whole))
         found = _agreed(straight_matte, _fetch(previous, _grown(step, whole)))
         if found.max() > 0.5:
-            found = refine_edge(frame, found, band_for(found.shape))
+            found = refine_edge(frame, found, edge_band_width(found.shape))
         previous, before = found, here
         trail.at, trail.matte, trail.flow = at, found, flow
         yield at, found, _enlarged(sure, whole)
@@ -103,7 +103,7 @@ def _agreed(straight: F32, near: F32) -> F32:
     """
     if near.min() == near.max():
         return near
-    distance, reach = signed_distance(near), np.float32(band_for(near.shape))
+    distance, reach = signed_distance(near), np.float32(edge_band_width(near.shape))
     held = np.clip(straight, np.clip(distance - reach, 0, 1), np.clip(distance + reach, 0, 1))
     return np.asarray((held + near) / 2, np.float32)
 

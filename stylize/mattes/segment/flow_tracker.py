@@ -31,7 +31,7 @@ class FlowTracker:
     frames: Clip
     keys: Mapping[int, F32]
     first: int
-    shelf: MatteBuffer
+    buffer: MatteBuffer
     on_progress: Callable[[float], None]
     total: int
 
@@ -39,7 +39,7 @@ class FlowTracker:
         """Follow each key to its neighbors; between two keys both are followed and blended."""
         marks = sorted(self.keys)
         for at in marks:
-            self.put(at, self.keys[at])
+            self.write(at, self.keys[at])
         self.outwards(marks[0], range(marks[0] - 1, -1, -1))
         for a, b in pairwise(marks):
             self.between(a, b)
@@ -48,42 +48,42 @@ class FlowTracker:
     def outwards(self, key: int, order: range) -> None:
         """Follow one key to an end of the shot."""
         if not self.finished(order):
-            for at, matte, _ in self.followed(key, order, self.shelf):
-                self.put(at, matte)
+            for at, matte, _ in self.followed(key, order, self.buffer):
+                self.write(at, matte)
 
     def between(self, a: int, b: int) -> None:
         """Blend by how far away a key is, and by how well the picture agrees with it."""
         if self.finished(range(a + 1, b)):
             return
         name = f"from-{self.first + b}"
-        with self.shelf.part(name) as mattes, self.shelf.part(f"{name}-sure") as sureness:
+        with self.buffer.child(name) as mattes, self.buffer.child(f"{name}-sure") as sureness:
             order = range(b - 1, a, -1)
             if not all(at in sureness for at in order):
                 for at, matte, sure in self.followed(b, order, mattes):
-                    mattes.put(at, matte)
-                    sureness.put(at, sure)
-            for at, matte, sure in self.followed(a, range(a + 1, b), self.shelf):
+                    mattes.write(at, matte)
+                    sureness.write(at, sure)
+            for at, matte, sure in self.followed(a, range(a + 1, b), self.buffer):
                 from_a, from_b = (b - at) * (sure + 0.01), (at - a) * (sureness[at] + np.float32(0.01))
                 blended = (matte * from_a + mattes[at] * from_b) / (from_a + from_b)
-                self.put(at, np.asarray(blended, np.float32))
+                self.write(at, np.asarray(blended, np.float32))
 
-    def followed(self, key: int, order: range, shelf: MatteBuffer) -> Iterator[tuple[int, F32, F32]]:
+    def followed(self, key: int, order: range, buffer: MatteBuffer) -> Iterator[tuple[int, F32, F32]]:
         """Follow one key from where an interrupted run has come to; see `propagate_matte`."""
         name = f"way-{self.first + key}-{self.first + order[-1]}" if order else ""
-        trail, done = TrackState(), shelf.noted(name) if order else None
+        trail, done = TrackState(), buffer.metadata(name) if order else None
         if done is not None:
             trail = TrackState(int(done["at"]), done["matte"], done["flow"])
             order = order[order.index(int(done["at"])) + 1 :]
         for count, found in enumerate(propagate_matte(self.frames, key, self.keys[key], order, trail), 1):
             yield found
             if count % _NOTED == 0 and trail.matte is not None and trail.flow is not None:
-                shelf.note(name, {"at": np.array(found[0]), "matte": trail.matte, "flow": trail.flow})
+                buffer.set_metadata(name, {"at": np.array(found[0]), "matte": trail.matte, "flow": trail.flow})
 
     def finished(self, order: range) -> bool:
         """Whether an earlier run has done all of these frames."""
-        return all(self.first + at in self.shelf for at in order)
+        return all(self.first + at in self.buffer for at in order)
 
-    def put(self, at: int, matte: F32) -> None:
+    def write(self, at: int, matte: F32) -> None:
         """Keep the matte of a frame of the shot."""
-        self.shelf.put(self.first + at, matte)
-        self.on_progress(len(self.shelf) / self.total)
+        self.buffer.write(self.first + at, matte)
+        self.on_progress(len(self.buffer) / self.total)

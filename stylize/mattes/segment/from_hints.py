@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stylize.errors import MediaError
-from stylize.mattes.refine.trimap import band_for, refine_edge
+from stylize.mattes.refine.trimap import edge_band_width, refine_edge
 from stylize.mattes.segment.flow_tracker import FlowTracker
-from stylize.mattes.segment.grabcut import cut_out_scribbles, segment_box
+from stylize.mattes.segment.grabcut import segment_box, segment_scribbles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ def generate_mattes(
     clip: Clip,
     hints: Hints,
     shots: Sequence[Shot],
-    shelf: MatteBuffer,
+    buffer: MatteBuffer,
     on_progress: Callable[[float], None],
     segmenter: Segmenter | None = None,
 ) -> list[int]:
@@ -47,13 +47,13 @@ def generate_mattes(
     empty: list[int] = []
     for shot in shots:
         hinted = [frame for frame in hints.frames if shot.start <= frame < shot.stop]
-        frames, rest = clip[shot.start : shot.stop], (shot.start, shelf, on_progress, len(clip))
+        frames, rest = clip[shot.start : shot.stop], (shot.start, buffer, on_progress, len(clip))
         if not hinted:
             empty += range(shot.start, shot.stop)
             for at in range(shot.start, shot.stop):
-                shelf.put(at, np.zeros((clip.info.height, clip.info.width), np.float32))
+                buffer.write(at, np.zeros((clip.info.height, clip.info.width), np.float32))
         elif segmenter is None:
-            keys = {frame - shot.start: start_matte(clip, frame, hints, shot) for frame in hinted}
+            keys = {frame - shot.start: matte_from_hint(clip, frame, hints, shot) for frame in hinted}
             FlowTracker(frames, keys, *rest).fill()
         else:
             from stylize.mattes.segment.sam2_tracker import Sam2Tracker
@@ -64,14 +64,14 @@ def generate_mattes(
     return empty
 
 
-def follow_mattes(
-    frames: Clip, keys: Mapping[int, F32], shelf: MatteBuffer, on_progress: Callable[[float], None]
+def propagate_mattes(
+    frames: Clip, keys: Mapping[int, F32], buffer: MatteBuffer, on_progress: Callable[[float], None]
 ) -> None:
     """Follow finished mattes, by frame of a range without a cut, to all its frames; all go on the shelf."""
-    FlowTracker(frames, keys, 0, shelf, on_progress, len(frames)).fill()
+    FlowTracker(frames, keys, 0, buffer, on_progress, len(frames)).fill()
 
 
-def start_matte(clip: Clip, frame: int, hints: Hints, shot: Shot | None = None) -> F32:
+def matte_from_hint(clip: Clip, frame: int, hints: Hints, shot: Shot | None = None) -> F32:
     """Make the matte of a frame that has a box or a painted one; how the rest of `shot` moves helps a box."""
     if frame not in hints.painted:
         near = [[frame + way * step for step in _STEPS] for way in (-1, 1)] if shot else []
@@ -79,9 +79,9 @@ def start_matte(clip: Clip, frame: int, hints: Hints, shot: Shot | None = None) 
         return segment_box(clip[frame], hints.boxes[frame], ways)
     hint = _painted(clip, frame, hints)
     if is_scribbles(hint):
-        return cut_out_scribbles(clip[frame], hint)
+        return segment_scribbles(clip[frame], hint)
     hard = np.isin(hint, (0, 1)).all()  # as a mask that was painted without soft edges
-    return refine_edge(clip[frame], hint, band_for(hint.shape) / 2) if hard else hint
+    return refine_edge(clip[frame], hint, edge_band_width(hint.shape) / 2) if hard else hint
 
 
 def painted_mattes(clip: Clip, hints: Hints) -> dict[int, F32]:
@@ -89,7 +89,7 @@ def painted_mattes(clip: Clip, hints: Hints) -> dict[int, F32]:
     found = {}
     for frame in hints.painted:
         if not is_scribbles(_painted(clip, frame, hints)):
-            found[frame] = start_matte(clip, frame, hints)
+            found[frame] = matte_from_hint(clip, frame, hints)
     return found
 
 
@@ -107,15 +107,15 @@ def _prompt(clip: Clip, frame: int, hints: Hints) -> Prompt:
     hint = _painted(clip, frame, hints)
     if is_scribbles(hint):
         return Prompt(points=points_of_scribbles(hint))
-    return Prompt(matte=start_matte(clip, frame, hints))
+    return Prompt(matte=matte_from_hint(clip, frame, hints))
 
 
 def _painted(clip: Clip, frame: int, hints: Hints) -> F32:
-    from stylize.mattes.sources.channels import one_plane
+    from stylize.mattes.sources.channels import extract_channel
     from stylize.media import read_image
 
     path = hints.painted[frame]
-    hint = one_plane(read_image(path), "luma")
+    hint = extract_channel(read_image(path), "luma")
     if hint.shape != (clip.info.height, clip.info.width):
         raise MediaError(
             f"{path}: {hint.shape[1]}x{hint.shape[0]}, but the clip is {clip.info.width}x{clip.info.height}; "

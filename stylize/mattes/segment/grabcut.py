@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stylize.mattes.refine.trimap import band_for, refine_edge, without_specks
+from stylize.mattes.refine.trimap import edge_band_width, refine_edge, remove_specks
 from stylize.mattes.segment.motion_segmentation import segment_by_motion
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def segment_box(image: Image, box: Box, ways: Sequence[Sequence[Image]] = ()) ->
     says = segment_by_motion(image, ways, seeds[_MIDDLE] == _LIKELY_INSIDE, ~around) if ways else None
     if says is not None:
         seeds += [_by_motion(says, around, *bounds) for bounds in _MOTION]
-    found = [without_specks(_grab_cut(features, seed)) for seed in seeds]
+    found = [remove_specks(_grab_cut(features, seed)) for seed in seeds]
 
     def merit(solid: F32) -> float:
         agrees = 1.0 if says is None else max(0.0, _agreement(says, solid, around))
@@ -69,7 +69,7 @@ def segment_box(image: Image, box: Box, ways: Sequence[Sequence[Image]] = ()) ->
     return _at_full_size(image, max(found, key=merit))
 
 
-def cut_out_scribbles(image: Image, hint: F32) -> F32:
+def segment_scribbles(image: Image, hint: F32) -> F32:
     """Cut out from scribbles: where `hint`, float32 (H, W), is 1 is the subject, where 0 the background.
 
     Values between are unknown, and found by color; above 0.6 a pixel is the subject's to begin with, below
@@ -199,4 +199,4 @@ def _at_full_size(image: Image, solid: F32) -> F32:
     height, width = image.shape[:2]
     soft = cv2.GaussianBlur(solid, (0, 0), 1)
     rough = np.asarray(cv2.resize(soft, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
-    return refine_edge(image, np.clip(rough, 0, 1), 1.6 * band_for((height, width)))
+    return refine_edge(image, np.clip(rough, 0, 1), 1.6 * edge_band_width((height, width)))

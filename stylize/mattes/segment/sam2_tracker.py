@@ -34,13 +34,13 @@ class Sam2Tracker:
     frames: Clip
     prompts: Mapping[int, Prompt]
     first: int
-    shelf: MatteBuffer
+    buffer: MatteBuffer
     on_progress: Callable[[float], None]
     total: int
 
     def fill(self) -> None:
         """Look at all frames with hints first, so that the ways to both ends know them."""
-        if all(self.first + at in self.shelf for at in range(len(self.frames))):
+        if all(self.first + at in self.buffer for at in range(len(self.frames))):
             return
         tracking = self.segmenter.track(self.frames, self.prompts)
         begin = min(self.prompts)
@@ -51,7 +51,7 @@ class Sam2Tracker:
         """Go one way."""
         name = f"{'back' if back else 'on'}-{self.first}"
         tracking.turn()
-        state = self.shelf.noted(name)
+        state = self.buffer.metadata(name)
         if state is not None:
             order = order[order.index(int(state.pop("at"))) + 1 :]
             tracking.restore(state)
@@ -59,10 +59,10 @@ class Sam2Tracker:
             matte = tracking.matte(at, back=back)
             prompt = self.prompts.get(at)
             painted = prompt.matte if prompt is not None else None
-            self.shelf.put(self.first + at, matte if painted is None else painted)
+            self.buffer.write(self.first + at, matte if painted is None else painted)
             if count % _NOTED == 0 or at == order[-1]:
-                self.shelf.note(name, {"at": np.array(at), **tracking.state()})
-            self.on_progress(len(self.shelf) / self.total)
+                self.buffer.set_metadata(name, {"at": np.array(at), **tracking.state()})
+            self.on_progress(len(self.buffer) / self.total)
 
 
 def points_of_scribbles(hint: F32) -> tuple[tuple[float, float, bool], ...]:

@@ -21,7 +21,7 @@ _LOOKS = 5
 _BLACK, _WHITE = 16 / 255, 235 / 255
 
 
-def one_plane(image: Any, channel: str) -> F32:
+def extract_channel(image: Any, channel: str) -> F32:
     """Take one channel of `PLAIN` of an image, float32 (H, W), 0 to 1; luma is the mean of the colors."""
     top = np.float32(np.iinfo(image.dtype).max)
     colors = image.shape[2] - (image.shape[2] in (2, 4))
@@ -37,12 +37,12 @@ def one_plane(image: Any, channel: str) -> F32:
     return np.asarray(image[..., :colors].mean(axis=2, dtype=np.float32) / top, np.float32)
 
 
-def spread_over(count: int) -> list[int]:
+def sample_indices(count: int) -> list[int]:
     """Return a few places from the first to the last, to look at before all are read."""
     return sorted({round(i * (count - 1) / (_LOOKS - 1)) for i in range(_LOOKS)})
 
 
-def looks_limited(path: Path, looks: Iterable[F32]) -> bool:
+def is_limited_range(path: Path, looks: Iterable[F32]) -> bool:
     """Whether 8-bit values fill just 16 to 235, as of a video whose range was left as it was; logged."""
     found = list(looks)
     if not found:
@@ -54,6 +54,6 @@ def looks_limited(path: Path, looks: Iterable[F32]) -> bool:
     return limited
 
 
-def full_range(values: F32) -> F32:
+def expand_limited_range(values: F32) -> F32:
     """Return values of which black is 16 of 255 and white 235 as 0 to 1."""
     return np.asarray(np.clip((values - _BLACK) / (_WHITE - _BLACK), 0, 1), np.float32)

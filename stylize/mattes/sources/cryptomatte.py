@@ -126,7 +126,7 @@ def _unknown(path: Path, name: str, kinds: list[_Kind]) -> str:
     if not known:
         return (
             f"{path}: its cryptomatte has no manifest, so that no name can be looked up; "
-            f"render it with one, or take the hash of the name: crypto=#{mm3(name):08x}"
+            f"render it with one, or take the hash of the name: crypto=#{murmurhash3(name):08x}"
         )
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
@@ -135,7 +135,7 @@ def _unknown(path: Path, name: str, kinds: list[_Kind]) -> str:
 
 
 def _coverage(file: ExrFile, kind: str, ids: set[int]) -> F32:
-    wanted = np.array([float_of(code) for code in sorted(ids)], np.float32).view(np.uint32)
+    wanted = np.array([hash_to_float(code) for code in sorted(ids)], np.float32).view(np.uint32)
     names, total, rank = set(file.names()), np.zeros(file.size[::-1], np.float32), 0
     while pairs := _rank(names, f"{kind}{rank:02d}"):
         for identity, coverage in pairs:
@@ -156,7 +156,7 @@ def _rank(names: set[str], layer: str) -> list[tuple[str, str]]:
     return []
 
 
-def float_of(code: int) -> float:
+def hash_to_float(code: int) -> float:
     """Return the float that stands for a hash in the picture: its bits, moved out of what is no number."""
     exponent = code >> 23 & 255
     if exponent in (0, 255):
@@ -164,7 +164,7 @@ def float_of(code: int) -> float:
     return float(np.uint32(code).view(np.float32))
 
 
-def mm3(name: str) -> int:
+def murmurhash3(name: str) -> int:
     """Return MurmurHash3 (x86, 32 bits, seed 0) of a name in UTF-8: its hash in a cryptomatte."""
     data, mask, state = name.encode(), 0xFFFFFFFF, 0
     for at in range(0, len(data), 4):

@@ -22,7 +22,7 @@ _FIRST_NUMBERS = (0, 1, 1001)
 """Where people begin to number the images of a clip; another first number is the frame that it says."""
 
 
-def places_of(source: MatteSource, info: ClipInfo, options: MatteOptions) -> list[int | None]:
+def match_frames(source: MatteSource, info: ClipInfo, options: MatteOptions) -> list[int | None]:
     """Return, for every frame of the range `info`, the place of its matte in `source`; None for none.
 
     Parameters
@@ -123,7 +123,7 @@ def _same_rate(source: MatteSource, info: ClipInfo) -> bool:
     return abs(len(source) / source.times[-1] / info.rate - 1) < Fraction(1, 100)
 
 
-def fitted(matte: F32, info: ClipInfo, options: MatteOptions, name: object) -> F32:
+def fit_to_clip(matte: F32, info: ClipInfo, options: MatteOptions, name: object) -> F32:
     """Return a matte at the clip's size, as ``options.fit`` says.
 
     Raises

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stylize.errors import MediaError
-from stylize.mattes.sources.channels import PLAIN, full_range, looks_limited, one_plane, spread_over
+from stylize.mattes.sources.channels import (
+    PLAIN,
+    expand_limited_range,
+    extract_channel,
+    is_limited_range,
+    sample_indices,
+)
 from stylize.mattes.sources.exr import open_exr
 from stylize.media import read_image
 from stylize.media.image_sequence import numbered_images
@@ -39,10 +45,10 @@ class ImageMattes:
         first = min(self._files)
         self.numbers = None if self.still else tuple(range(first, max(self._files) + 1))
         self._exr = self._files[first].suffix.lower() == ".exr"
-        looks = [file for place in spread_over(len(self)) if (file := self._file(place)) is not None]
+        looks = [file for place in sample_indices(len(self)) if (file := self._file(place)) is not None]
         self._channel = _exr_channel(looks, select) if self._exr else _plain_channel(looks, select)
         shallow = not self._exr and self._channel != "alpha" and read_image(looks[0]).dtype == np.uint8
-        self._limited = shallow and looks_limited(path, [self._values(file) for file in looks])
+        self._limited = shallow and is_limited_range(path, [self._values(file) for file in looks])
         contents = [(number, file_hash(file)) for number, file in sorted(self._files.items())]
         self.fingerprint = fingerprint("images", contents, self._channel, self._limited)
 
@@ -57,7 +63,7 @@ class ImageMattes:
             if self._gaps:
                 return None
             raise
-        return full_range(values) if self._limited else values
+        return expand_limited_range(values) if self._limited else values
 
     def close(self) -> None:
         """Nothing is open between two frames."""
@@ -74,7 +80,7 @@ class ImageMattes:
 
     def _values(self, file: Path) -> F32:
         if not self._exr:
-            return one_plane(read_image(file), self._channel)
+            return extract_channel(read_image(file), self._channel)
         opened = open_exr(file)
         if self._channel.startswith("crypto"):
             from stylize.mattes.sources.cryptomatte import crypto_matte

@@ -6,7 +6,13 @@ import logging
 from typing import TYPE_CHECKING, TypeVar
 
 from stylize.errors import MediaError
-from stylize.mattes.sources.channels import PLAIN, full_range, looks_limited, one_plane, spread_over
+from stylize.mattes.sources.channels import (
+    PLAIN,
+    expand_limited_range,
+    extract_channel,
+    is_limited_range,
+    sample_indices,
+)
 from stylize.media import open_clip
 from stylize.media.alpha_clip import open_alpha
 from stylize.storage.fingerprint import fingerprint
@@ -44,8 +50,8 @@ class VideoMattes:
             info.duration,
         )
         shallow = alpha is None and info.bit_depth <= 8
-        places = spread_over(len(self)) if shallow else []
-        self._limited = looks_limited(path, [v for p in places if (v := self._values(p)) is not None])
+        places = sample_indices(len(self)) if shallow else []
+        self._limited = is_limited_range(path, [v for p in places if (v := self._values(p)) is not None])
         self.fingerprint = fingerprint("video", info.fingerprint, alpha is not None, self._channel, self._limited)
 
     def __len__(self) -> int:
@@ -54,7 +60,7 @@ class VideoMattes:
     def read(self, place: int) -> F32 | None:
         """Return the matte at `place`; None for one that is damaged, where gaps are allowed."""
         values = self._values(place)
-        return full_range(values) if self._limited and values is not None else values
+        return expand_limited_range(values) if self._limited and values is not None else values
 
     def close(self) -> None:
         """Close the file."""
@@ -62,7 +68,7 @@ class VideoMattes:
 
     def _values(self, place: int) -> F32 | None:
         try:
-            return one_plane(self._clip[place], self._channel)
+            return extract_channel(self._clip[place], self._channel)
         except MediaError as error:
             if self._gaps:
                 return None
@@ -76,7 +82,7 @@ def _alpha_of(path: Path, select: str, gaps: bool) -> Clip | None:
     clip = _opened(path, gaps, open_alpha)
     if clip is None and select:
         raise MediaError(f"{path} has no alpha channel; leave out :alpha to take its brightness")
-    if clip is not None and not select and all((clip[p] == 65535).all() for p in spread_over(len(clip))):
+    if clip is not None and not select and all((clip[p] == 65535).all() for p in sample_indices(len(clip))):
         log.warning("%s: its alpha is opaque everywhere, its brightness is taken", path.name)
         clip.close()
         return None

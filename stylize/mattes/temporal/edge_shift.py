@@ -25,7 +25,7 @@ _TRACE = 0.1
 bit, outside of a matte that is right already; chatter is taken away one per cent less for it."""
 
 
-def near_edge(matte: F32) -> F32:
+def edge_distance(matte: F32) -> F32:
     """Return how far each pixel is from the edge, float32 (H, W), positive inside, up to ten pixels."""
     window = window_around(matte > 0, int(_FAR) + 2)  # beyond it all is far
     found = np.full(matte.shape, np.float32(-_FAR), np.float32)
@@ -48,7 +48,7 @@ def shift_edge(matte: F32, distance: F32, shift: F32, otherwise: F32) -> F32:
     matte
         float32 (H, W).
     distance
-        Of the matte, see `near_edge`.
+        Of the matte, see `edge_distance`.
     shift
         Pixels by which the edge at each pixel goes outwards; negative goes inwards.
     otherwise

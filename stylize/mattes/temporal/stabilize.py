@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from stylize.mattes.recent import Recent
-from stylize.mattes.temporal.edge_shift import near_edge, shift_edge
+from stylize.mattes.temporal.edge_shift import edge_distance, shift_edge
 from stylize.media.window import Window, window_around
 from stylize.storage.fingerprint import fingerprint
 
@@ -61,19 +60,17 @@ class _Mean:
 
 
 class StabilizedMattes(Sequence["F32"]):
-    """Mattes that are steadied when asked for; see `steady`. Memory does not grow with their number."""
+    """Mattes that are steadied when asked for; see `stabilize`. Memory does not grow with their number."""
 
     version = 4
     """Raise when the same mattes come out otherwise."""
 
     def __init__(self, frames: Sequence[Image], mattes: Sequence[F32], radius: int, strength: float) -> None:
         self.frames, self.mattes, self.radius, self.strength = frames, mattes, radius, strength
-        kept = 2 * radius + 2
-        self._flows: Recent[tuple[int, int], tuple[Window, Flow]] = Recent(4 * radius + 4)
-        self._boxes: Recent[int, Window] = Recent(kept)
-        self._mattes: Recent[int, F32] = Recent(kept)
-        self._distances: Recent[int, F32] = Recent(kept)
-        self._frames: Recent[int, Image] = Recent(kept)
+        cached = lru_cache(maxsize=2 * radius + 2)  # a frame is read for each of its neighbors
+        self._flow_between = lru_cache(maxsize=4 * radius + 4)(self._estimate_flow)
+        self._box, self._matte = cached(self._measure_box), cached(self._read_matte)
+        self._distance, self._frame = cached(self._measure_distance), cached(self._read_frame)
 
     @property
     def fingerprint(self) -> str:
@@ -172,11 +169,11 @@ class StabilizedMattes(Sequence["F32"]):
 
     def _flow(self, a: int, b: int, window: Window) -> Flow:
         """Return the flow from frame a to b around the subject, in a window; elsewhere it is 0."""
-        place, flow = self._flows.get((a, b), lambda: self._follow(a, b))
+        place, flow = self._flow_between(a, b)
         found: Flow = window.taken_from(flow, place)
         return found
 
-    def _follow(self, a: int, b: int) -> tuple[Window, Flow]:
+    def _estimate_flow(self, a: int, b: int) -> tuple[Window, Flow]:
         import cv2
 
         from propagate.flow import estimate_flow
@@ -200,25 +197,22 @@ class StabilizedMattes(Sequence["F32"]):
         shape = self._matte(there[0]).shape
         return reduce(Window.joined, filled).with_room(_ROOM, shape) if filled else Window(0, 0, *shape)
 
-    def _box(self, index: int) -> Window:
-        return self._boxes.get(index, lambda: window_around(self._matte(index) > 0))
+    def _measure_box(self, index: int) -> Window:
+        return window_around(self._matte(index) > 0)
 
-    def _matte(self, index: int) -> F32:
-        return self._mattes.get(index, lambda: self.mattes[index])
+    def _measure_distance(self, index: int) -> F32:
+        return edge_distance(self._matte(index))
 
-    def _distance(self, index: int) -> F32:
-        return self._distances.get(index, lambda: near_edge(self._matte(index)))
+    def _read_matte(self, index: int) -> F32:
+        return self.mattes[index]
 
-    def _frame(self, index: int) -> Image:
-        def read() -> Image:
-            from propagate.flow import eight_bit
+    def _read_frame(self, index: int) -> Image:
+        from propagate.flow import eight_bit
 
-            return eight_bit(self.frames[index])
-
-        return self._frames.get(index, read)
+        return eight_bit(self.frames[index])
 
 
-def steady(
+def stabilize(
     frames: Sequence[Image], mattes: Sequence[F32], *, radius: int = 2, strength: float = 1.0
 ) -> StabilizedMattes:
     """Take the chatter out of the edges of mattes that were made frame by frame.

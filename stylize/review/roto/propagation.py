@@ -18,8 +18,8 @@ import numpy as np
 
 from stylize.errors import MediaError, UsageError
 from stylize.mattes.buffer import MatteCheckpoint
-from stylize.mattes.segment.from_hints import follow_mattes
-from stylize.mattes.sources.channels import one_plane
+from stylize.mattes.segment.from_hints import propagate_mattes
+from stylize.mattes.sources.channels import extract_channel
 from stylize.media import read_image, write_image
 from stylize.media.frame_images import find_keys, key_files
 from stylize.pipeline.keyframing import known_shots
@@ -120,7 +120,7 @@ def carry_matte(context: RunContext, near: int, watch: StageTimer) -> None:
         for span in sorted(todo, key=lambda span: _away(span, near)):
             keys = {frame - span.start: _fitting(context, painted[frame]) for frame in span.keys}
             part = subprogress(share, done, span.stop - span.start, max(total, 1))
-            follow_mattes(context.whole[span.start : span.stop], keys, _Kept(context, span), part)
+            propagate_mattes(context.whole[span.start : span.stop], keys, _Kept(context, span), part)
             shutil.rmtree(span.folder / WORK, ignore_errors=True)
             done += span.stop - span.start
     _publish(context, painted, spans)
@@ -129,7 +129,7 @@ def carry_matte(context: RunContext, near: int, watch: StageTimer) -> None:
 
 def read_matte(path: Path) -> F32:
     """Read a matte that was kept as an image."""
-    return one_plane(read_image(path), "luma")
+    return extract_channel(read_image(path), "luma")
 
 
 def _fitting(context: RunContext, path: Path) -> F32:
@@ -149,9 +149,9 @@ class _Kept(MatteCheckpoint):
         super().__init__(span.folder / WORK, span.folder.name)
         self._names, self._span = context.whole.info.names, span
 
-    def put(self, index: int, matte: F32) -> None:
+    def write(self, index: int, matte: F32) -> None:
         """Keep one; a painted frame stands as a file of its own already."""
-        super().put(index, matte)
+        super().write(index, matte)
         frame = self._span.start + index
         if frame not in self._span.keys:
             write_matte(self._span.folder / f"{self._names[frame]}.png", matte)

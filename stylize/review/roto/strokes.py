@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from stylize.errors import UsageError
-from stylize.mattes.segment.grabcut import cut_out_scribbles, segment_box
+from stylize.mattes.segment.grabcut import segment_box, segment_scribbles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -158,14 +158,14 @@ def _from_scribbles(image: Image, strokes: Sequence[Stroke], base: F32 | None) -
         for mark in strokes:
             near |= (mark.tool == "add") & _around(shape, mark, (_NEAR - 1) * mark.size)
         hint = np.where(known, said, np.where(near, _LIKELY, _UNLIKELY)).astype(np.float32)
-        return _touched(cut_out_scribbles(image, hint), said == 1)
+        return _touched(segment_scribbles(image, hint), said == 1)
     zone = np.zeros(shape, np.float32)
     for mark in strokes:
         reach = max(_REACH * max(shape), (_WIDE - 1) * mark.size)
         zone[_around(shape, mark, reach)] = 1
     likely = np.where(base > 0.5, _LIKELY, _UNLIKELY)
     hint = np.where(known, said, np.where(zone > 0.5, likely, base > 0.5)).astype(np.float32)
-    found = cut_out_scribbles(image, hint)
+    found = segment_scribbles(image, hint)
     soft = max(2.0, _REACH * max(shape) / 6)
     share = np.where(known, 1, cv2.GaussianBlur(zone, (0, 0), soft) * (zone > 0.5))
     return np.asarray(base + share * (found - base), np.float32)

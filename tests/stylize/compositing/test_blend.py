@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylize.compositing.blend import LayerSample, composite_layers, normalize_coverage
-from stylize.compositing.over import over
+from stylize.compositing.blend import LayerSample, composite_layers, composite_over, normalize_coverage
 from stylize.compositing.spec import BLENDS
 from stylize.media.color import linear_to_srgb, srgb_to_linear
 
@@ -19,7 +18,7 @@ def soft(value, size=(4, 6)):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("linear", [False, True])
-def test_nothing_and_everything_are_exact(rng, dtype, linear):
+def test_alpha_zero_keeps_the_plate_and_alpha_one_the_layer_bit_for_bit(rng, dtype, linear):
     top = np.iinfo(dtype).max
     plate, paint = (rng.integers(0, top, (16, 16, 3), dtype) for _ in range(2))
     for blend in BLENDS:
@@ -33,10 +32,10 @@ def test_nothing_and_everything_are_exact(rng, dtype, linear):
     np.testing.assert_array_equal(made[:, 8:], paint[:, 8:])
 
 
-def test_one_layer_over_is_what_it_always_was(rng):
+def test_one_layer_in_mode_over_equals_composite_over(rng):
     plate, paint = (rng.integers(0, 255, (32, 32, 3), np.uint8) for _ in range(2))
     alpha = rng.random((32, 32), np.float32)
-    apart = composite_layers(plate, [LayerSample(paint, alpha)]).astype(int) - over(paint, plate, alpha)
+    apart = composite_layers(plate, [LayerSample(paint, alpha)]).astype(int) - composite_over(paint, plate, alpha)
     assert np.abs(apart).max() <= 1  # halves may round either way
     assert (apart != 0).mean() < 0.01
 
@@ -97,3 +96,29 @@ def test_mattes_that_claim_more_than_there_is_share_what_there_is():
     np.testing.assert_allclose(shared[1], 0.7)
     np.testing.assert_allclose(shared[0], 1.0, atol=1e-6)
     assert normalize_coverage([soft(0.8), soft(1.0)], [True, True])[0].max() == 0
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_composite_over_is_bit_exact_where_the_matte_is_zero_or_one(rng, dtype):
+    paint = rng.integers(0, np.iinfo(dtype).max, (6, 8, 3), dtype)
+    frame = rng.integers(0, np.iinfo(dtype).max, (6, 8, 3), dtype)
+    assert composite_over(paint, frame) is paint
+    matte = np.zeros((6, 8), np.float32)
+    matte[:, 4:] = 1
+    mixed = composite_over(paint, frame, matte)
+    assert mixed.dtype == dtype
+    np.testing.assert_array_equal(mixed[:, :4], frame[:, :4])
+    np.testing.assert_array_equal(mixed[:, 4:], paint[:, 4:])
+    half = composite_over(paint, frame, np.full((6, 8), 0.5, np.float32))
+    np.testing.assert_allclose(half, (paint.astype(float) + frame) / 2, atol=0.51)
+
+
+def test_composite_over_multiplies_alpha_and_matte():
+    paint = np.full((2, 2, 4), 200, np.uint8)
+    paint[..., 3] = 128
+    frame = np.zeros((2, 2, 3), np.uint8)
+    assert composite_over(paint, frame).shape == (2, 2, 3)
+    np.testing.assert_allclose(composite_over(paint, frame), 200 * 128 / 255, atol=0.51)
+    np.testing.assert_allclose(
+        composite_over(paint, frame, np.full((2, 2), 0.5, np.float32)), 100 * 128 / 255, atol=0.51
+    )

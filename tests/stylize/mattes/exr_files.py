@@ -7,7 +7,7 @@ import struct
 
 import numpy as np
 
-from stylize.mattes.sources.cryptomatte import float_of, mm3
+from stylize.mattes.sources.cryptomatte import hash_to_float, murmurhash3
 
 
 def write_layers(path, channels, *, data_at=(0, 0), display=None, header=None):
@@ -86,7 +86,7 @@ def write_crypto(path, coverage, *, manifest="inline", kind="CryptoObject"):
     names = list(coverage)
     stacked = np.stack([coverage[name] for name in names])
     order = np.argsort(-stacked, axis=0, kind="stable")
-    codes = np.array([float_of(mm3(name)) for name in names], np.float32)
+    codes = np.array([hash_to_float(murmurhash3(name)) for name in names], np.float32)
     channels = {"R": np.zeros(stacked.shape[1:], np.float16)}
     for rank in range(-(-len(names) // 2) * 2):
         layer, pair = f"{kind}{rank // 2:02d}", ("RG", "BA")[rank % 2]
@@ -98,7 +98,7 @@ def write_crypto(path, coverage, *, manifest="inline", kind="CryptoObject"):
             identity = np.where(share > 0, codes[here], np.float32(0))
         channels[f"{layer}.{pair[0]}"] = np.ascontiguousarray(identity, np.float32)
         channels[f"{layer}.{pair[1]}"] = np.ascontiguousarray(share, np.float32)
-    text = json.dumps({name: f"{mm3(name):08x}" for name in names})
+    text = json.dumps({name: f"{murmurhash3(name):08x}" for name in names})
     base = "cryptomatte/1a2b3c4"
     header = {
         f"{base}/name": kind,

@@ -10,25 +10,25 @@ from stylize.mattes.buffer import MatteBuffer
 
 
 @pytest.fixture
-def shelf():
-    with MatteBuffer() as shelf:
-        yield shelf
+def buffer():
+    with MatteBuffer() as buffer:
+        yield buffer
 
 
 def matte(value):
     return np.full((2, 3), value / 8, np.float32)
 
 
-def test_a_matte_is_waited_for_and_used_before_the_next_is_made(shelf):
+def test_first_matte_is_usable_while_the_second_is_produced(buffer):
     used = threading.Event()
 
     def make(cancellable):
-        shelf.put(0, matte(1))
+        buffer.write(0, matte(1))
         assert used.wait(20)
-        shelf.put(1, matte(2))
+        buffer.write(1, matte(2))
         cancellable(print)(1.0)
 
-    with produce_in_background(make, shelf, 2) as coming:
+    with produce_in_background(make, buffer, 2) as coming:
         assert len(coming) == 2
         np.testing.assert_allclose(coming[0], matte(1), atol=1e-5)
         used.set()
@@ -36,12 +36,12 @@ def test_a_matte_is_waited_for_and_used_before_the_next_is_made(shelf):
 
 
 @pytest.mark.parametrize("asked", [True, False])
-def test_what_goes_wrong_while_making_is_told(shelf, asked):
+def test_error_of_the_producer_is_raised_where_a_matte_is_read_or_at_the_end(buffer, asked):
     def make(cancellable):
         raise OSError("the disk is full")
 
     def use():
-        with produce_in_background(make, shelf, 1) as coming:
+        with produce_in_background(make, buffer, 1) as coming:
             if asked:
                 _ = coming[0]
 
@@ -49,7 +49,7 @@ def test_what_goes_wrong_while_making_is_told(shelf, asked):
         use()
 
 
-def test_making_ends_when_nobody_wants_it(shelf):
+def test_producer_is_cancelled_when_the_block_fails(buffer):
     shares, go_on = [], threading.Event()
 
     def make(cancellable):
@@ -59,7 +59,7 @@ def test_making_ends_when_nobody_wants_it(shelf):
             assert go_on.wait(20)
 
     def use():
-        with produce_in_background(make, shelf, 1):
+        with produce_in_background(make, buffer, 1):
             go_on.set()
             raise KeyboardInterrupt
 

@@ -5,7 +5,7 @@ import pytest
 
 from stylize.errors import MediaError
 from stylize.mattes import open_matte
-from stylize.mattes.sources.cryptomatte import float_of, mm3
+from stylize.mattes.sources.cryptomatte import hash_to_float, murmurhash3
 from stylize.media import open_clip
 from tests.stylize.mattes import exr_files
 
@@ -92,8 +92,8 @@ def test_what_is_missing_or_damaged_is_named(clip, tmp_path, capfd):
 
 def test_the_hash_is_murmurs():
     known = {"": 0, "a": 0x3C2569B2, "hello": 0x248BFA47, "hello, world": 0x149BBB7F}
-    assert {name: mm3(name) for name in known} == known
-    assert all(np.isfinite(float_of(code)) for code in (0, 0x7F800000, 0xFF800000, 0x7FC00000, 0xFFFFFFFF))
+    assert {name: murmurhash3(name) for name in known} == known
+    assert all(np.isfinite(hash_to_float(code)) for code in (0, 0x7F800000, 0xFF800000, 0x7FC00000, 0xFFFFFFFF))
 
 
 @pytest.mark.parametrize("manifest", ["inline", "sidecar"])
@@ -107,7 +107,7 @@ def test_cryptomatte_gives_exact_coverage_by_name(clip, tmp_path, manifest):
         "hero": hero,
         "hero,chair": np.clip(hero + chair, 0, 1),
         "*r": np.clip(hero * 0 + chair, 0, 1),
-        f"#{mm3('ground'):08x}": ground,
+        f"#{murmurhash3('ground'):08x}": ground,
     }.items():
         with open_matte(f"{path}:crypto={select}", clip.info) as matte:
             np.testing.assert_allclose(matte[0], wanted, atol=1e-6)
@@ -119,7 +119,7 @@ def test_cryptomatte_without_a_manifest_or_the_name_says_so(clip, tmp_path):
     lost = exr_files.write_crypto(tmp_path / "lost.exr", {"hero": disc()}, manifest="sidecar")
     (tmp_path / "names.json").unlink()
     cases = {
-        f"{bare}:crypto=hero": f"no manifest.*crypto=#{mm3('hero'):08x}",
+        f"{bare}:crypto=hero": f"no manifest.*crypto=#{murmurhash3('hero'):08x}",
         f"{full}:crypto=herr": "no object herr; did you mean hero",
         f"{full}:crypto=": "names no object",
         f"{full}:crypto.CryptoMaterial=hero": "no cryptomatte CryptoMaterial",
@@ -129,7 +129,7 @@ def test_cryptomatte_without_a_manifest_or_the_name_says_so(clip, tmp_path):
     for spec, words in cases.items():
         with pytest.raises(MediaError, match=words):
             open_matte(spec, clip.info)
-    with open_matte(f"{bare}:crypto=#{mm3('hero'):08x}", clip.info) as matte:
+    with open_matte(f"{bare}:crypto=#{murmurhash3('hero'):08x}", clip.info) as matte:
         np.testing.assert_allclose(matte[0], disc(), atol=1e-6)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylize.mattes import foreground
+from stylize.mattes import estimate_foreground
 
 
 def soft_disc(size=(80, 100), radius=24, softness=6.0):
@@ -22,7 +22,7 @@ def test_the_background_goes_out_of_the_edge(rng):
     subject = np.broadcast_to(np.array([200.0, 60, 40]), (*matte.shape, 3))
     ground = np.broadcast_to(np.array([20.0, 90, 220]), (*matte.shape, 3)) + rng.normal(0, 8, (80, 100, 3))
     image = mixed(matte, subject, np.clip(ground, 0, 255))
-    found = foreground(image, matte)
+    found = estimate_foreground(image, matte)
     band = (matte > 0.1) & (matte < 0.9)
     before = np.abs(image.astype(float) - subject)[band].mean()
     after = np.abs(found.astype(float) - subject)[band].mean()
@@ -33,25 +33,25 @@ def test_the_background_goes_out_of_the_edge(rng):
 def test_the_inside_is_untouched_and_the_outside_goes_on(rng, dtype):
     matte = soft_disc()
     image = rng.integers(0, np.iinfo(dtype).max, (*matte.shape, 3), dtype)
-    found = foreground(image, matte)
+    found = estimate_foreground(image, matte)
     assert found.dtype == dtype
     np.testing.assert_array_equal(found[matte >= 1], image[matte >= 1])
     warm = mixed(matte, np.array([200.0, 60, 40]), np.array([20.0, 90, 220]))
-    for corner in (foreground(warm, matte)[0, 0], foreground(warm, matte)[-1, -1]):
+    for corner in (estimate_foreground(warm, matte)[0, 0], estimate_foreground(warm, matte)[-1, -1]):
         np.testing.assert_allclose(corner, (200, 60, 40), atol=12)
 
 
 def test_empty_and_full_mattes_leave_the_image_as_it_is(rng):
     image = rng.integers(0, 255, (20, 30, 3), np.uint8)
     for value in (0, 1):
-        found = foreground(image, np.full((20, 30), value, np.float32))
+        found = estimate_foreground(image, np.full((20, 30), value, np.float32))
         np.testing.assert_array_equal(found, image)
         assert found is not image
 
 
 def test_sizes_must_agree(rng):
     with pytest.raises(ValueError, match="give both one size"):
-        foreground(np.zeros((4, 5, 3), np.uint8), np.zeros((5, 4), np.float32))
+        estimate_foreground(np.zeros((4, 5, 3), np.uint8), np.zeros((5, 4), np.float32))
 
 
 def test_fine_colors_are_as_near_as_the_closed_form(rng):
@@ -66,7 +66,7 @@ def test_fine_colors_are_as_near_as_the_closed_form(rng):
     soft = (matte > 0.02) & (matte < 0.98)
     quick, fine, twin = (
         (np.abs(found.astype(float) - subject) * matte[..., None])[soft].mean()
-        for found in (foreground(image, matte), foreground(image, matte, fine=True), closed)
+        for found in (estimate_foreground(image, matte), estimate_foreground(image, matte, fine=True), closed)
     )
     assert fine < 1.2 * twin  # a smooth subject is what the closed form is best at
     assert fine < quick

@@ -9,10 +9,10 @@ from stylize.api.mattes import make_matte, refine_matte
 from stylize.errors import MediaError, UsageError
 from stylize.mattes.hints import parse_boxes
 from stylize.mattes.metrics import check_mattes, issues
-from stylize.mattes.refine.trimap import refine_edge, without_specks
+from stylize.mattes.refine.trimap import refine_edge, remove_specks
 from stylize.mattes.segment.chroma_key import chroma_matte, despill, parse_color
 from stylize.mattes.segment.flow_propagation import propagate_matte
-from stylize.mattes.segment.grabcut import cut_out_scribbles, segment_box
+from stylize.mattes.segment.grabcut import segment_box, segment_scribbles
 from stylize.mattes.segment.motion_segmentation import segment_by_motion
 from stylize.media import open_clip, read_image, write_image
 from stylize.report.matte_report import write_check
@@ -98,7 +98,7 @@ def test_scribbles_say_what_is_known_and_color_the_rest():
     hint = np.full_like(matte, 0.5)
     cv2.line(hint, (60, 60), (100, 60), 1, 6)
     cv2.rectangle(hint, (5, 5), (155, 115), 0, 5)
-    found = cut_out_scribbles(image, hint)
+    found = segment_scribbles(image, hint)
     assert overlap(found, matte) > 0.97
     assert found[hint == 1].min() == 1
     assert found[hint == 0].max() == 0
@@ -118,7 +118,7 @@ def test_specks_go_and_small_holes_are_filled():
     solid[20:80, 20:80] = 1
     solid[50, 50] = 0
     solid[5, 5] = 1
-    clean = without_specks(solid)
+    clean = remove_specks(solid)
     assert clean[50, 50] == 1
     assert clean[5, 5] == 0
     assert clean.sum() == 3600
@@ -329,4 +329,4 @@ def test_grays_of_a_hint_say_what_is_likely():
     hint = np.full(matte.shape, 0.25, np.float32)
     hint[50:70, 70:90] = 0.75
     hint[58:62, 78:82] = 1
-    assert overlap(cut_out_scribbles(image, hint), matte) > 0.95
+    assert overlap(segment_scribbles(image, hint), matte) > 0.95

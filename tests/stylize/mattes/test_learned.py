@@ -14,7 +14,7 @@ from stylize.api.mattes import make_matte, refine_matte
 from stylize.errors import DeviceError, ModelError, UsageError
 from stylize.mattes.learned_models import find_learned
 from stylize.mattes.options import MakingOptions
-from stylize.mattes.refine.trimap import trimap_of
+from stylize.mattes.refine.trimap import make_trimap
 from stylize.mattes.segment.sam2_tracker import points_of_scribbles
 from stylize.media import read_image, write_image
 from stylize.models import ModelOptions
@@ -47,10 +47,10 @@ def segmenter(tiny_models_folder):
 
 @pytest.fixture(scope="module")
 def matter(tiny_models_folder):
-    from stylize.mattes.refine.vitmatte import Matter
+    from stylize.mattes.refine.vitmatte import VitMatte
 
     options = MakingOptions(matter=str(tiny_models_folder / "matter"))
-    return Matter(find_learned("matter", options, ModelOptions()), options)
+    return VitMatte(find_learned("matter", options, ModelOptions()), options)
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_points_stand_for_scribbles(rng):
 def test_known_parts_stay_and_only_edges_are_asked_for(matter, scene):
     frames, truth = scene
     found = matter.refine(frames[0], truth[0], 4)
-    trimap = trimap_of(truth[0], 4)
+    trimap = make_trimap(truth[0], 4)
     known = trimap != 0.5
     np.testing.assert_array_equal(found[known], trimap[known])
     assert np.unique(found[~known]).size > 50

@@ -11,7 +11,7 @@ import pytest
 
 from stylize.errors import MediaError, UsageError
 from stylize.mattes import MatteOptions, absolute_spec, open_matte
-from stylize.mattes.sources.frame_matching import places_of
+from stylize.mattes.sources.frame_matching import match_frames
 from stylize.mattes.sources.spec import parse_spec
 from stylize.media import open_clip, write_image
 from stylize.media.ffmpeg import find_ffmpeg
@@ -192,7 +192,7 @@ def test_a_long_frame_takes_the_matte_of_its_beginning():
         pts=(0, 40, 120, 159, 320), last_duration=40, time_base=Fraction(1, 1000), is_range=False,
         is_sequence=False, count=5, start=0,
     )  # fmt: skip
-    assert places_of(mattes, clip, MatteOptions(match="time")) == [0, 2, 6, 8, 16]
+    assert match_frames(mattes, clip, MatteOptions(match="time")) == [0, 2, 6, 8, 16]
 
 
 def test_another_size_is_refused_scaled_or_cut(clip, tmp_path):

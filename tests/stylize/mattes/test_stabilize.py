@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stylize.mattes import steady
-from stylize.mattes.temporal.edge_shift import near_edge, shift_edge
+from stylize.mattes import stabilize
+from stylize.mattes.temporal.edge_shift import edge_distance, shift_edge
 from tests.stylize.mattes import motion
 
 
@@ -30,14 +30,14 @@ class Counted:
 def test_chatter_goes_and_edges_come_nearer_the_truth(scene):
     frames, truth = scene
     shaken = motion.jittered(truth)
-    calm = list(steady(frames, shaken))
+    calm = list(stabilize(frames, shaken))
     assert motion.chatter(calm, truth, frames) <= 0.45 * motion.chatter(shaken, truth, frames)
     assert motion.edge_error(calm, truth) < motion.edge_error(shaken, truth)
 
 
 def test_a_matte_that_is_right_stays_right(scene):
     frames, truth = scene
-    calm = list(steady(frames, truth))
+    calm = list(stabilize(frames, truth))
     assert motion.edge_error(calm, truth) < 0.003
     for at in (0, -1):  # the ends, with neighbors on one side only
         assert motion.edge_error([calm[at]], [truth[at]]) < 0.004
@@ -46,7 +46,7 @@ def test_a_matte_that_is_right_stays_right(scene):
 
 def test_nothing_is_seen_outside_of_a_matte_that_is_right_and_nothing_is_lost_inside(scene):
     frames, truth = scene
-    for calm, true in zip(steady(frames, truth), truth, strict=True):
+    for calm, true in zip(stabilize(frames, truth), truth, strict=True):
         assert (calm[true == 0] == 0).all()
         assert (calm[true == 1] == 1).all()
 
@@ -58,20 +58,20 @@ def test_an_edge_moves_by_what_is_said_and_keeps_its_softness():
         matte = np.clip(away / softness + 0.5, 0, 1).astype(np.float32)
         for pixels in (-1.5, 0.4, 2.0):
             shift = np.full_like(matte, pixels)
-            moved = shift_edge(matte, near_edge(matte), shift, np.zeros_like(matte))
+            moved = shift_edge(matte, edge_distance(matte), shift, np.zeros_like(matte))
             wanted = np.clip((away + pixels) / softness + 0.5, 0, 1)
             assert np.abs(moved - wanted).max() < 0.3
             assert np.abs(moved - wanted)[np.abs(away) < 6].mean() < 0.02
-    np.testing.assert_array_equal(shift_edge(matte, near_edge(matte), 0 * shift, 1 - matte), matte)
-    np.testing.assert_array_equal(shift_edge(matte, near_edge(matte), shift + 9, 1 - matte), 1 - matte)
+    np.testing.assert_array_equal(shift_edge(matte, edge_distance(matte), 0 * shift, 1 - matte), matte)
+    np.testing.assert_array_equal(shift_edge(matte, edge_distance(matte), shift + 9, 1 - matte), 1 - matte)
 
 
 def test_strength_goes_from_nothing_to_the_mean(scene):
     frames, truth = scene
     shaken = motion.jittered(truth)
-    np.testing.assert_array_equal(steady(frames, shaken, strength=0)[4], shaken[4])
-    np.testing.assert_array_equal(steady(frames, shaken, radius=0)[4], shaken[4])
-    none, half, whole = (near_edge(steady(frames, shaken, strength=s)[4]) for s in (0, 0.5, 1))
+    np.testing.assert_array_equal(stabilize(frames, shaken, strength=0)[4], shaken[4])
+    np.testing.assert_array_equal(stabilize(frames, shaken, radius=0)[4], shaken[4])
+    none, half, whole = (edge_distance(stabilize(frames, shaken, strength=s)[4]) for s in (0, 0.5, 1))
     near = (np.abs(none) < 3) & (np.abs(whole - none) < 2.5)
     way, gone = (whole - none)[near], (half - none)[near]
     assert np.abs(way).mean() > 0.3
@@ -82,20 +82,20 @@ def test_empty_and_full_mattes_come_through_bit_for_bit(scene):
     frames, truth = scene
     for value in (0, 1):
         plain = [np.full_like(truth[0], value)] * len(frames)
-        np.testing.assert_array_equal(steady(frames, plain)[3], plain[3])
-    calm = steady(frames, motion.jittered(truth))[4]
+        np.testing.assert_array_equal(stabilize(frames, plain)[3], plain[3])
+    calm = stabilize(frames, motion.jittered(truth))[4]
     assert calm[0, -1] == 0
     assert calm[48, 58] == 1
 
 
 def test_a_matte_that_stands_still_or_wipes_over_the_picture_is_left_alone(scene):
     frames, truth = scene
-    still = steady(frames, [truth[4]] * len(frames))
+    still = stabilize(frames, [truth[4]] * len(frames))
     for at in range(len(frames)):
         np.testing.assert_allclose(still[at], truth[4], atol=1e-3)
     columns = np.arange(128, dtype=np.float32)
     wipe = [np.tile(np.clip(10 * t - columns + 20.5, 0, 1), (96, 1)).astype(np.float32) for t in range(9)]
-    moved = steady(frames, wipe)
+    moved = stabilize(frames, wipe)
     for at in range(1, 8):
         np.testing.assert_allclose(moved[at], wipe[at], atol=0.1)
 
@@ -103,7 +103,7 @@ def test_a_matte_that_stands_still_or_wipes_over_the_picture_is_left_alone(scene
 def test_what_comes_and_goes_does_not_fade(scene):
     frames, truth = scene
     blinking = [matte if 3 <= at < 7 else np.zeros_like(matte) for at, matte in enumerate(truth)]
-    calm, alone = steady(frames, blinking), steady(frames[3:7], truth[3:7])
+    calm, alone = stabilize(frames, blinking), stabilize(frames[3:7], truth[3:7])
     for at in range(3, 7):
         np.testing.assert_array_equal(calm[at], alone[at - 3])
     assert max(calm[2].max(), calm[7].max()) == 0
@@ -114,7 +114,7 @@ def test_nothing_is_mixed_across_a_cut(scene):
     other, theirs = motion.moving_subject(4, seed=11)
     cut = [*frames[:4], *[255 - np.roll(image, 40, axis=1) for image in other]]
     mattes = [*truth[:4], *[np.roll(matte, 40, axis=1) for matte in theirs]]
-    calm, alone = steady(cut, mattes), [*steady(frames[:4], truth[:4]), *steady(cut[4:], mattes[4:])]
+    calm, alone = stabilize(cut, mattes), [*stabilize(frames[:4], truth[:4]), *stabilize(cut[4:], mattes[4:])]
     for at in range(8):  # up to rounding: the window reaches over the cut, and places count from its corner
         np.testing.assert_allclose(calm[at], alone[at], atol=2e-5)
 
@@ -122,7 +122,7 @@ def test_nothing_is_mixed_across_a_cut(scene):
 def test_mattes_are_read_as_they_are_needed_and_once_in_order(scene):
     frames, truth = scene
     pictures, mattes = Counted(frames), Counted(truth)
-    calm = steady(pictures, mattes)
+    calm = stabilize(pictures, mattes)
     assert not pictures.read
     assert len(calm) == len(frames)
     _ = calm[0]
@@ -136,8 +136,8 @@ def test_mattes_are_read_as_they_are_needed_and_once_in_order(scene):
 def test_a_frame_does_not_depend_on_what_was_asked_before(scene):
     frames, truth = scene
     shaken = motion.jittered(truth)
-    after_others = [steady(frames, shaken)[at] for at in (2, 5)]
-    straight = steady(frames, shaken)
+    after_others = [stabilize(frames, shaken)[at] for at in (2, 5)]
+    straight = stabilize(frames, shaken)
     np.testing.assert_array_equal(straight[5], after_others[1])
     np.testing.assert_array_equal(straight[2], after_others[0])
 
@@ -149,4 +149,4 @@ def test_a_frame_does_not_depend_on_what_was_asked_before(scene):
 def test_wrong_numbers_are_named(scene, options, words):
     frames, truth = scene
     with pytest.raises(ValueError, match=words):
-        steady(frames, truth if options else truth[:3], **options)
+        stabilize(frames, truth if options else truth[:3], **options)

@@ -191,13 +191,13 @@ def test_a_correction_concerns_only_the_frames_up_to_the_painted_ones_beside_it(
     facts = page.client.get("/api/matte").json()
     assert (sorted(map(int, facts["carried"])), sorted(map(int, facts["old"]))) == ([4, 5], [1, 2])
     followed = []
-    real = carrying.follow_mattes
+    real = carrying.propagate_mattes
 
     def counted(frames, keys, shelf, share):
         followed.append(frames.info.start)
         real(frames, keys, shelf, share)
 
-    monkeypatch.setattr(carrying, "follow_mattes", counted)
+    monkeypatch.setattr(carrying, "propagate_mattes", counted)
     carry(page)
     assert followed == [0]
     after = {path.name: read_image(path).tobytes() for path in folder.iterdir()}
@@ -224,20 +224,20 @@ def test_carrying_that_was_interrupted_goes_on_to_the_same_result(page, scene, m
     whole = {path.name: read_image(path).tobytes() for path in folder.iterdir()}
     shutil.rmtree(root / "cache" / "mattes")
     (root / "matte" / "carried.json").unlink()  # else they need not be made again
-    real = carrying._Kept.put
+    real = carrying._Kept.write
 
     def interrupted(shelf, index, matte):
         real(shelf, index, matte)
         if index == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(carrying._Kept, "put", interrupted)
+    monkeypatch.setattr(carrying._Kept, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         carry(page)
     facts = page.client.get("/api/matte").json()
     assert sorted(map(int, facts["carried"])) == [1, 2, 3]  # to be seen already
     assert {path.name: read_image(path).tobytes() for path in folder.iterdir()} == whole
-    monkeypatch.setattr(carrying._Kept, "put", real)
+    monkeypatch.setattr(carrying._Kept, "write", real)
     carry(page)
     assert {path.name: read_image(path).tobytes() for path in folder.iterdir()} == whole
     assert not list((root / "cache" / "mattes").rglob("*.matte"))
