@@ -70,7 +70,7 @@ def export_project(
     request = make_request(clip, output=output, project=project, start=start, end=end)
     with open_finished(request, settings) as (context, layers):
         folder = Path(output or context.project.root / "export")
-        keys = {one.name: tuple(frame - one.context.span[0] for frame in one.keyed.frames) for one in layers}
+        keys = {one.name: tuple(frame - one.context.span[0] for frame in one.keys.frames) for one in layers}
         with open_stack(context, layers) as stack:
             check_export(stack, options, folder, overwrite)
             with watch.stage("export") as share:

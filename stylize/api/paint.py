@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stylize.api._arguments import AnySettings, PathLike, make_request
-from stylize.pipeline.run import paint_job
+from stylize.pipeline.run import paint_request
 from stylize.progress import OnProgress, ignore
 
 if TYPE_CHECKING:
@@ -66,4 +66,4 @@ def paint_keys(
     request = make_request(
         clip, style, project=project, renderer=renderer, matte=matte, start=start, end=end, scenes=scenes
     )
-    return PaintResult(paint_job(request, settings, key, on_progress, None if region is None else Path(region)))
+    return PaintResult(paint_request(request, settings, key, on_progress, None if region is None else Path(region)))

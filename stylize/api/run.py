@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stylize.api._arguments import AnySettings, PathLike, make_request
-from stylize.pipeline.run import RunResult, run_job
+from stylize.pipeline.run import RunResult, run_request
 from stylize.pipeline.status import Step, dry_run
 from stylize.progress import OnProgress, Overwrite, ignore
 
@@ -75,7 +75,7 @@ def stylize_clip(
         clip, style, output=output, project=project, renderer=renderer, keys=keys, matte=matte, start=start, end=end,
         scenes=scenes,
     )  # fmt: skip
-    return run_job(request, settings, overwrite, on_progress)
+    return run_request(request, settings, overwrite, on_progress)
 
 
 def run_status(

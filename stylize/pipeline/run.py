@@ -1,4 +1,4 @@
-"""The whole way through: open, check, shots, analysis, keys, paint, propagate, write, report."""
+"""A complete run: open, check, shots, analysis, keys, paint, propagate, write, report."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from stylize.pipeline.context import measure_matte, open_run
 from stylize.pipeline.inpainting import repaint_region
 from stylize.pipeline.output import check_distinct_paths, check_output_path
 from stylize.pipeline.request import RunRequest, inputs_to_remember
+from stylize.pipeline.results import run_record
 from stylize.pipeline.stages import (
     layer_stage,
     make_recipe,
@@ -21,8 +22,7 @@ from stylize.pipeline.stages import (
     write_stage,
 )
 from stylize.progress import OnProgress, Overwrite, StageTimer, ignore
-from stylize.report.run_facts import gather_facts
-from stylize.report.run_report import keep_facts, write_report
+from stylize.report.run_report import save_record, write_report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,20 +36,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run made.
+    """The result of a run.
 
     Attributes
     ----------
     output
         The video or folder.
     frames
-        How many.
+        The number of frames.
     keys
-        Frames that were painted, counted from the clip's first.
+        The painted frames, counted from the clip's first.
     renderer
-        Who painted them; ``files`` for keys painted by hand.
+        The renderer's name; ``files`` for keys painted by the artist.
     seconds
-        By stage, and in total.
+        Seconds by stage, and ``total``.
     """
 
     output: Path
@@ -59,39 +59,39 @@ class RunResult:
     seconds: dict[str, float]
 
 
-def run_job(
+def run_request(
     request: RunRequest,
     settings: Settings | Mapping[str, Any] | None = None,
     overwrite: Overwrite = False,
     on_progress: OnProgress = ignore,
 ) -> RunResult:
-    """Do `request`; see `stylize.api.run.stylize_clip`."""
-    watch = StageTimer(on_progress)
+    """Run `request`; see `stylize.api.run.stylize_clip`."""
+    timer = StageTimer(on_progress)
     with open_run(request, settings) as context, ExitStack() as locks:
         check_distinct_paths({"output": context.output}, {"folder of keys": request.keys, "matte": request.matte})
         check_output_path(context.output, context.clip, overwrite, context.project)
-        painters = [make_renderer_for(layer) for layer in context.layers]
+        renderers = [make_renderer_for(layer) for layer in context.layers]
         project = locks.enter_context(context.project.lock())
-        note_start(context)
+        remember_start(context)
         for layer in context.parts:
             locks.enter_context(layer.project.lock())
-            note_start(layer)
-        stack = [layer_stage(*each, watch) for each in zip(context.layers, painters, strict=True)]
+            remember_start(layer)
+        layers = [layer_stage(*each, timer) for each in zip(context.layers, renderers, strict=True)]
         if context.parts:
             project.remember(finished={"span": list(context.span)})
-        recipe = make_recipe(context, stack)
-        write_stage(context, stack, json.dumps(recipe, ensure_ascii=False, default=str), watch)
-        with watch.stage("report"):
-            facts = gather_facts(context, stack, recipe, watch.finished())
-            keep_facts(project, facts)
+        recipe = make_recipe(context, layers)
+        write_stage(context, layers, json.dumps(recipe, ensure_ascii=False, default=str), timer)
+        with timer.stage("report"):
+            record = run_record(context, layers, recipe, timer.finished())
+            save_record(project, record)
             write_report(project)
-        seconds = watch.finished()
+        seconds = timer.finished()
         project.log("finished", output=str(context.output), seconds=seconds)
-    keys = tuple(sorted({frame for layer in stack for frame in layer.keyed.frames}))
-    return RunResult(context.output, len(context.clip), keys, facts["renderer"], seconds)
+    keys = tuple(sorted({frame for layer in layers for frame in layer.keys.frames}))
+    return RunResult(context.output, len(context.clip), keys, record["renderer"], seconds)
 
 
-def paint_job(
+def paint_request(
     request: RunRequest,
     settings: Settings | Mapping[str, Any] | None = None,
     only: int | None = None,
@@ -103,16 +103,16 @@ def paint_job(
     Parameters
     ----------
     only
-        Frame of the one key to paint; with it are painted those that it must agree with.
+        The frame of the one key to paint; the keys that it follows are painted too.
     region
-        Paint only the part of that key that is white in this picture.
+        A mask image; only the part of that key that is white in it is repainted.
 
     Raises
     ------
     UsageError
-        If `only` is no key, or the keys are given as files.
+        If `only` is not a key, or the keys are given as files.
     """
-    watch = StageTimer(on_progress)
+    timer = StageTimer(on_progress)
     with open_run(request, settings) as context:
         if context.parts:
             folders = ", ".join(str(layer.project.root) for layer in context.parts)
@@ -123,18 +123,18 @@ def paint_job(
                 f"{context.project.root}: its keys are given as files; name a style to paint with: --style REF"
             )
         if region is not None and only is None:
-            raise UsageError("--region is a part of one key; name it with --key N")
+            raise UsageError("--region needs a key; name it with --key N")
         with context.project.lock():
-            note_start(context)
+            remember_start(context)
             if region is not None and only is not None:
-                return repaint_region(context, renderer, only, region, watch)
-            return paint_stage(measure_matte(context, watch), renderer, watch, only).notes
+                return repaint_region(context, renderer, only, region, timer)
+            return paint_stage(measure_matte(context, timer), renderer, timer, only).records
 
 
-def note_start(context: RunContext) -> None:
-    """Tell what changed since the last run, and remember what this one was asked."""
-    asked = inputs_to_remember(context.request)
+def remember_start(context: RunContext) -> None:
+    """Log the settings that changed since the last run, and record the inputs of this one."""
+    inputs = inputs_to_remember(context.request)
     for change in context.project.note_settings(context.settings.to_dict()):
         log.warning("changed since the last run: %s", change)
-    context.project.remember(inputs=asked)
-    context.project.log("started", **asked)
+    context.project.remember(inputs=inputs)
+    context.project.log("started", **inputs)

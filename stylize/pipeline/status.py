@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 from stylize.errors import StylizeError
-from stylize.media.frame_images import check_keys, find_keys
+from stylize.media.frame_images import check_keys
 from stylize.pipeline.analysis import Analyses
 from stylize.pipeline.composite import composite_fingerprint
 from stylize.pipeline.context import measure_matte, open_run
@@ -21,7 +21,7 @@ from stylize.pipeline.output import check_output_path, written_by_project
 from stylize.pipeline.painting import key_states
 from stylize.pipeline.propagation import frame_stores
 from stylize.pipeline.shots import by_shot, cut_to
-from stylize.pipeline.stages import make_renderer_for
+from stylize.pipeline.stages import given_keys, make_renderer_for
 from stylize.progress import StageTimer
 from stylize.project.frame_store import FrameStore
 from stylize.project.plan_file import read_plan
@@ -165,9 +165,9 @@ def run_status(context: RunContext, plan: Plan | None = None, renderer: Renderer
     shots = ready_shots(context, plan)
     if renderer is None:
         if shots is None:
-            return RunStatus(keys=given_keys(context))
+            return RunStatus(keys=given_key_states(context))
         pieces = context.pieces(cut_to(shots, context.span))
-        given = {key.frame: key for key in given_keys(context)}
+        given = {key.frame: key for key in given_key_states(context)}
         groups = [list(group.values()) for group in by_shot(pieces, given, context.whole)]
         return _measured(context, RunStatus(shots), pieces, groups)
     if plan is None:
@@ -216,14 +216,9 @@ def dry_run(request: RunRequest, settings: Settings | Mapping[str, Any] | None =
         return [*steps, Step("write", _state(current), str(context.output))]
 
 
-def given_keys(context: RunContext, flattened: Path | None = None) -> tuple[KeyState, ...]:
-    """Return the keys of the folder of files that the request names; `flattened` is written for layered files."""
-    if context.request.keys is None:
-        raise TypeError("the request names no folder of keys")
-    info = context.clip.info
-    found = find_keys(context.request.keys, info, flattened)
-    check_keys(found, info)
-    return tuple(KeyState(context.span[0] + index, "hand", path) for index, path in found.items())
+def given_key_states(context: RunContext, flattened: Path | None = None) -> tuple[KeyState, ...]:
+    """Return the keys of the folder that the request names; see `stylize.pipeline.stages.given_keys`."""
+    return tuple(KeyState(frame, "hand", path) for frame, path in given_keys(context, flattened).items())
 
 
 def _measured(

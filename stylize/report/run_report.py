@@ -1,4 +1,4 @@
-"""The report: which frames were painted and why, how good the others are, where one more key would help."""
+"""Report of a run: the keys with their reasons, the quality of the other frames, and suggestions for more keys."""
 
 from __future__ import annotations
 
@@ -22,25 +22,28 @@ if TYPE_CHECKING:
     from stylize.project.project import Project
 
 SHOWN_KEYS = 60
+"""Keys with thumbnails, at most: a page of about half a megabyte."""
 SHOWN_WORST = 6
-SHOWN_ADVICE = 3
-AGREES = (
-    "How far a key is from those that it followed is their mean difference of color on shared surface: "
-    "1 is just visible, 5 clearly another color."
+"""Frames of the lowest quality that are shown."""
+SHOWN_SUGGESTIONS = 3
+"""Suggested keys, at most."""
+AGREEMENT_HELP = (
+    "Agreement is the mean color difference between a key and the keys that it followed, on the surface that they "
+    "share: 1 is just visible, 5 is clearly another color."
 )
-WORST = (
-    "Quality says how surely keys show the frame, 0 to 1; off by, how far its colors are in the mean from "
-    "those of the places in the keys that it was painted from, of 255."
+QUALITY_HELP = (
+    "Quality is the mean confidence that the keys show the frame, 0 to 1. Error is the mean color difference between "
+    "the frame and the areas of the keys that it was painted from, of 255."
 )
 
 
-def keep_facts(project: Project, facts: Mapping[str, Any]) -> None:
-    """Keep what a run learned, so that the page can be made again without running."""
-    write_text(project.report_path.with_name("run.json"), json.dumps(facts, default=str, ensure_ascii=False))
+def save_record(project: Project, record: Mapping[str, Any]) -> None:
+    """Write the record of a run, from which the page can be made again without a run."""
+    write_text(project.report_path.with_name("run.json"), json.dumps(record, default=str, ensure_ascii=False))
 
 
 def write_report(project: Project) -> Path:
-    """Write the project's page from the facts of its last run.
+    """Write the page of a project from the record of its last run, and return its path.
 
     Raises
     ------
@@ -49,42 +52,41 @@ def write_report(project: Project) -> Path:
     """
     source = project.report_path.with_name("run.json")
     try:
-        facts = json.loads(source.read_text(encoding="utf-8"))
+        record = json.loads(source.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UsageError(f"{project.root}: nothing to report yet; run it first: stylize run CLIP --style REF") from None
     except ValueError as error:
         raise UsageError(f"{source}: damaged ({error}); run again") from error
-    write_text(project.report_path, _page(facts, _thumbnails(project, facts)))
+    write_text(project.report_path, _page(record, _thumbnails(project, record)))
     return project.report_path
 
 
 def suggest_key(quality: Sequence[float | None], keys: Sequence[int], shots: Sequence[Sequence[int]]) -> int | None:
-    """Return the frame at which one more key would help most, None if nothing is lacking.
+    """Return the frame at which one more key would help most; None if no frame needs one.
 
-    A key explains its neighborhood best, so the frame is sought that has the most lack of quality around it
-    without another key or a cut in between: the sum of 1 - quality over the span, each frame weighted by its
-    nearness to the candidate.
+    A key explains the frames near it best. So the candidate wins whose surroundings, up to the next key or cut,
+    have the largest sum of 1 - quality, each frame weighted by its proximity to the candidate.
     """
     best, gain = None, 0.0
-    lack = 1.0 - np.array([1.0 if value is None else value for value in quality])
+    missing = 1.0 - np.array([1.0 if value is None else value for value in quality])
     for first, stop in shots:
-        marks = [first - 1, *(k for k in sorted(keys) if first <= k < stop), stop]
-        for a, b in pairwise(marks):
+        bounds = [first - 1, *(k for k in sorted(keys) if first <= k < stop), stop]
+        for a, b in pairwise(bounds):
             if b - a < 2:
                 continue
             reach = max((b - a) // 2, 1)
-            nearness = 1.0 - np.abs(np.arange(-reach, reach + 1)) / (reach + 1)
-            near = np.convolve(lack[a + 1 : b], nearness)[reach : reach + b - a - 1]
+            proximity = 1.0 - np.abs(np.arange(-reach, reach + 1)) / (reach + 1)
+            near = np.convolve(missing[a + 1 : b], proximity)[reach : reach + b - a - 1]
             if near.max() > gain + 1e-9:
                 best, gain = a + 1 + int(near.argmax()), float(near.max())
     return best
 
 
-def _thumbnails(project: Project, facts: Mapping[str, Any]) -> dict[str, str]:
-    """Pictures by ``source:12``, ``key:12`` and ``out:12``; what has gone since the run is left out."""
+def _thumbnails(project: Project, record: Mapping[str, Any]) -> dict[str, str]:
+    """Return thumbnails by ``source:12``, ``key:12`` and ``out:12``; files deleted since the run are left out."""
     found: dict[str, str] = {}
-    wanted = [("key", k["frame"], k.get("file")) for k in facts["keys"][:SHOWN_KEYS]]
-    wanted += [("out", f["frame"], f.get("file")) for f in _worst(facts)]
+    wanted = [("key", k["frame"], k.get("file")) for k in record["keys"][:SHOWN_KEYS]]
+    wanted += [("out", f["frame"], f.get("file")) for f in _worst(record)]
     try:
         with open_clip(project.clip) as clip:
             for _, frame, _ in wanted:
@@ -97,10 +99,10 @@ def _thumbnails(project: Project, facts: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _worst(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the worst frames, apart from each other: neighbors look the same."""
-    known = [f for f in facts["frames"] if f.get("quality") is not None]
-    apart, found = max(facts["count"] // 24, 1), list[dict[str, Any]]()
+def _worst(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the frames of the lowest quality, at a distance from each other, as neighbors look the same."""
+    known = [f for f in record["frames"] if f.get("quality") is not None]
+    apart, found = max(record["count"] // 24, 1), list[dict[str, Any]]()
     for frame in sorted(known, key=lambda f: (f["quality"], f["frame"])):
         if all(abs(frame["frame"] - other["frame"]) >= apart for other in found):
             found.append(frame)
@@ -110,37 +112,37 @@ def _worst(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _agreement(key: Mapping[str, Any]) -> str:
-    """Tell whom a key followed and how far its colors are from theirs on the surface that they share."""
+    """Return the keys that a key followed and the color difference to them on the surface that they share."""
     found, parents = key.get("agreement") or {}, key.get("parents") or {}
     if not parents or found.get("difference") is None:
         return ""
-    return f"{found['difference']:.1f} from {', '.join(parents)} on {100 * found['shared']:.0f} %"
+    return f"{found['difference']:.1f} to {', '.join(parents)} on {100 * found['shared']:.0f} %"
 
 
-def _advice(share: Sequence[float | None], keys: Sequence[int], facts: Mapping[str, Any]) -> list[str]:
-    """Return where more keys would help, and why."""
+def _suggestions(coverage: Sequence[float | None], keys: Sequence[int], record: Mapping[str, Any]) -> list[str]:
+    """Return the suggested keys with their reasons, as HTML."""
     from keyframes.suggestions import suggest
 
-    first, known = facts["first"], [1.0 if value is None else value for value in share]
+    first, known = record["first"], [1.0 if value is None else value for value in coverage]
     found = [
         suggestion
-        for start, stop in facts["shots"]
+        for start, stop in record["shots"]
         for suggestion in suggest(
             known[start - first : stop - first],
             keys=[k for k in keys if start <= k < stop],
             offset=start,
         )
     ]
-    rows = [[s.frame, s.reason] for s in sorted(found, key=lambda s: -s.gain)[:SHOWN_ADVICE]]
-    return ["<h2>More keys would help at</h2>", page.table(["frame", "why"], rows)] if rows else []
+    rows = [[s.frame, s.reason] for s in sorted(found, key=lambda s: -s.gain)[:SHOWN_SUGGESTIONS]]
+    return ["<h2>Suggested keys</h2>", page.table(["frame", "reason"], rows)] if rows else []
 
 
-def _page(facts: Mapping[str, Any], thumbs: Mapping[str, str]) -> str:
-    keys = [k["frame"] for k in facts["keys"]]
-    frames = {f["frame"]: f for f in facts["frames"]}
-    first, count = facts["first"], facts["count"]
+def _page(record: Mapping[str, Any], thumbs: Mapping[str, str]) -> str:
+    keys = [k["frame"] for k in record["keys"]]
+    frames = {f["frame"]: f for f in record["frames"]}
+    first, count = record["first"], record["count"]
     quality = [frames.get(first + i, {}).get("quality") for i in range(count)]
-    spans = [(a - first, b - first) for a, b in facts["shots"]]
+    spans = [(a - first, b - first) for a, b in record["shots"]]
     more = suggest_key(quality, [k - first for k in keys], spans)
 
     def cell(kind: str, frame: int) -> bytes:
@@ -156,7 +158,7 @@ def _page(facts: Mapping[str, Any], thumbs: Mapping[str, str]) -> str:
             cell("source", k["frame"]),
             cell("key", k["frame"]),
         ]
-        for k in facts["keys"][:SHOWN_KEYS]
+        for k in record["keys"][:SHOWN_KEYS]
     ]
     worst = [
         [
@@ -166,38 +168,38 @@ def _page(facts: Mapping[str, Any], thumbs: Mapping[str, str]) -> str:
             cell("source", f["frame"]),
             cell("out", f["frame"]),
         ]
-        for f in _worst(facts)
+        for f in _worst(record)
     ]
-    seconds = facts["seconds"]
+    seconds = record["seconds"]
     mean = sum(q for q in quality if q is not None) / max(sum(q is not None for q in quality), 1)
     hint = f"One more key would help most at frame {first + more}." if more is not None else "No key is missing."
-    advice = _advice(quality if any(q is not None for q in quality) else facts["coverage"], keys, facts)
+    suggestions = _suggestions(quality if any(q is not None for q in quality) else record["coverage"], keys, record)
     shown = f"{counted(len(spans), 'shot')}, {counted(len(keys), 'key')}"
     summary = escape(
-        f"{count} frames, {shown}, renderer {facts['renderer']}, {seconds.get('total', 0):.1f} s → {facts['output']}"
+        f"{count} frames, {shown}, renderer {record['renderer']}, {seconds.get('total', 0):.1f} s → {record['output']}"
     )
     left_out = f" The first {SHOWN_KEYS} are shown." if len(keys) > SHOWN_KEYS else ""
     return page.page(
-        f"stylize — {facts['clip']}",
+        f"stylize — {record['clip']}",
         [
-            f"<h1>{escape(str(facts['clip']))}</h1>",
+            f"<h1>{escape(str(record['clip']))}</h1>",
             f'<p class="soft">{summary}</p>',
-            "<h2>How well the keys explain the clip</h2>",
+            "<h2>Coverage and quality</h2>",
             page.curve(
-                [("coverage", "a", facts["coverage"]), ("quality", "b", quality)],
+                [("coverage", "a", record["coverage"]), ("quality", "b", quality)],
                 [k - first for k in keys],
                 [a for a, _ in spans[1:]],
                 count,
             ),
             f"<p>Mean quality {mean:.3f}. {hint}</p>",
-            *advice,
-            f"<h2>Keys</h2><p>{len(keys)} of {count} frames are painted.{left_out} {AGREES}</p>",
-            page.table(["frame", "kind", "why", "coverage", "agrees", "clip", "painted"], rows),
-            f"<h2>Worst frames</h2><p>{WORST}</p>",
-            page.table(["frame", "quality", "off by", "clip", "result"], worst),
+            *suggestions,
+            f"<h2>Keys</h2><p>{len(keys)} of {count} frames are keys.{left_out} {AGREEMENT_HELP}</p>",
+            page.table(["frame", "kind", "reason", "coverage", "agreement", "clip", "painted"], rows),
+            f"<h2>Worst frames</h2><p>{QUALITY_HELP}</p>",
+            page.table(["frame", "quality", "error", "clip", "result"], worst),
             "<h2>Time</h2>",
             page.table(["stage", "seconds"], [[name, float(value)] for name, value in seconds.items()]),
             "<h2>Recipe</h2>",
-            f"<pre>{escape(json.dumps(facts['recipe'], indent=2, ensure_ascii=False, default=str))}</pre>",
+            f"<pre>{escape(json.dumps(record['recipe'], indent=2, ensure_ascii=False, default=str))}</pre>",
         ],
     )

@@ -16,7 +16,7 @@ from stylize.mattes import open_matte
 from stylize.pipeline.context import measure_matte
 from stylize.pipeline.output import written_by_project
 from stylize.pipeline.stages import make_renderer_for
-from stylize.pipeline.status import RunStatus, given_keys, run_status
+from stylize.pipeline.status import RunStatus, given_key_states, run_status
 from stylize.progress import StageTimer
 from stylize.review.curves import Curves
 from stylize.review.image_cache import LayerPictures
@@ -187,7 +187,7 @@ class Session:
             context = self.seen
             if context.request.keys is not None:
                 problem = f"keys come from {context.request.keys}; the plan is not used"
-                return RunStatus(keys=given_keys(context, context.project.keys.layer_cache), problem=problem)
+                return RunStatus(keys=given_key_states(context, context.project.keys.layer_cache), problem=problem)
             if plan is None:
                 return RunStatus(problem=problem)
             if self._renderer is None:

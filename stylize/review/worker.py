@@ -50,7 +50,7 @@ def context(order: dict[str, Any], teller: Teller) -> None:
     """Do what `order` says: choose keys, paint some, carry the painted matte, or run the whole job."""
     from stylize.api.keys import choose_keys
     from stylize.pipeline.request import RunRequest
-    from stylize.pipeline.run import paint_job, run_job
+    from stylize.pipeline.run import paint_request, run_request
 
     clip, project, settings = Path(order["clip"]), Path(order["project"]), order["settings"]
     start, end = order["span"]
@@ -66,7 +66,7 @@ def context(order: dict[str, Any], teller: Teller) -> None:
     if order["what"] == "keys":
         choose_keys(clip, project=project, start=start, end=end, settings=settings, on_progress=teller.on_progress)
     elif order["what"] == "paint":
-        paint_job(job, settings, order["key"], teller.on_progress)
+        paint_request(job, settings, order["key"], teller.on_progress)
     elif order["what"] == "matte":
         from stylize.pipeline.context import open_run
         from stylize.progress import StageTimer
@@ -75,7 +75,7 @@ def context(order: dict[str, Any], teller: Teller) -> None:
         with open_run(job, settings) as opened, opened.project.lock():
             carry_matte(opened, order["key"] or 0, StageTimer(teller.on_progress))
     else:
-        result = run_job(job, settings, lambda _: bool(order["output"]), teller.on_progress)
+        result = run_request(job, settings, lambda _: bool(order["output"]), teller.on_progress)
         teller.say(output=str(result.output), frames=result.frames)
 
 

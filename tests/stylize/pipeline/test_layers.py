@@ -13,7 +13,7 @@ from stylize.api.keys import list_keys
 from stylize.errors import MediaError, UsageError
 from stylize.media import open_clip, read_image, write_image
 from stylize.pipeline.request import RunRequest
-from stylize.pipeline.run import paint_job
+from stylize.pipeline.run import paint_request
 from stylize.pipeline.status import dry_run
 from stylize.report.run_report import write_report
 from tests.stylize import fakes
@@ -126,7 +126,7 @@ def test_a_layer_is_a_project_of_its_own(world, project):
     run(world)
     own = project / "stack" / "right"
     fakes.PAINTED.clear()
-    notes = paint_job(RunRequest(own))
+    notes = paint_request(RunRequest(own))
     assert fakes.PAINTED == []
     assert {note["frame"] for note in notes} == {key.frame for key in list_keys(own).keys}
     result = stylize_clip(own, output=world.root / "alone")
@@ -211,7 +211,7 @@ def test_a_stack_takes_no_style_of_its_own(world, project):
     with pytest.raises(UsageError, match="leave out --style, --keys and --matte"):
         run(world, style=world.style)
     with pytest.raises(UsageError, match=r"paint one of them: .*left"):
-        paint_job(RunRequest(world.frames, renderer="fake"))
+        paint_request(RunRequest(world.frames, renderer="fake"))
 
 
 def test_a_mistake_in_a_layer_leaves_nothing_behind(world, project):

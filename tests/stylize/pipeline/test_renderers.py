@@ -13,7 +13,7 @@ from stylize.cli import app
 from stylize.errors import ModelError, UsageError
 from stylize.media import read_image, write_image
 from stylize.pipeline.renderers import select_renderer, warn_unused_options
-from stylize.pipeline.run import paint_job
+from stylize.pipeline.run import paint_request
 from stylize.settings.schema import load_settings
 from tests.stylize.pipeline.test_run import RunRequest, run
 
@@ -123,7 +123,7 @@ def test_auto_takes_diffusion_when_all_is_here(world, tiny, caplog):
 def test_keys_by_diffusion_from_end_to_end(world, tiny):
     """Maps, adapter, two ControlNets, LoRA, schedule, agreement, cache, a changed key, a region."""
     job = RunRequest(world.frames, (world.style,), renderer="sd")
-    notes = paint_job(job, tiny)
+    notes = paint_request(job, tiny)
     folder = world.root / "frames.stylize"
     recipes = {n["frame"]: json.loads((folder / "keys" / f"{n['frame']:04d}.json").read_text()) for n in notes}
     assert len(recipes) >= 3
@@ -136,11 +136,11 @@ def test_keys_by_diffusion_from_end_to_end(world, tiny):
         assert recipe["looked_at"] == recipe["anchors"] == len(recipe["parents"])
     assert all(recipe["agreement"]["difference"] is not None for recipe in followers.values())
     stamps = {p.name: p.stat().st_mtime_ns for p in (folder / "keys").glob("*.png")}
-    assert paint_job(job, tiny) == notes
+    assert paint_request(job, tiny) == notes
     assert {p.name: p.stat().st_mtime_ns for p in (folder / "keys").glob("*.png")} == stamps
 
     late = {"diffusion.prompt": "0: a fox, 7: a bear"}
-    paint_job(job, {**tiny, **late})
+    paint_request(job, {**tiny, **late})
     changed = {name for name, at in stamps.items() if (folder / "keys" / name).stat().st_mtime_ns != at}
     first = {f"{frame:04d}.png" for frame in recipes if frame >= 7}
     assert first <= changed  # and those that followed one of them; nothing else
@@ -153,13 +153,13 @@ def test_keys_by_diffusion_from_end_to_end(world, tiny):
     before, mask = read_image(place), np.zeros((48, 64, 3), np.uint8)
     mask[10:30, 10:40] = 255
     write_image(world.root / "mask.png", mask)
-    (note,) = paint_job(job, {**tiny, "diffusion.prompt": "a door"}, frame, region=world.root / "mask.png")
+    (note,) = paint_request(job, {**tiny, "diffusion.prompt": "a door"}, frame, region=world.root / "mask.png")
     after = read_image(place)
     outside = mask[..., 0] == 0
     np.testing.assert_array_equal(after[outside], before[outside])
     assert (after[~outside] != before[~outside]).mean() > 0.5
     assert note["kind"] == "override"
-    paint_job(job, tiny)
+    paint_request(job, tiny)
     np.testing.assert_array_equal(read_image(place), after)  # it is the artist's now
 
 
@@ -210,9 +210,9 @@ def test_a_region_needs_a_painted_key_and_a_painter_that_can(world, tiny):
     write_image(world.root / "mask.png", np.full((48, 64, 3), 255, np.uint8))
     sd = RunRequest(world.frames, (world.style,), renderer="sd")
     with pytest.raises(UsageError, match="name it with --key"):
-        paint_job(sd, tiny, region=world.root / "mask.png")
+        paint_request(sd, tiny, region=world.root / "mask.png")
     with pytest.raises(UsageError, match="is not a key"):
-        paint_job(sd, tiny, 3, region=world.root / "mask.png")
+        paint_request(sd, tiny, 3, region=world.root / "mask.png")
 
 
 def test_patches_paint_no_regions(world):
@@ -220,4 +220,4 @@ def test_patches_paint_no_regions(world):
     write_image(world.root / "mask.png", np.full((48, 64, 3), 255, np.uint8))
     job = RunRequest(world.frames, (world.style,), renderer="fake")
     with pytest.raises(UsageError, match="renderer fake does not support --region"):
-        paint_job(job, None, keys[0], region=world.root / "mask.png")
+        paint_request(job, None, keys[0], region=world.root / "mask.png")

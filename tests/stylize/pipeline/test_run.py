@@ -20,7 +20,7 @@ from stylize import stylize_clip
 from stylize.errors import DeviceError, MediaError, ModelError, UsageError
 from stylize.media import open_clip, probe, read_image, write_image
 from stylize.pipeline.request import RunRequest
-from stylize.pipeline.run import paint_job
+from stylize.pipeline.run import paint_request
 from stylize.pipeline.status import dry_run
 from tests.stylize import fakes
 from tests.stylize.world import make_frames
@@ -301,17 +301,17 @@ def test_dry_run_writes_nothing_and_says_what_is_there(world):
 
 
 def test_painting_only_one_key(world):
-    notes = paint_job(RunRequest(world.frames, (world.style,), renderer="fake"), only=None)
+    notes = paint_request(RunRequest(world.frames, (world.style,), renderer="fake"), only=None)
     frames = [note["frame"] for note in notes]
     assert len(fakes.PAINTED) == len(frames)
     late = frames[-1]
     (world.root / "frames.stylize" / "keys" / f"{late:04d}.png").unlink()
     shutil.rmtree(world.root / "frames.stylize" / "takes" / f"{late:04d}")
-    assert [n["frame"] for n in paint_job(RunRequest(world.frames, (world.style,), renderer="fake"), only=late)]
+    assert [n["frame"] for n in paint_request(RunRequest(world.frames, (world.style,), renderer="fake"), only=late)]
     assert len(fakes.PAINTED) == len(frames) + 1
     free = next(frame for frame in range(10) if frame not in frames)
     with pytest.raises(UsageError, match=f"frame {free} is not a key; make it one with: stylize keys add"):
-        paint_job(RunRequest(world.frames, (world.style,), renderer="fake"), only=free)
+        paint_request(RunRequest(world.frames, (world.style,), renderer="fake"), only=free)
 
 
 def test_sd_without_models_and_unknown_renderers(world):
@@ -319,7 +319,7 @@ def test_sd_without_models_and_unknown_renderers(world):
         run(world, renderer="sd")
     with pytest.raises(UsageError, match="did you mean 'patch'"):
         run(world, renderer="pach")
-    with pytest.raises(UsageError, match="name a picture with --style"):
+    with pytest.raises(UsageError, match="name an image with --style"):
         run(world, style=())
     assert not (world.root / "frames.stylize").exists()
 

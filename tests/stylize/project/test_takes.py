@@ -12,7 +12,7 @@ from stylize import stylize_clip
 from stylize.errors import UsageError
 from stylize.media import probe, read_image, write_image
 from stylize.pipeline.request import RunRequest
-from stylize.pipeline.run import paint_job
+from stylize.pipeline.run import paint_request
 from stylize.pipeline.status import dry_run
 from stylize.project.plan_file import read_plan, save_plan
 from stylize.project.project import Project
@@ -22,7 +22,7 @@ from tests.stylize import fakes
 @pytest.fixture
 def painted(world):
     """A project with its keys painted by the fake renderer; its plan, and how to change and paint it."""
-    paint_job(RunRequest(world.frames, (world.style,), renderer="fake"))
+    paint_request(RunRequest(world.frames, (world.style,), renderer="fake"))
     return LayerResult(world)
 
 
@@ -44,7 +44,7 @@ class LayerResult:
 
     def paint(self):
         fakes.PAINTED.clear()
-        paint_job(RunRequest(self.world.frames))
+        paint_request(RunRequest(self.world.frames))
         return len(fakes.PAINTED)
 
     def image(self):

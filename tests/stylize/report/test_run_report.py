@@ -10,7 +10,7 @@ from stylize import stylize_clip
 from stylize.errors import UsageError
 from stylize.project.project import Project
 from stylize.report import html as page
-from stylize.report.run_report import keep_facts, suggest_key, write_report
+from stylize.report.run_report import save_record, suggest_key, write_report
 
 
 def test_one_more_key_helps_most_in_the_middle_of_the_greatest_lack():
@@ -68,7 +68,7 @@ def test_the_page_of_a_run(world):
     assert set(checker.open) <= {"line", "html"}
     assert "default-src 'none'" in text
     assert text.count("<img") >= 2 * len(result.keys)
-    for heading in ("Keys", "Worst frames", "Time", "Recipe", "How well the keys explain the clip"):
+    for heading in ("Keys", "Worst frames", "Time", "Recipe", "Coverage and quality"):
         assert heading in checker.texts
     assert "One more key would help most at frame" in words
     assert text.count("<polyline") >= 2
@@ -84,7 +84,7 @@ def test_names_cannot_break_out_of_the_page(world):
         "coverage": [1, 0.5], "frames": [{"frame": 1, "quality": 0.5, "file": evil}],
         "seconds": {evil: 1.0}, "recipe": {evil: evil},
     }  # fmt: skip
-    keep_facts(project, facts)
+    save_record(project, facts)
     (project.root / "project.json").write_text(
         '{"schema": "stylize-project.1", "clip": {"path": "/gone.mp4", "fingerprint": "x"}}'
     )

@@ -18,7 +18,7 @@ from stylize.errors import UsageError
 from stylize.media import write_image
 from stylize.pipeline.context import open_run
 from stylize.pipeline.request import RunRequest
-from stylize.pipeline.run import paint_job
+from stylize.pipeline.run import paint_request
 from stylize.project.project import Project
 from stylize.review import jobs as running
 from stylize.review import worker
@@ -101,7 +101,7 @@ def test_a_changed_key_leaves_only_its_two_spans_to_do_and_a_run_does_just_that(
     visit.edit("add", new)
     first = visit.details()
     assert new in first["cost"]["paint"]
-    paint_job(RunRequest(visit.world.frames))
+    paint_request(RunRequest(visit.world.frames))
     stylize_clip(visit.world.frames, output=visit.world.root / "out", overwrite=True)
     visit.session.generation += 1
     assert visit.details()["cost"]["paint"] == []
