@@ -66,12 +66,12 @@ class Analyses:
 
     def place(self, piece: Shot) -> Path:
         """Return where the analysis of a piece is cached."""
-        return self._project.cached("analysis", analyse_shot, self._whole[piece.start : piece.stop], self._options)
+        return self._project.cache.path("analysis", analyse_shot, self._whole[piece.start : piece.stop], self._options)
 
     def of(self, piece: Shot, on_progress: Callable[[float], None] | None = None) -> ShotAnalysis:
         """Return the analysis of a piece; kept on the disk, as a long clip would fill the memory."""
         clip = self._whole[piece.start : piece.stop]
-        return self._project.recall("analysis", analyse_shot, clip, self._options, on_progress=on_progress)
+        return self._project.cache.recall("analysis", analyse_shot, clip, self._options, on_progress=on_progress)
 
     def select(self, piece: Shot, options: SelectOptions, forced: dict[int, str], banned: Sequence[int]) -> Selection:
         """Choose the keys of a piece; see `keyframes.select_keyframes`.
@@ -110,7 +110,7 @@ class Analyses:
             begin = piece.start - self._seen.first
             mattes = self._seen.mattes[begin : begin + analysis.length]
             frames = [int(node) for node in analysis.nodes]
-            found = self._project.recall("veils", look_through, mattes, frames)
+            found = self._project.cache.recall("veils", look_through, mattes, frames)
             veils = dict(zip(frames, found, strict=True))
 
         def weight(frame: int) -> F32 | None:

@@ -179,7 +179,7 @@ def measure_matte(context: RunContext, watch: StageTimer, *, keep: bool = True) 
         return context
     with watch.stage("matte") as share:
         if keep:
-            bounds = context.project.recall("matte", measure_bounds, context.mattes, on_progress=share)
+            bounds = context.project.cache.recall("matte", measure_bounds, context.mattes, on_progress=share)
         else:
             bounds = measure_bounds(context.mattes, share)
     return replace(context, visibility=MatteVisibility(context.mattes, bounds, context.span[0]))

@@ -132,7 +132,7 @@ def known_shots(context: RunContext, watch: StageTimer) -> tuple[Shot, ...]:
             )
         return tuple(plan.shots)
     with watch.stage("shots") as share:
-        scores = project.recall("changes", measure_changes, context.whole, on_progress=share)
+        scores = project.cache.recall("changes", measure_changes, context.whole, on_progress=share)
     return shots_from_scores(scores, settings)
 
 
@@ -149,9 +149,9 @@ def ready_shots(context: RunContext, plan: Plan | None) -> tuple[Shot, ...] | No
         return context.scenes
     if plan is not None and _set_by_hand(project, plan):
         return tuple(plan.shots)
-    if not project.cached("changes", measure_changes, context.whole).exists():
+    if not project.cache.path("changes", measure_changes, context.whole).exists():
         return None
-    return shots_from_scores(project.recall("changes", measure_changes, context.whole), context.settings.shots)
+    return shots_from_scores(project.cache.recall("changes", measure_changes, context.whole), context.settings.shots)
 
 
 def _set_by_hand(project: Project, plan: Plan) -> bool:

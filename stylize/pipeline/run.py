@@ -134,7 +134,7 @@ def paint_request(
 def remember_start(context: RunContext) -> None:
     """Log the settings that changed since the last run, and record the inputs of this one."""
     inputs = inputs_to_remember(context.request)
-    for change in context.project.note_settings(context.settings.to_dict()):
+    for change in context.project.record_settings(context.settings.to_dict()):
         log.warning("changed since the last run: %s", change)
     context.project.remember(inputs=inputs)
     context.project.log("started", **inputs)

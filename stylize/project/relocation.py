@@ -1,4 +1,4 @@
-"""A project that was moved together with what it was made from finds it again."""
+"""Relocation: paths in project.json of a project that was moved together with its inputs."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 def relocate_paths(about: Mapping[str, Any], root: Path) -> dict[str, Any]:
-    """Return what a project remembers, with paths as they are seen from where it is now.
+    """Return the content of project.json with the paths as they are now.
 
     Parameters
     ----------
     about
-        What project.json says: ``root`` is where the project was when it wrote its paths.
+        The content of project.json; ``root`` is the project's folder when the paths were written.
     root
-        Where it is now.
+        The project's folder now.
 
     Notes
     -----
-    Only what is missing at its old place and there at the new one is followed: a project that was copied
-    keeps to the originals, and what stayed behind keeps its name, which the error then tells.
+    A path is changed only if it is missing at its old place and exists at the new one. So a copied project keeps
+    its original inputs, and a missing input keeps its name for the error message.
     """
     old, new = about.get("root"), str(root.absolute())
     if not old or old == new:
@@ -38,26 +38,26 @@ def relocate_paths(about: Mapping[str, Any], root: Path) -> dict[str, Any]:
 
     moved = {**about, "clip": {**about["clip"], "path": now(about["clip"]["path"])}}
     if inputs := about.get("inputs"):
-        places = {name: now(inputs[name]) for name in ("keys", "scenes") if inputs.get(name)}
+        paths = {name: now(inputs[name]) for name in ("keys", "scenes") if inputs.get(name)}
         matte = {"matte": _matte(inputs["matte"], old, new)} if inputs.get("matte") else {}
         styles = [now(path) for path in inputs.get("styles", ())]
-        moved["inputs"] = {**inputs, **places, **matte, "styles": styles}
+        moved["inputs"] = {**inputs, **paths, **matte, "styles": styles}
     if outputs := about.get("outputs"):
         moved["outputs"] = {now(path): entry for path, entry in outputs.items()}
     return moved
 
 
 def _now(path: str, old: str, new: str) -> str:
-    """Return where `path` is, which was written when the project was at `old`, on any system."""
+    """Return the present place of `path`, which was written on any system when the project was at `old`."""
     if Path(path).exists():
         return path
     system = ntpath if re.match(r"[A-Za-z]:[\\/]|\\\\", old) else posixpath
     try:
-        way = system.relpath(path, old)
+        relative = system.relpath(path, old)
     except ValueError:  # on another drive
         return path
-    place = os.path.normpath(Path(new, *way.replace(system.sep, "/").split("/")))
-    return place if Path(place).exists() else path
+    moved = os.path.normpath(Path(new, *relative.replace(system.sep, "/").split("/")))
+    return moved if Path(moved).exists() else path
 
 
 def _matte(spec: str, old: str, new: str) -> str:
@@ -66,12 +66,12 @@ def _matte(spec: str, old: str, new: str) -> str:
 
     try:
         terms = parse_spec(spec)
-    except UsageError:  # of another system, whose paths are not read here
+    except UsageError:  # paths of another system cannot be parsed here
         return spec
-    spelled = []
+    spec_terms = []
     for index, term in enumerate(terms):
         words = [term.operator] if index else []
         words += ["not"] if term.invert else []
         path = Path(_now(str(term.path), old, new))
-        spelled.append(" ".join([*words, str(replace(term, path=path))]))
-    return " ".join(spelled)
+        spec_terms.append(" ".join([*words, str(replace(term, path=path))]))
+    return " ".join(spec_terms)

@@ -59,7 +59,7 @@ def test_a_moved_clip_is_still_the_same(project, info):
 
 
 def test_a_clip_that_changed_in_its_place_is_not_called_another_one(project, info):
-    with pytest.raises(UsageError, match=r"frames: its content changed since .*--keys .*keys brings"):
+    with pytest.raises(UsageError, match=r"frames: its content changed since .*--keys .*keys reuses"):
         Project.open(project.root, replace(info, fingerprint="of other frames"))
 
 
@@ -100,7 +100,7 @@ def test_a_folder_that_is_no_project_is_not_filled(tmp_path, info):
     (tmp_path / "p" / "holiday.jpg").touch()
     with pytest.raises(UsageError, match="not a project folder"):
         Project.open(tmp_path / "p", info)
-    with pytest.raises(UsageError, match="no project here"):
+    with pytest.raises(UsageError, match="not a project; make one"):
         Project.open(tmp_path / "nothing")
 
 
@@ -121,23 +121,23 @@ def test_recall_makes_once_and_again_when_inputs_or_version_change(project, rng)
         return {"sum": int(image.sum()), "width": width}
 
     image = rng.integers(0, 255, (4, 4, 3), np.uint8)
-    first = project.recall("blur", blur, image, 3, note="unread")
-    assert project.recall("blur", blur, image.copy(), 3, note="other") == first
+    first = project.cache.recall("blur", blur, image, 3, note="unread")
+    assert project.cache.recall("blur", blur, image.copy(), 3, note="other") == first
     assert calls == [(3, "unread")]
-    project.recall("blur", blur, image, 5)
+    project.cache.recall("blur", blur, image, 5)
     image[0, 0, 0] ^= 1
-    project.recall("blur", blur, image, 5)
+    project.cache.recall("blur", blur, image, 5)
     assert len(calls) == 3
     blur.version = 2
-    project.recall("blur", blur, image, 5)
+    project.cache.recall("blur", blur, image, 5)
     assert len(calls) == 4
 
 
 def test_recall_makes_a_damaged_result_again(project):
-    assert project.recall("one", lambda: 1) == 1
+    assert project.cache.recall("one", lambda: 1) == 1
     path = next((project.root / "cache").iterdir())
     path.write_bytes(path.read_bytes()[:30])
-    assert project.recall("one", lambda: 1) == 1
+    assert project.cache.recall("one", lambda: 1) == 1
 
 
 def test_a_full_disk_leaves_nothing_half_written(project, monkeypatch):
@@ -151,7 +151,7 @@ def test_a_full_disk_leaves_nothing_half_written(project, monkeypatch):
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(DeviceError, match="full"):
-        project.recall("one", lambda: 1)
+        project.cache.recall("one", lambda: 1)
     monkeypatch.undo()
     assert list((project.root / "cache").iterdir()) == []
 
@@ -201,7 +201,7 @@ def test_an_override_wins_and_two_are_refused(project, rng):
 
 
 def test_changed_settings_are_told(project):
-    assert project.note_settings({"select": {"max_keys": None, "coverage": 0.9}}) == []
-    changes = project.note_settings({"select": {"max_keys": 4, "coverage": 0.9}})
+    assert project.record_settings({"select": {"max_keys": None, "coverage": 0.9}}) == []
+    changes = project.record_settings({"select": {"max_keys": 4, "coverage": 0.9}})
     assert changes == ["select.max_keys None → 4"]
-    assert project.note_settings({"select": {"max_keys": 4, "coverage": 0.9}}) == []
+    assert project.record_settings({"select": {"max_keys": 4, "coverage": 0.9}}) == []
