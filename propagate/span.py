@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
@@ -47,6 +48,7 @@ def propagate_keyframes(
     mattes: Sequence[F32] | None = None,
     done: Collection[int] = (),
     on_progress: Callable[[float], None] | None = None,
+    on_stage: Callable[[str, float], None] | None = None,
 ) -> Iterator[CarriedFrame]:
     """Carry painted keys over one shot, frame by frame, in order.
 
@@ -67,6 +69,9 @@ def propagate_keyframes(
         Frames that need not be made again; a span of which all frames are done costs nothing.
     on_progress
         Called with the share of the work done, 0 to 1.
+    on_stage
+        Called with the name of a stage, ``flow``, ``join`` or ``synthesis``, and the seconds that the caller waited
+        for it.
 
     Yields
     ------
@@ -87,7 +92,7 @@ def propagate_keyframes(
         for a, b in pairwise(bounds):
             stop = len(frames) if b is None else b
             wanted = {t for t in range(0 if a is None else a, stop) if t not in done}
-            span = Span(shot, painted, a, b, options, checked, crew)
+            span = Span(shot, painted, a, b, options, checked, crew, on_stage)
             yield from span.carry(wanted, on_progress or (lambda _share: None))
             del span
             trim_heap()
@@ -107,7 +112,9 @@ class Span:
         options: PropagateOptions,
         mattes: Mattes | None,
         crew: ThreadTeam,
+        on_stage: Callable[[str, float], None] | None = None,
     ) -> None:
+        self._timer = _StageTimer(on_stage)
         self.frames, self.painted, self.a, self.b = frames, painted, a, b
         self.options, self.mattes, self.crew = options, mattes, crew
         self.inner = range(0 if a is None else a + 1, len(frames) if b is None else b)
@@ -127,8 +134,10 @@ class Span:
             on_progress((self.a + 1) / len(self.frames))
         if not any(t in wanted for t in self.inner):
             return
+        self._timer.start()
         self.again = find_held_frames(self.frames, self.inner, (self.a, self.b), self.painted, self.mattes)
         self.moving = [t for t in self.inner if t not in self.again]
+        self._timer.end("flow")
         made: CarriedFrame | None = None
         # closed, or what the last frame was made of would stay in memory
         with closing(self._moving(on_progress)) as fresh:
@@ -147,10 +156,14 @@ class Span:
         """Yield the frames that show nothing again, in order."""
         before: _Before | None = None
         with closing(ahead(self._seen(on_progress), threads=self.crew.threads)) as all_seen:
+            self._timer.start()
             for seen in all_seen:
+                self._timer.end("flow")
                 made, joined = self._frame(seen, before)
                 before = seen.frame, joined.shares, made
+                self._timer.end("join")
                 yield made
+                self._timer.start()
 
     def _seen(self, on_progress: Callable[[float], None]) -> Generator[_Seen, None, None]:
         """Yield all that can be said of a frame before the frame before it is made, in order."""
@@ -238,7 +251,9 @@ class Span:
             past = None
             if before is not None and seen.back is not None and shown is not None:
                 past = PreviousFrame(before[2].image, before[2].source < 0, seen.back, shown)
+            self._timer.end("join")
             image = self._invented(seen, image, where, past)
+            self._timer.end("synthesis")
         error = np.minimum.reduce([w.left for w in seen.witnesses])
         keys = np.array(list(joined.shares), np.int32)
         source = np.where(where, np.int32(-1), keys[np.argmax(list(joined.shares.values()), axis=0)])
@@ -282,6 +297,23 @@ class Span:
             scale = np.float32(1 / 257 if self.deep else 1)
             self._paints[key] = premultiplied(self.painted[key].astype(np.float32) * scale)
         return self._paints[key]
+
+
+class _StageTimer:
+    """Reports the seconds between its calls as stages."""
+
+    def __init__(self, on_stage: Callable[[str, float], None] | None) -> None:
+        self._on_stage, self._started = on_stage, time.perf_counter()
+
+    def start(self) -> None:
+        """Start a stage."""
+        self._started = time.perf_counter()
+
+    def end(self, stage: str) -> None:
+        """Report the seconds since the last call as those of `stage`, and start the next stage."""
+        if self._on_stage is not None:
+            self._on_stage(stage, time.perf_counter() - self._started)
+        self.start()
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,11 @@ class StageTimer:
             yield lambda share: self.on_progress(name, share)
             self.on_progress(name, 1.0)
         finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
+            self.add(name, time.perf_counter() - began)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Add seconds to stage `name`, as measured elsewhere."""
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
     def finished(self) -> dict[str, float]:
         """Return the seconds of every stage, and ``total`` since the watch was made."""

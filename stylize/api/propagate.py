@@ -22,7 +22,6 @@ from stylize.pipeline.output import check_distinct_paths, check_map_folder, chec
 from stylize.pipeline.propagation import propagate_shot
 from stylize.pipeline.shots import by_shot, find_shots
 from stylize.progress import OnProgress, Overwrite, StageTimer, ignore
-from stylize.sampling import CARRYING, Sampler
 
 if TYPE_CHECKING:
     from propagate import CarriedFrame
@@ -122,12 +121,12 @@ def propagate_clip(
         deep = as_images and any(image_depth(file) == 16 for file in files.values())
         clear = as_images and mattes is None and any(image_has_alpha(file) for file in files.values())
         writer = stack.enter_context(make_writer(place, clip.info, settings.output, channels=4 if clear else 3))
-        with watch.stage("propagate") as share, Sampler(CARRYING, "propagate.span") as parts:
+        with watch.stage("propagate") as share:
             for shot, group in zip(shots, groups, strict=True):
                 source = clip[shot.start : shot.stop]
                 part = mattes[shot.start : shot.stop] if mattes else None
                 painted = read_keys(group, source[0], deep=deep)
-                for made in propagate_shot(source, painted, settings.propagate, part):
+                for made in propagate_shot(source, painted, settings.propagate, part, on_stage=watch.add):
                     if clear:
                         writer.write(with_alpha(made.image))
                     else:
@@ -138,8 +137,10 @@ def propagate_clip(
                     quality.append(made.quality)
                     share(len(quality) / len(clip))
             writer.close()
-    seconds = {name: round(value, 3) for name, value in parts.seconds.items()}
-    return PropagateResult(place, len(quality), tuple(quality), {**seconds, "total": watch.finished()["total"]})
+    seconds = {name: watch.seconds.get(name, 0.0) for name in ("flow", "synthesis", "join")}
+    seconds["io"] = watch.seconds["propagate"] - sum(seconds.values())  # the rest: reading keys, writing frames
+    rounded = {name: round(value, 3) for name, value in seconds.items()}
+    return PropagateResult(place, len(quality), tuple(quality), {**rounded, "total": watch.finished()["total"]})
 
 
 def _write_maps(made: CarriedFrame, name: str, confidence: PathLike | None, error: PathLike | None) -> None:

@@ -85,6 +85,7 @@ def propagate_shot(
     options: PropagateOptions,
     mattes: Sequence[F32] | None,
     done: Collection[int] = (),
+    on_stage: Callable[[str, float], None] | None = None,
 ) -> Iterator[CarriedFrame]:
     """Yield the frames of one shot, propagated from its keys by `propagate.propagate_keyframes`.
 
@@ -96,7 +97,7 @@ def propagate_shot(
     from propagate import propagate_keyframes
 
     try:
-        yield from propagate_keyframes(frames, painted, options, mattes=mattes, done=done)
+        yield from propagate_keyframes(frames, painted, options, mattes=mattes, done=done, on_stage=on_stage)
     except ValueError as error:
         raise UsageError(f"the keys cannot be propagated: {error}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -23,7 +24,7 @@ INNER = (slice(8, -12), slice(8, -20))
 
 
 def carry(frames, painted, **more):
-    own = {"mattes", "done", "on_progress"} & set(more)
+    own = {"mattes", "done", "on_progress", "on_stage"} & set(more)
     rest = {name: more.pop(name) for name in own}
     return list(propagate_keyframes(frames, painted, PropagateOptions(**more), **rest))
 
@@ -323,6 +324,20 @@ def test_progress_rises_to_one(pan, paint):
         assert told == sorted(told)
         assert told[0] >= 0
         assert told[-1] == 1
+
+
+def test_stages_report_the_seconds_that_the_caller_waits(uncovered):
+    frames, paint, _ = uncovered
+    seconds = dict.fromkeys(("flow", "join", "synthesis"), 0.0)
+
+    def on_stage(name, value):
+        seconds[name] += value
+
+    started = time.perf_counter()
+    carry(frames, keys_of(paint, 0), on_stage=on_stage)
+    total = time.perf_counter() - started
+    assert min(seconds.values()) > 0
+    assert 0.5 * total < sum(seconds.values()) <= total
 
 
 def test_stopping_half_way_is_clean(pan, paint):

@@ -49,7 +49,7 @@ class Carried:
     others: Any = None  # the nearest key is always a neighbor
 
 
-def fake_propagate(frames, painted, options, *, mattes=None, done=(), on_progress=None):
+def fake_propagate(frames, painted, options, *, mattes=None, done=(), on_progress=None, on_stage=None):
     """The nearest key plus how the frame differs from that key's frame; a key comes out as it is."""
     if not painted:
         raise ValueError("no key")

@@ -66,7 +66,7 @@ def test_a_clip_that_changed_in_its_place_is_not_called_another_one(project, inf
 def test_a_project_that_cannot_be_made_says_how_to_work_elsewhere(world, info):
     (world.root / "file").touch()
     with (
-        pytest.raises(DeviceError, match=r"p cannot be written: .*; keep the work elsewhere with --project DIR"),
+        pytest.raises(DeviceError, match=r"p cannot be written: .*; choose another folder with --project DIR"),
         Project.open(world.root / "file" / "p", info).lock(),
     ):
         pass
