@@ -1,4 +1,4 @@
-"""Mattes that were made once, packed: into a nameless temporary file, or a folder that the next run finds."""
+"""Buffers of computed mattes, compressed on disk: a temporary file, or a checkpoint that the next run resumes."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 class MatteBuffer(Sequence["F32"]):
-    """Mattes by number, in 16 bits; memory does not grow with them."""
+    """Mattes by number in a temporary file, 16 bits each; memory does not grow with their number."""
 
     def __init__(self) -> None:
         self._places: dict[int, tuple[int, int, tuple[int, ...]]] = {}
-        # closed with the shelf, or with the process
+        # closed with the buffer, or with the process
         self._file = tempfile.TemporaryFile(prefix="stylize-mattes-")  # noqa: SIM115
 
     def __len__(self) -> int:
@@ -44,30 +44,30 @@ class MatteBuffer(Sequence["F32"]):
     def __getitem__(self, index: slice) -> Sequence[F32]: ...
     def __getitem__(self, index: int | slice) -> F32 | Sequence[F32]:
         if isinstance(index, slice):
-            raise TypeError("mattes on a shelf are read one by one")
+            raise TypeError("a matte buffer has no slices; read its mattes one by one")
         if index not in self._places:
-            raise IndexError(f"no matte {index} was put here")
+            raise IndexError(f"matte {index} not found in the buffer; write it first")
         place, length, shape = self._places[index]
         self._file.seek(place)
         return _unpacked(self._file.read(length), shape)
 
     def write(self, index: int, matte: F32) -> None:
-        """Keep `matte`, float32 (H, W), 0 to 1, as number `index`."""
+        """Store `matte`, float32 (H, W), 0 to 1, as number `index`."""
         packed = _packed(matte)
         with disk_errors(Path(tempfile.gettempdir())):
             place = self._file.seek(0, 2)
             self._file.write(packed)
         self._places[index] = place, len(packed), matte.shape
 
-    def child(self, name: str) -> MatteBuffer:  # noqa: ARG002  nameless here
-        """Return a shelf for what is on the way to this one's mattes."""
+    def child(self, name: str) -> MatteBuffer:  # noqa: ARG002  a temporary file has no name
+        """Return a buffer for intermediate mattes."""
         return MatteBuffer()
 
     def set_metadata(self, name: str, state: Mapping[str, NDArray[Any]]) -> None:
-        """Keep arrays from which work goes on after an interruption; here nothing survives one."""
+        """Store the arrays that work resumes from after an interruption; a temporary file stores none."""
 
     def metadata(self, name: str) -> dict[str, NDArray[Any]] | None:  # noqa: ARG002
-        """Return what was noted last under a name, or None."""
+        """Return the arrays that were stored last under a name, or None."""
         return None
 
     def __enter__(self) -> Self:
@@ -78,61 +78,61 @@ class MatteBuffer(Sequence["F32"]):
 
 
 class MatteCheckpoint(MatteBuffer):
-    """Mattes by number in a folder, which the next run finds if this one is interrupted.
+    """Mattes by number in a folder, from which the next run resumes after an interruption.
 
     Parameters
     ----------
     folder
-        Where they are; of what was made from something else it is emptied.
-    mark
-        Name of all that the mattes are made from.
+        Place of the files; cleared if they were made from other inputs.
+    inputs
+        Fingerprint of everything that the mattes are made from.
     """
 
-    def __init__(self, folder: Path, mark: str) -> None:
+    def __init__(self, folder: Path, inputs: str) -> None:
         self._folder = folder
         name = folder / "made-from"
         with disk_errors(folder):
-            if not name.is_file() or name.read_text(encoding="utf-8") != mark:
+            if not name.is_file() or name.read_text(encoding="utf-8") != inputs:
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir(parents=True)
-                name.write_text(mark, encoding="utf-8")
-            self._here = {int(path.stem): path for path in folder.glob("*.matte")}
-        self._mark = mark
+                name.write_text(inputs, encoding="utf-8")
+            self._files = {int(path.stem): path for path in folder.glob("*.matte")}
+        self._inputs = inputs
 
     def __len__(self) -> int:
-        return len(self._here)
+        return len(self._files)
 
     def __contains__(self, index: object) -> bool:
-        return index in self._here
+        return index in self._files
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            raise TypeError("mattes on a shelf are read one by one")
-        if index not in self._here:
-            raise IndexError(f"no matte {index} was put here")
+            raise TypeError("a matte buffer has no slices; read its mattes one by one")
+        if index not in self._files:
+            raise IndexError(f"matte {index} not found in the buffer; write it first")
         with disk_errors(self._folder):
-            data = self._here[index].read_bytes()
+            data = self._files[index].read_bytes()
         height, width = np.frombuffer(data[:8], np.uint32)
         return _unpacked(data[8:], (int(height), int(width)))
 
     def write(self, index: int, matte: F32) -> None:
-        """Keep `matte`, float32 (H, W), 0 to 1, as number `index`."""
+        """Store `matte`, float32 (H, W), 0 to 1, as number `index`."""
         path = self._folder / f"{index:06d}.matte"
         with placed(path, durable=False) as partial:
             partial.write_bytes(np.array(matte.shape, np.uint32).tobytes() + _packed(matte))
-        self._here[index] = path
+        self._files[index] = path
 
     def child(self, name: str) -> MatteBuffer:
-        """Return a shelf in a folder of this one's."""
-        return MatteCheckpoint(self._folder / name, self._mark)
+        """Return a checkpoint for intermediate mattes, in a folder inside this one."""
+        return MatteCheckpoint(self._folder / name, self._inputs)
 
     def set_metadata(self, name: str, state: Mapping[str, NDArray[Any]]) -> None:
-        """Keep arrays from which work goes on after an interruption."""
+        """Store the arrays that work resumes from after an interruption."""
         with placed(self._folder / f"{name}.npz", durable=False) as partial, partial.open("wb") as file:
             np.savez(file, **state)  # type: ignore[arg-type]
 
     def metadata(self, name: str) -> dict[str, NDArray[Any]] | None:
-        """Return what was noted last under a name, or None."""
+        """Return the arrays that were stored last under a name, or None."""
         path = self._folder / f"{name}.npz"
         if not path.is_file():
             return None
@@ -140,13 +140,13 @@ class MatteCheckpoint(MatteBuffer):
             return {key: arrays[key] for key in arrays.files}
 
     def clear(self) -> None:
-        """Remove the folder: its mattes are in their place."""
+        """Remove the folder, once its mattes are in their final place."""
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._here = {}
+        self._files = {}
 
     def __exit__(self, *error: object) -> None:
         if isinstance(error[1] if error else None, (MediaError, UsageError)):
-            self.clear()  # what was asked for cannot be made: nothing is to be gone on with
+            self.clear()  # invalid inputs: the next run cannot resume
 
 
 def _packed(matte: F32) -> bytes:
@@ -159,7 +159,7 @@ def _unpacked(data: bytes, shape: tuple[int, ...]) -> F32:
 
 
 class MatteSequence(Sequence["F32"], ABC):
-    """Mattes over other mattes, each made when it is asked for by `_at`; in no slices."""
+    """Mattes computed from other mattes by `_at`, one by one on request; it has no slices."""
 
     def __init__(self, mattes: Sequence[F32]) -> None:
         self._mattes = mattes
@@ -173,7 +173,7 @@ class MatteSequence(Sequence["F32"], ABC):
     def __getitem__(self, index: slice) -> Sequence[F32]: ...
     def __getitem__(self, index: int | slice) -> F32 | Sequence[F32]:
         if isinstance(index, slice):
-            raise TypeError("these mattes are read one by one")
+            raise TypeError("a matte sequence has no slices; read its mattes one by one")
         return self._at(range(len(self))[index])
 
     @abstractmethod
@@ -181,7 +181,7 @@ class MatteSequence(Sequence["F32"], ABC):
 
 
 class CachedMattes(MatteSequence):
-    """Another sequence of mattes, each made once, when first asked for."""
+    """Mattes of another sequence, each computed once, on first request."""
 
     def __init__(self, mattes: Sequence[F32]) -> None:
         super().__init__(mattes)

@@ -1,4 +1,4 @@
-"""The matte of every frame of a clip: opened from a specification, matched, fitted, steadied and shaped."""
+"""Matte of every frame of a clip: opened from a specification, matched, fitted, stabilized and shaped."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _VERSION = 1
-"""Raise when the same files and options give other mattes."""
+"""Raise it when the same files and options give other mattes."""
 
 
 class MatteClip(Sequence["F32"]):
-    """The matte of every frame, made when asked for: float32 (H, W), 1 is styled, 0 stays the clip's own.
+    """Matte of every frame, computed on request: float32 (H, W), 1 is styled, 0 keeps the clip.
 
-    A range of it is a view: a frame has the same matte whichever range it is asked of. Several threads may
-    read, one frame at a time.
+    A slice is a view: a frame has the same matte in every slice. It is safe to read from several threads, which
+    take turns.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class MatteClip(Sequence["F32"]):
 
     @property
     def fingerprint(self) -> str:
-        """The content's short name."""
+        """Fingerprint of the content."""
         return fingerprint("matte", self._name, self._span.start, self._span.stop)
 
     def __len__(self) -> int:
@@ -76,7 +76,7 @@ class MatteClip(Sequence["F32"]):
         return apply_options(matte, self.options)
 
     def close(self) -> None:
-        """Close the files; of a range, nothing."""
+        """Close the files; a slice has none of its own."""
         if self._stack is not None:
             self._stack.close()
 
@@ -95,23 +95,23 @@ def open_matte(
     Parameters
     ----------
     spec
-        A video, a folder of images by frame, or one image; ``FILE:WHAT`` takes ``alpha``, ``luma``, ``red``,
-        ``green``, ``blue``, an EXR's ``layer.channel``, or ``crypto=hero,chair``. Without WHAT an alpha
-        channel is taken where there is one, else brightness: white is styled. Several go together from left
-        to right: ``A + B`` (sum), ``A | B`` (greater), ``A & B`` (lesser), ``A - B``; ``not A`` is inverted.
+        A video, a folder of images by frame, or one image. ``FILE:CHANNEL`` selects ``alpha``, ``luma``, ``red``,
+        ``green``, ``blue``, an EXR's ``layer.channel``, or ``crypto=hero,chair``. The default is an alpha
+        channel if there is one, else brightness: white is styled. Several are combined from left to
+        right: ``A + B`` (sum), ``A | B`` (maximum), ``A & B`` (minimum), ``A - B``; ``not A`` is inverted.
     info
-        The clip, or the range of it, that is worked on.
+        The clip, or a range of it.
     options
-        How the matte is fitted, steadied and shaped.
+        How the matte is fitted, stabilized and shaped.
     frames
-        The clip's frames that `info` describes; without them edges are not steadied.
+        The frames that `info` describes; without them edges are not stabilized.
 
     Raises
     ------
     MediaError
-        If a matte is missing or bad, or its size or number of frames is another and nothing is said of it.
+        If a matte is missing or damaged, or of another size or length and `options` does not allow that.
     UsageError
-        If `spec` cannot be read.
+        If `spec` is invalid.
     """
     options, terms = options or MatteOptions(), parse_spec(spec)
     with ExitStack() as stack:
@@ -119,18 +119,18 @@ def open_matte(
         for source in sources:
             stack.callback(source.close)
         raw = _CombinedMattes(terms, sources, info, options)
-        raw.look_for_emptiness(str(spec))
+        raw.warn_if_uniform(str(spec))
         mattes: Sequence[F32] = raw
         names = [raw.fingerprint, _VERSION, options]
         if frames is not None and options.stabilize:
-            calm = stabilize(frames, raw, radius=options.radius, strength=options.stabilize)
-            names.append(calm.fingerprint)
-            mattes = stack.enter_context(CachedMattes(calm))  # they are asked for several times in a run
+            stable = stabilize(frames, raw, radius=options.radius, strength=options.stabilize)
+            names.append(stable.fingerprint)
+            mattes = stack.enter_context(CachedMattes(stable))  # a run reads each several times
         return MatteClip(mattes, options, fingerprint(names), stack=stack.pop_all())
 
 
 class _CombinedMattes(Sequence["F32"]):
-    """Mattes as they come: matched, fitted and put together."""
+    """Mattes of all terms of a specification: matched to frames, fitted and combined."""
 
     def __init__(
         self, terms: Sequence[Term], sources: Sequence[MatteSource], info: ClipInfo, options: MatteOptions
@@ -140,7 +140,7 @@ class _CombinedMattes(Sequence["F32"]):
         for source, term in zip(sources, terms, strict=True):
             first = source.read(0)
             if first is not None:
-                fit_to_clip(first, info, options, term)  # refused now rather than in the middle of the work
+                fit_to_clip(first, info, options, term)  # fail before the work, not in the middle of it
 
     @property
     def fingerprint(self) -> str:
@@ -157,14 +157,14 @@ class _CombinedMattes(Sequence["F32"]):
     def __getitem__(self, index: slice) -> Sequence[F32]: ...
     def __getitem__(self, index: int | slice) -> F32 | Sequence[F32]:
         if isinstance(index, slice):
-            raise TypeError("mattes are cut to a range by MatteClip")
+            raise TypeError("combined mattes have no slices; slice the MatteClip")
         total: F32 | None = None
         for term, source, places in zip(self.terms, self.sources, self.places, strict=True):
             matte = self._of(source, places, index, term)
             matte = 1 - matte if term.invert else matte
             total = matte if total is None else _combine(total, matte, term.operator)
         if total is None:
-            raise ValueError("a specification holds one matte at least")
+            raise ValueError("the specification has no matte; name one file at least")
         return total
 
     def _of(self, source: MatteSource, places: list[int | None], index: int, term: Term) -> F32:
@@ -177,13 +177,13 @@ class _CombinedMattes(Sequence["F32"]):
                 break
         return np.zeros((self.info.height, self.info.width), np.float32)
 
-    def look_for_emptiness(self, name: str) -> None:
-        """Say so where a matte leaves nothing to be styled, or everything."""
-        looks = [apply_options(self[at], self.options) for at in sample_indices(len(self))]
-        if not any(matte.any() for matte in looks):
-            log.warning("%s: black in all frames looked at; the clip comes through as it is", name)
-        elif all(bool((matte >= 1).all()) for matte in looks):
-            log.warning("%s: white in all frames looked at; the whole frame is styled", name)
+    def warn_if_uniform(self, name: str) -> None:
+        """Log a warning if the mattes style nothing, or everything."""
+        sampled = [apply_options(self[at], self.options) for at in sample_indices(len(self))]
+        if not any(matte.any() for matte in sampled):
+            log.warning("%s: the matte is black in all sampled frames; the clip stays unchanged", name)
+        elif all(bool((matte >= 1).all()) for matte in sampled):
+            log.warning("%s: the matte is white in all sampled frames; the full frame is styled", name)
 
 
 def _combine(left: F32, right: F32, operator: str) -> F32:

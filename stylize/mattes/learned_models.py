@@ -1,4 +1,4 @@
-"""Loading models of transformers that make mattes, and what is said when memory runs out."""
+"""Loading of matting models (SAM 2, ViTMatte) with transformers, and their out-of-memory errors."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from stylize.mattes.options import MakingOptions
     from stylize.models import ModelOptions
 
-_WORDS = {"segmenter": "SAM 2", "matter": "ViTMatte"}
+_NAMES = {"segmenter": "SAM 2", "matter": "ViTMatte"}
 _CLASSES = {"segmenter": "Sam2VideoModel", "matter": "VitMatteForImageMatting"}
 _WITHOUT = {"segmenter": "--maker color, which needs no model", "matter": "--edges color, which needs none"}
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A net, ready: where and in which format it runs, the hash of its files, and how pixels are prepared."""
+    """A loaded network with its device, number format, hash of its files, and pixel normalization."""
 
     net: Any
     torch: Any
@@ -36,7 +36,7 @@ class LoadedModel:
     spread: tuple[float, ...]
 
     def pixels(self, image: Image) -> Any:
-        """Return a picture, uint8 or uint16 (H, W, 3), as the net wants its colors: float32 (1, 3, H, W)."""
+        """Return an image, uint8 or uint16 (H, W, 3), normalized for the network: float32 (1, 3, H, W)."""
         import numpy as np
 
         unit = np.asarray(image, np.float32) / np.float32(np.iinfo(image.dtype).max)
@@ -45,33 +45,33 @@ class LoadedModel:
 
 
 def find_learned(kind: str, options: MakingOptions, models: ModelOptions) -> Path:
-    """Find the model that is a ``segmenter`` or a ``matter``; nothing is loaded.
+    """Find the files of the ``segmenter`` or the ``matter`` without loading them.
 
     Raises
     ------
     ModelError
-        If it is not here: the message says how to get it and what goes without.
+        If it is missing; the message says how to get it, and how to work without it.
     """
     found = find_model(getattr(options, kind), kind, options=models, instead=_WITHOUT[kind])
     if not (found / "config.json").is_file():
-        raise ModelError(f"{found}: is no folder with a config.json; fetch the model again")
+        raise ModelError(f"{found}: invalid model, config.json is missing; download it again: stylize models fetch")
     return found
 
 
 def load_learned(kind: str, path: Path, options: MakingOptions) -> LoadedModel:
-    """Load a model's folder.
+    """Load a model from its folder.
 
     Raises
     ------
     ModelError
-        If a library is missing, or it is no such model.
+        If a library is missing, or the folder holds another kind of model.
     DeviceError
-        If the device is not here or has too little memory.
+        If the device is missing or has too little memory.
     """
     from stylize.models.imports import load_libraries
     from stylize.render.diffusion.memory import choose_device, choose_dtype
 
-    torch, transformers = load_libraries("torch", "transformers", wanted_by=_WORDS[kind], extra="mattes")
+    torch, transformers = load_libraries("torch", "transformers", wanted_by=_NAMES[kind], extra="mattes")
     device = choose_device(options.device, _WITHOUT[kind])
     dtype = choose_dtype(options.dtype, device, kind)
     try:
@@ -80,7 +80,7 @@ def load_learned(kind: str, path: Path, options: MakingOptions) -> LoadedModel:
             net = net.to(device).eval()
     except (OSError, ValueError, KeyError, TypeError) as error:
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"{path}: transformers cannot load it as {_WORDS[kind]} ({line})") from error
+        raise ModelError(f"{path}: transformers cannot load it as {_NAMES[kind]} ({line})") from error
     half = (0.5, 0.5, 0.5)
     usual = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)) if kind == "segmenter" else (half, half)
     mean, spread = _normal(path, *usual)
@@ -89,7 +89,7 @@ def load_learned(kind: str, path: Path, options: MakingOptions) -> LoadedModel:
 
 @contextmanager
 def memory_errors(kind: str, device: str) -> Iterator[None]:
-    """Turn running out of memory into one line.
+    """Raise out-of-memory errors of the block as one line.
 
     Raises
     ------
@@ -104,13 +104,13 @@ def memory_errors(kind: str, device: str) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise DeviceError(
-            f"{_WORDS[kind]}: {device} is out of memory; take a smaller model (--{kind}), close other "
+            f"{_NAMES[kind]}: {device} is out of memory; take a smaller model (--{kind}), close other "
             f"programs, use --device cpu, or {_WITHOUT[kind]}"
         ) from error
 
 
 def _normal(path: Path, mean: Any, spread: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Read how colors are normalized; transformers' own processors want a library that need not be here."""
+    """Read the color normalization; the processors of transformers need torchvision, which is no dependency."""
     for name in ("preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json"):
         file = path / name
         if not file.is_file():

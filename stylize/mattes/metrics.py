@@ -1,4 +1,4 @@
-"""What is wrong with mattes: chatter, holes, specks, jumps of their area."""
+"""Quality metrics of mattes: chatter of the edge, holes, specks, and jumps of the area."""
 
 from __future__ import annotations
 
@@ -14,28 +14,32 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32, Image
 
-CHATTER, JUMP = 0.06, 0.2
-"""From which on a frame is worth a look: chatter as a share of full opacity, and change of area."""
-_SMALL, _LOOSE_HAIR = 0.01, 200
-"""Parts below this share of the matte are small; below the frame's side over that number, squared, hair."""
+CHATTER = 0.06
+"""Chatter, as a share of full opacity, above which a matte is reported."""
+JUMP = 0.2
+"""Relative change of area between two frames above which a matte is reported."""
+_SMALL = 0.01
+"""Share of the matte below which a hole or a piece counts as small."""
+_LOOSE_HAIR = 200
+"""Pieces below (longer side of the frame / this) squared pixels are loose hair, and not counted."""
 
 
 @dataclass(frozen=True)
 class MatteMetrics:
-    """What one matte shows.
+    """Metrics of one matte.
 
     Attributes
     ----------
     frame
         Of the clip or range.
     area
-        Share of the frame that it covers.
+        Share of the frame that the matte covers, 0 to 1.
     jump
         Change of the area since the frame before, as a share of the larger of both.
     holes, specks
-        Small gaps inside, and small pieces outside.
+        Number of small gaps inside, and of small pieces outside.
     chatter
-        By how much the edge lies outside of both its neighbors, in opacity, near the edge.
+        Mean distance, in opacity, of the edge to the median of it and its neighbors.
     """
 
     frame: int
@@ -51,17 +55,17 @@ def check_mattes(
     frames: Sequence[Image] | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> list[MatteMetrics]:
-    """Look at every matte.
+    """Return the metrics of every matte.
 
     Parameters
     ----------
     mattes
         float32 (H, W), in order.
     frames
-        What they belong to: then neighbors are moved along the picture before edges are compared. Without
-        them a fast subject looks like chatter where it turns.
+        The frames of the mattes: neighbors are then warped along the flow before edges are compared. Without
+        frames, a fast subject that turns is counted as chatter.
     on_progress
-        Called with the finished share.
+        Called with the finished share, 0 to 1.
     """
     found: list[MatteMetrics] = []
     beside = _Neighbors(frames, mattes)
@@ -78,7 +82,7 @@ def check_mattes(
 
 
 def issues(facts: MatteMetrics) -> list[str]:
-    """Say in words what is wrong with a matte; empty where nothing is."""
+    """Return the problems of a matte in words; empty if there are none."""
     words = []
     if facts.jump > JUMP:
         words.append(f"area changes by {facts.jump:.0%}")
@@ -92,22 +96,22 @@ def issues(facts: MatteMetrics) -> list[str]:
 
 
 class _Neighbors:
-    """The mattes beside each matte, moved to its frame; without frames they are as they are."""
+    """The neighbors of each matte, warped to its frame; without frames they are not warped."""
 
     def __init__(self, frames: Sequence[Image] | None, mattes: Sequence[F32]) -> None:
         self._mattes = mattes
-        self._steady = None if frames is None else StabilizedMattes(frames, mattes, 1, 1.0)
+        self._stabilized = None if frames is None else StabilizedMattes(frames, mattes, 1, 1.0)
 
     def moved(self, at: int) -> list[F32]:
-        """Return those of the frame before and after that show the same; fewer at ends and cuts."""
+        """Return the neighbors that show the same subject; fewer at ends and cuts."""
         sides = [other for other in (at - 1, at + 1) if 0 <= other < len(self._mattes)]
-        if self._steady is None:
+        if self._stabilized is None:
             return [self._mattes[other] for other in sides]
-        return self._steady.beside(at)
+        return self._stabilized.beside(at)
 
 
 def _small_parts(matte: F32) -> tuple[int, int]:
-    """Count gaps and pieces that are small against the matte."""
+    """Count the small holes and the small pieces of a matte."""
     import cv2
 
     solid = (matte > 0.5).astype(np.uint8)

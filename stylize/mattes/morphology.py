@@ -1,4 +1,4 @@
-"""What is done to the opacity of one matte: levels, choke, feather; all to a fraction of a pixel."""
+"""Operations on the edge of one matte: levels, choke and feather, with sub-pixel precision."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from stylize.mattes.options import MatteOptions
 
 _MARGIN = 1.5
-"""Pixels around the moved edge of a hard matte within which its values are kept."""
+"""Pixels, added to the softness of the edge, beside the moved edge in which moved values are kept."""
 _BEFORE = (0.8, 1.6, 2.4, 3.2)
-"""Pixels before the end of the way at which is looked for parts so thin that it leads past them."""
+"""Pixels short of the full move at which thin parts are sampled that the full move would skip."""
 _WIDE = 6.0
-"""Feather in pixels from which on the edge's own softness does not show any more."""
+"""Feather in pixels above which the softness of the original edge is invisible."""
 
 
 def apply_options(matte: F32, options: MatteOptions) -> F32:
-    """Apply levels, choke, feather and inversion, in this order; what is not asked for changes nothing."""
+    """Apply levels, choke, feather and inversion, in this order; options at their default change nothing."""
     found = matte
     if parse_levels(options.levels) != (0, 1):
         found = levels(found, *parse_levels(options.levels))
@@ -40,25 +40,25 @@ def levels(matte: F32, black: float, white: float) -> F32:
 def choke(matte: F32, pixels: float) -> F32:
     """Move the edge inwards by `pixels`, outwards if negative; it keeps its own softness.
 
-    Each pixel takes the value that lies `pixels` further out along the normal of the edge. What the distance
-    to the edge says to be wholly inside or outside is set so: thin parts vanish and narrow gaps close, as
-    they should, rather than showing what lies behind them.
+    Each pixel takes the value that lies `pixels` further out along the normal of the edge. Values are bounded by
+    the distance to the moved edge, so that thin parts vanish and narrow gaps close instead of repeating the
+    opacity beyond them.
 
     Parameters
     ----------
     matte
         float32 (H, W), 0 to 1.
     pixels
-        Any fraction.
+        Positive moves inwards, negative outwards; fractions are allowed.
     """
     if not pixels or _flat(matte):
         return matte
     distance = signed_distance(matte)
     moved = _along_normal(matte, distance, pixels)
-    for back in _BEFORE:  # a thin part that the whole way leads past lies on it
+    for back in _BEFORE:  # keep or remove thin parts that the full move skips
         if back < abs(pixels):
-            passed = _along_normal(matte, distance, pixels - float(np.sign(pixels)) * back)
-            moved = np.minimum(moved, passed) if pixels > 0 else np.maximum(moved, passed)
+            sampled = _along_normal(matte, distance, pixels - float(np.sign(pixels)) * back)
+            moved = np.minimum(moved, sampled) if pixels > 0 else np.maximum(moved, sampled)
     inside, soft = distance - np.float32(pixels), _softness(matte, distance, abs(pixels))
     return np.asarray(np.clip(moved, np.clip(inside - soft, 0, 1), np.clip(inside + soft, 0, 1)), np.float32)
 
@@ -66,8 +66,8 @@ def choke(matte: F32, pixels: float) -> F32:
 def feather(matte: F32, pixels: float) -> F32:
     """Soften the edge over `pixels`, half of them inside and half outside; float32 (H, W).
 
-    The matte is averaged along the normal of its edge, so that corners stay where they are: a blur would
-    round them and let thin parts fade. Wide feathers are a ramp of the distance to the edge.
+    The matte is averaged along the normal of its edge, so that corners keep their place: a Gaussian blur would
+    round them and fade thin parts. Wide feathers are a ramp of the distance to the edge.
     """
     if not pixels or _flat(matte):
         return matte
@@ -84,17 +84,17 @@ def feather(matte: F32, pixels: float) -> F32:
 
 
 def signed_distance(matte: F32) -> F32:
-    """Pixels to the edge, where opacity is one half: positive inside, negative outside; float32 (H, W).
+    """Return the signed distance to the edge (opacity 0.5) in pixels, positive inside; float32 (H, W).
 
-    To a fraction of a pixel: the nearest pixel on the other side says by its opacity how far beyond its
-    neighbor the edge lies.
+    It has sub-pixel precision: the opacity of the nearest pixel on the other side places the edge between that
+    pixel and its neighbor.
     """
     solid = matte >= 0.5
     return np.asarray(_depth(solid, matte) - _depth(~solid, 1 - matte), np.float32)
 
 
 def _depth(solid: Bool, matte: F32) -> F32:
-    """Distance of pixels in `solid` to the edge around it, 0 outside."""
+    """Return the distance of pixels in `solid` to the edge around it, 0 outside."""
     import cv2
 
     if solid.all():
@@ -108,7 +108,7 @@ def _depth(solid: Bool, matte: F32) -> F32:
 
 
 def _softness(matte: F32, distance: F32, reach: float) -> F32:
-    """How many pixels the softness of the nearest edge goes, on each side of it."""
+    """Return half the width in pixels of the soft band of the nearest edge."""
     import cv2
 
     soft = np.where((matte > 0.02) & (matte < 0.98), np.abs(distance), 0).astype(np.float32)
@@ -117,7 +117,7 @@ def _softness(matte: F32, distance: F32, reach: float) -> F32:
 
 
 def _along_normal(matte: F32, distance: F32, pixels: float) -> F32:
-    """Fetch each pixel from `pixels` further out, by the direction in which the distance falls."""
+    """Sample each pixel from `pixels` further out, in the direction in which the distance falls."""
     import cv2
 
     from propagate.warp import warp

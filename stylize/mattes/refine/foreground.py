@@ -1,4 +1,4 @@
-"""The subject's own colors at its edge, without the background that shines through there."""
+"""Foreground estimation: colors of the subject at its soft edge, without the background mixed in."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Image
 
 _ROOM = 16
-"""Pixels around the matte that the estimate sees, so that it knows the background's colors too."""
+"""Pixels around the matte that the estimate sees, so that it knows the background colors."""
 
 
 def estimate_foreground(image: Image, matte: F32, *, fine: bool = False) -> Image:
-    """Return the colors of what a matte cuts out, as if the background had never been there.
+    """Estimate the colors of the subject of a matte, without those of the background.
 
-    In the soft band of the edge a pixel is a mix of subject and background; over a new background the old
-    one would show as a halo. Multi-level foreground estimation (Germer et al. 2020) undoes the mix.
+    In the soft band of the edge a pixel mixes subject and background; over a new background the old one
+    would show as a halo. Multi-level foreground estimation (Germer et al. 2020) separates them.
 
     Parameters
     ----------
@@ -29,15 +29,15 @@ def estimate_foreground(image: Image, matte: F32, *, fine: bool = False) -> Imag
     matte : float32 (H, W)
         1 is the subject, 0 the background.
     fine
-        Take four times as long, for three quarters of the error at the edge. For the few pictures from which
-        all others take their colors.
+        Four times slower, with three quarters of the error at the edge; for painted keys, from which all
+        other frames take their colors.
 
     Returns
     -------
     Image, (H, W, 3), of `image`'s type
-        Straight color: bit for bit the image's own where the matte is 1; estimated in the band; outside, the
-        subject's colors go on, so that what looks across the edge sees no background. With an empty matte
-        nothing is known of a subject, and the image comes back as it is.
+        Straight color: bit-identical to the image where the matte is 1; estimated in the band; outside, the
+        colors of the subject are continued, so that filters across the edge read no background. With an empty
+        matte the image is returned unchanged.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def estimate_foreground(image: Image, matte: F32, *, fine: bool = False) -> Imag
         If the sizes differ.
     """
     if image.shape[:2] != matte.shape:
-        raise ValueError(f"the image is {image.shape[:2]} and the matte {matte.shape}; give both one size")
+        raise ValueError(f"invalid matte size {matte.shape} for an image of {image.shape[:2]}; give both one size")
     solid = matte >= 1
     if solid.all() or not (matte > 0).any():
         return image.copy()

@@ -1,4 +1,4 @@
-"""The two solvers that mattes are made with: opacity near an edge, and the colors behind it."""
+"""Solvers of matting: closed-form alpha, and multi-level foreground colors."""
 
 from __future__ import annotations
 
@@ -13,18 +13,26 @@ if TYPE_CHECKING:
 
     from propagate.arrays import F32
 
-_ROUNDS, _FINE_ROUNDS = 4, 16
-"""Rounds on the large levels: with PyMatting's two, edges are twice as wrong as with sixteen."""
-_COARSE, _COARSE_ROUNDS, _EVEN = 32, 10, 1e-5
-"""Longer side of levels with more rounds, and how many; how much neighbors count by themselves."""
+_ROUNDS = 4
+"""Iterations on large levels: with PyMatting's two, edges have twice the error of sixteen."""
+_FINE_ROUNDS = 16
+"""Iterations on large levels with `fine`: more change nothing."""
+_COARSE = 32
+"""Longer side in pixels of the levels with `_COARSE_ROUNDS`."""
+_COARSE_ROUNDS = 10
+"""Iterations on small levels, where they are cheap (as PyMatting)."""
+_SMOOTHNESS = 1e-5
+"""Weight of equal neighbors, regardless of alpha (as PyMatting)."""
 _REACH = 6
 """Pixels around the edge in which colors are estimated, on each level."""
 _EPSILON = 1e-5
-"""Regularization of the color lines: less follows every grain of noise."""
-_TOLERANCE, _MOST = 1e-6, 2000
-"""Residual at which opacities are right to 1e-4, which takes some 45 rounds; and rounds at most."""
-_LIFTS = (0.0, 1e-3, 1e-2, 0.1, 1.0, 10.0)
-"""Shares by which the diagonal is lifted for the factorization, the next one where the last broke down."""
+"""Regularization of the color line model: a smaller value fits noise."""
+_TOLERANCE = 1e-6
+"""Relative residual at which alpha is correct to 1e-4; about 45 iterations reach it."""
+_MAX_ITERATIONS = 2000
+"""Iterations after which the solver stops in any case."""
+_DIAGONAL_SHIFTS = (0.0, 1e-3, 1e-2, 0.1, 1.0, 10.0)
+"""Relative shifts of the diagonal for the incomplete factorization; each is tried after the one before broke down."""
 
 
 def solve_alpha(image: NDArray[np.float32], trimap: F32) -> F32:
@@ -44,16 +52,16 @@ def solve_alpha(image: NDArray[np.float32], trimap: F32) -> F32:
     y, x = np.nonzero(unknown)
     places = [(down, across) for down in range(5) for across in range(5)]
     beside = np.stack([number[y + down, x + across] for down, across in places], axis=1)
-    if not any(factorize(rows, beside, _meeting(), lift, lower) for lift in _LIFTS):
-        raise ValueError("the picture has numbers that are not finite; opacity cannot be solved for")
+    if not any(factorize(rows, beside, _neighbor_table(), shift, lower) for shift in _DIAGONAL_SHIFTS):
+        raise ValueError("invalid image: it has values that are not finite; alpha cannot be solved")
     found = trimap.copy()
-    found[unknown] = np.clip(solve(rows, beside, lower, right, _TOLERANCE, _MOST), 0, 1)
+    found[unknown] = np.clip(solve(rows, beside, lower, right, _TOLERANCE, _MAX_ITERATIONS), 0, 1)
     return found
 
 
 @cache
-def _meeting() -> NDArray[np.int8]:
-    """Return, for neighbors k and n before a pixel, the place of n as seen from k; -1 if it is too far."""
+def _neighbor_table() -> NDArray[np.int8]:
+    """Return, for neighbors k and n of a pixel, the index of n among the neighbors of k; -1 if it is too far."""
     places = [(i // 5 - 2, i % 5 - 2) for i in range(12)]
     table = np.full((12, 12), -1, np.int8)
     for k, n in product(range(12), repeat=2):
@@ -65,8 +73,8 @@ def _meeting() -> NDArray[np.int8]:
 def solve_foreground(image: NDArray[np.float32], matte: F32, *, fine: bool = False) -> NDArray[np.float32]:
     """Estimate the subject's colors, float32 (H, W, 3): multi-level estimation (Germer et al. 2020).
 
-    `fine` goes on until more changes nothing, at four times the cost. The closed form (Levin et al. 2008),
-    which was tried, is no nearer to the truth, and further where paint has strong strokes.
+    `fine` iterates to convergence, at four times the cost. The closed form (Levin et al. 2008) is not more
+    accurate, and less so where paint has strong strokes.
     """
     from stylize.mattes.refine._foreground_ml import find_near, relax, shrink
 
@@ -83,11 +91,11 @@ def solve_foreground(image: NDArray[np.float32], matte: F32, *, fine: bool = Fal
         above[(part == 1) & ~near] = small[(part == 1) & ~near]
         below[(part == 0) & ~near] = small[(part == 0) & ~near]
         rounds = _COARSE_ROUNDS if max(height, width) <= _COARSE else _FINE_ROUNDS if fine else _ROUNDS
-        relax(small, part, near, rounds, _EVEN, above, below)
+        relax(small, part, near, rounds, _SMOOTHNESS, above, below)
     return above
 
 
 def _mean(colors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the mean of colors (N, 3) as a picture of one pixel; black of none."""
+    """Return the mean of colors (N, 3) as an image of one pixel; black without any."""
     found = colors.mean(axis=0, dtype=np.float64) if len(colors) else np.zeros(3)
     return found.astype(np.float32).reshape(1, 1, 3)

@@ -1,4 +1,4 @@
-"""ViTMatte: the opacity of hair and blur, from the picture and what is known of the matte."""
+"""ViTMatte (Yao et al. 2023): learned matting of hair and motion blur, from a frame and a trimap."""
 
 from __future__ import annotations
 
@@ -22,60 +22,62 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ROOM = 32
-"""Pixels around what is unknown that the model sees."""
+"""Pixels around the unknown region that the model sees."""
 _DIVISOR = 32
-"""Sides are filled up to multiples of this."""
-_TILE, _LEAST_TILE = 1024, 256
-"""Longest side that is looked at in one piece, to begin with, and when memory is short."""
+"""Sides are padded to multiples of this (the model's size divisibility)."""
+_TILE = 1024
+"""Longest side in pixels of a tile."""
+_SMALLEST_TILE = 256
+"""Longest side in pixels of a tile below which a device has too little memory."""
 _OVERLAP = 64
-"""Pixels over which neighboring pieces are blended."""
+"""Pixels over which neighboring tiles are blended."""
 
 
 class VitMatte:
-    """A ViTMatte that is loaded."""
+    """A loaded ViTMatte model."""
 
     def __init__(self, path: Path, options: MakingOptions) -> None:
         self.loaded = load_learned("matter", path, options)
         self._tile = _TILE
 
     def refine(self, image: Image, matte: F32, band: float) -> F32:
-        """Find the opacity in a band along the edge; see `stylize.mattes.refine.trimap.refine_edge`."""
+        """Estimate the opacity in a band along the edge; see `stylize.mattes.refine.trimap.refine_edge`."""
         return self.solve(image, make_trimap(matte, band))
 
     def solve(self, image: Image, trimap: F32) -> F32:
-        """Find the opacity where it is unknown.
+        """Estimate the opacity where it is unknown.
 
         Parameters
         ----------
         image : Image, (H, W, 3)
             uint8 or uint16.
         trimap : float32 (H, W)
-            1 is the subject, 0 the background, all between is unknown.
+            1 is the subject, 0 the background, values between are unknown.
 
         Returns
         -------
         float32 (H, W)
-            Exactly 0 and 1 where the trimap is.
+            Exactly the trimap where that is 0 or 1.
 
         Raises
         ------
         DeviceError
-            If memory is short even for small pieces.
+            If memory is too small even for the smallest tiles.
         """
         unknown = (trimap > 0) & (trimap < 1)
         if not unknown.any():
             return trimap.copy()
         while True:
             try:
-                return np.asarray(np.where(unknown, self._pieced(image, trimap, unknown), trimap), np.float32)
+                return np.asarray(np.where(unknown, self._tiled(image, trimap, unknown), trimap), np.float32)
             except DeviceError:
-                if self._tile <= _LEAST_TILE:
+                if self._tile <= _SMALLEST_TILE:
                     raise
                 self._tile //= 2
-                log.warning("out of memory on %s; now in pieces of %d pixels", self.loaded.device, self._tile)
+                log.warning("out of memory on %s; tiles are now %d pixels", self.loaded.device, self._tile)
 
-    def _pieced(self, image: Image, trimap: F32, unknown: Any) -> F32:
-        """Look at the box of what is unknown piece by piece, and blend the pieces where they overlap."""
+    def _tiled(self, image: Image, trimap: F32, unknown: Any) -> F32:
+        """Estimate the box around the unknown region tile by tile, and blend the tiles where they overlap."""
         total, weight = np.zeros(trimap.shape, np.float32), np.full(trimap.shape, 1e-6, np.float32)
         rows, columns = _box(unknown)
         for top, bottom in _parts(rows, self._tile):
@@ -89,7 +91,7 @@ class VitMatte:
         return total / weight
 
     def _alpha(self, image: Image, trimap: F32) -> F32:
-        """Ask the model for one piece, float32 (H, W)."""
+        """Return the alpha of one tile, float32 (H, W)."""
         loaded = self.loaded
         torch = loaded.torch
         height, width = trimap.shape
@@ -100,7 +102,7 @@ class VitMatte:
             alpha = loaded.net(pixel_values=filled.to(loaded.device, loaded.dtype)).alphas
             found = alpha[0, 0, :height, :width].float().cpu().numpy()
         if not np.isfinite(found).all():
-            raise ModelError("ViTMatte gives no numbers (NaN); use --dtype float32, or check it: stylize models check")
+            raise ModelError("invalid output of ViTMatte (NaN); use --dtype float32, or run: stylize models check")
         return np.asarray(np.clip(found, 0, 1), np.float32)
 
 
@@ -113,7 +115,7 @@ def _box(unknown: Any) -> list[tuple[int, int]]:
 
 
 def _parts(side: tuple[int, int], tile: int) -> Iterator[tuple[int, int]]:
-    """Cut a side into even parts of at most `tile`, each reaching `_OVERLAP` into the next."""
+    """Yield [begin, end) of even parts of a side, of at most `tile` pixels, with `_OVERLAP` into the next."""
     begin, end = side
     count = max(1, -(-(end - begin - _OVERLAP) // (tile - _OVERLAP)))
     marks = np.linspace(begin, end - _OVERLAP, count + 1).round().astype(int) if count > 1 else [begin, end]
@@ -122,6 +124,6 @@ def _parts(side: tuple[int, int], tile: int) -> Iterator[tuple[int, int]]:
 
 
 def _ramp(length: int) -> F32:
-    """Weights that fall towards both ends of a piece."""
+    """Return blend weights that fall towards both ends of a tile."""
     from_end = np.minimum(np.arange(length), np.arange(length)[::-1]) + 1
     return np.asarray(np.minimum(from_end / _OVERLAP, 1), np.float32)

@@ -1,1 +1,1 @@
-"""Readers of mattes."""
+"""Matte sources: videos, images, EXR channels and Cryptomatte, opened by specification."""

@@ -1,4 +1,4 @@
-"""Where mattes come from: a video's brightness or alpha, images by number, channels of EXR."""
+"""Matte sources: the protocol that all implement, and the choice between them by file type."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class MatteSource(Protocol):
-    """Mattes by their own place in a file, as they are there.
+    """Mattes of a file or folder, by their position in it.
 
     Attributes
     ----------
@@ -25,11 +25,11 @@ class MatteSource(Protocol):
     numbers
         Frame numbers of an image sequence; None for a video and for a single image.
     times
-        Seconds of a video from its first frame to each, and to its end; None for images.
+        Seconds from the first frame of a video to each frame, and to its end; None for images.
     still
-        Whether one image holds for all frames.
+        True for a single image, which applies to all frames.
     fingerprint
-        The content's short name.
+        Fingerprint of the content.
     """
 
     path: Path
@@ -41,24 +41,24 @@ class MatteSource(Protocol):
     def __len__(self) -> int: ...
 
     def read(self, place: int) -> F32 | None:
-        """Return float32 (H, W), 0 to 1; None for one that is missing or damaged, where that is allowed."""
+        """Return float32 (H, W), 0 to 1; None for a missing or damaged frame, if gaps are allowed."""
 
     def close(self) -> None:
         """Close the file."""
 
 
 def open_source(term: Term, *, gaps: bool = False) -> MatteSource:
-    """Open what a term names.
+    """Open the source of one term of a specification.
 
     Parameters
     ----------
     gaps
-        Whether frames may be missing or damaged.
+        Allow missing and damaged frames.
 
     Raises
     ------
     MediaError
-        If it is missing, bad, or has no such channel.
+        If it is missing, damaged, or lacks the channel.
     """
     path = term.path
     if not path.exists():

@@ -1,7 +1,7 @@
-"""Cryptomatte: mattes by object name out of ID and coverage pairs (Friedman and Jones 2015).
+"""Cryptomatte: mattes by object name from ID and coverage pairs (Friedman and Jones 2015).
 
-Each pixel ranks the objects that cover it. Channels hold, two ranks to a layer, a 32-bit hash of the object's
-name as a float, and its coverage. The manifest maps names to hashes; it is in the header or in a file beside.
+Each pixel ranks the objects that cover it. Channels hold, two ranks to a layer, the 32-bit hash of an object's
+name as a float, and its coverage. The manifest, in the header or in a sidecar file, maps names to hashes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Kind:
-    """One cryptomatte of a file, as of objects or of materials."""
+    """One cryptomatte of a file, for example of objects or of materials."""
 
     name: str
     manifest: dict[str, int]
@@ -38,20 +38,20 @@ def crypto_matte(file: ExrFile, select: str) -> F32:
     Parameters
     ----------
     file
-        Opened with its pixels.
+        An EXR opened with its pixels.
     select
-        ``crypto=hero,chair``: names, with ``*`` for any letters, or hashes such as ``#248bfa47``, which need
-        no manifest. ``crypto.CryptoMaterial=skin`` looks in that one cryptomatte only.
+        ``crypto=hero,chair``: names, with ``*`` as wildcard, or hashes such as ``#248bfa47``, which need
+        no manifest. ``crypto.CryptoMaterial=skin`` searches only that cryptomatte.
 
     Raises
     ------
     MediaError
-        If the file has no cryptomatte, no manifest to find a name in, or no such name.
+        If the file has no cryptomatte, no manifest for a name, or the name is unknown.
     """
     head, _, wanted = select.partition("=")
     names = [name.strip() for name in wanted.split(",") if name.strip()]
     if not names:
-        raise MediaError(f"{file.path}:{select} names no object; write crypto=hero,chair")
+        raise MediaError(f"{file.path}:{select}: missing object name; write crypto=hero,chair")
     kinds = _kinds(file, head.partition(".")[2])
     total = np.zeros(file.size[::-1], np.float32)
     found: dict[str, set[int]] = {}
@@ -83,7 +83,7 @@ def _kinds(file: ExrFile, only: str) -> list[_Kind]:
             if only in ("", name, name.rpartition(".")[2]):
                 kinds.append(_Kind(name, *_manifest(file.path, header, base)))
     if not kinds and named:
-        raise MediaError(f"{file.path} has no cryptomatte {only}; it has {', '.join(named)}")
+        raise MediaError(f"{file.path}: unknown cryptomatte {only}; it has {', '.join(named)}")
     if not kinds:
         raise MediaError(
             f"{file.path} has no cryptomatte in its header; render it with one, or name a channel: FILE.exr:LAYER.A"
@@ -92,7 +92,7 @@ def _kinds(file: ExrFile, only: str) -> list[_Kind]:
 
 
 def _manifest(path: Path, header: dict[str, Any], base: str) -> tuple[dict[str, int], str]:
-    """Return name → hash and where that was read; empty where there is no manifest."""
+    """Return the hash of each name, and the place of the manifest; both empty without a manifest."""
     text, where = _text(header.get(f"{base}/manifest", "")), "its header"
     if not text and (sidecar := _text(header.get(f"{base}/manif_file", ""))):
         place = path.parent / sidecar
@@ -122,16 +122,16 @@ def _ids_of(name: str, kind: _Kind) -> set[int]:
 def _unknown(path: Path, name: str, kinds: list[_Kind]) -> str:
     known = sorted({one for kind in kinds for one in kind.manifest})
     if name.startswith("#"):
-        return f"{path}: {name} is no hash; eight hexadecimal digits such as #248bfa47 are"
+        return f"{path}: invalid hash {name}; write eight hexadecimal digits such as #248bfa47"
     if not known:
         return (
-            f"{path}: its cryptomatte has no manifest, so that no name can be looked up; "
-            f"render it with one, or take the hash of the name: crypto=#{murmurhash3(name):08x}"
+            f"{path}: its cryptomatte has no manifest to look names up; "
+            f"render it with one, or use the hash of the name: crypto=#{murmurhash3(name):08x}"
         )
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     more = f" and {len(known) - 12} more" if len(known) > 12 else ""
-    return f"{path} has no object {name}; {hint}it has {', '.join(known[:12])}{more}"
+    return f"{path}: unknown object {name}; {hint}it has {', '.join(known[:12])}{more}"
 
 
 def _coverage(file: ExrFile, kind: str, ids: set[int]) -> F32:
@@ -143,12 +143,12 @@ def _coverage(file: ExrFile, kind: str, ids: set[int]) -> F32:
             total += np.where(np.isin(bits, wanted), file.plane(coverage), 0)
         rank += 1
     if not rank:
-        raise MediaError(f"{file.path} names the cryptomatte {kind} but has no channels {kind}00; render it again")
+        raise MediaError(f"{file.path}: channels {kind}00 of cryptomatte {kind} are missing; render it again")
     return total
 
 
 def _rank(names: set[str], layer: str) -> list[tuple[str, str]]:
-    """Return the (identity, coverage) channels of a layer; writers spell them in several ways."""
+    """Return the (identity, coverage) channels of a layer; renderers use several names for them."""
     for spelled in ("RGBA", "rgba", ("red", "green", "blue", "alpha")):
         four = [f"{layer}.{channel}" for channel in spelled]
         if {*four[:2]} <= names:
@@ -157,7 +157,7 @@ def _rank(names: set[str], layer: str) -> list[tuple[str, str]]:
 
 
 def hash_to_float(code: int) -> float:
-    """Return the float that stands for a hash in the picture: its bits, moved out of what is no number."""
+    """Return the float that stores a hash in a pixel: its bits, with exponents of NaN and denormals changed."""
     exponent = code >> 23 & 255
     if exponent in (0, 255):
         code ^= 1 << 23
@@ -165,7 +165,7 @@ def hash_to_float(code: int) -> float:
 
 
 def murmurhash3(name: str) -> int:
-    """Return MurmurHash3 (x86, 32 bits, seed 0) of a name in UTF-8: its hash in a cryptomatte."""
+    """Return MurmurHash3 (x86, 32 bits, seed 0) of a name in UTF-8, its hash in a cryptomatte."""
     data, mask, state = name.encode(), 0xFFFFFFFF, 0
     for at in range(0, len(data), 4):
         block = data[at : at + 4]

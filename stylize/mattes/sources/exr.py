@@ -1,4 +1,4 @@
-"""Channels of an EXR as mattes: by layer and channel, over the display window."""
+"""Channels of an EXR, by layer and channel name, over its display window."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExrFile:
-    """An opened EXR.
+    """An opened EXR file.
 
     Attributes
     ----------
     path
         The file.
     parts
-        Of the reference library, each with header and channels.
+        Parts as OpenEXR reads them, each with header and channels.
     """
 
     path: Path
@@ -36,30 +36,30 @@ class ExrFile:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) of the display window: the picture, however much of it the channels fill."""
+        """(width, height) of the display window; the data window may be smaller or larger."""
         first, last = self.parts[0].header["displayWindow"]
         return int(last[0] - first[0]) + 1, int(last[1] - first[1]) + 1
 
     def names(self) -> list[str]:
-        """Every channel, with its part's name before it where that tells more."""
+        """Return the names of all channels, with the name of the part before it if the channel alone is ambiguous."""
         return [name for name, _, _ in self._named()]
 
     def brightness(self) -> F32:
-        """Return the mean of the plain colors, or Y, float32 (H, W)."""
+        """Return the mean of R, G and B, or Y, float32 (H, W)."""
         names = self.names()
         plain = "RGB" if "R" in names else "Y"
         found = [name for name in plain if name in names]
         if not found:
-            raise MediaError(f"{self.path} has no colors; name a channel of it: {self.path}:{names[0]}")
+            raise MediaError(f"{self.path}: color channels not found; name a channel: {self.path}:{names[0]}")
         return np.asarray(np.mean([self.plane(name) for name in found], axis=0, dtype=np.float32), np.float32)
 
     def pick(self, select: str) -> str:
-        """Return the one channel that is meant by a channel's or a layer's name.
+        """Return the channel that the name of a channel or a layer selects.
 
         Raises
         ------
         MediaError
-            If there is none, with the names that there are, or a layer has several and none is its alpha.
+            If it is unknown, or a layer has several channels and no alpha.
         """
         names = self.names()
         if select in names:
@@ -78,23 +78,22 @@ class ExrFile:
         hint = f"did you mean {near[0]}? " if near else ""
         if not near and any(key.startswith("cryptomatte/") for part in self.parts for key in part.header):
             hint = f"an object of its cryptomatte is {self.path.name}:crypto={select}; "
-        raise MediaError(f"{self.path} has no channel {select}; {hint}it has {_listed(names)}")
+        raise MediaError(f"{self.path}: unknown channel {select}; {hint}it has {_listed(names)}")
 
     def plane(self, name: str) -> F32:
-        """Return a channel over the display window, float32 (H, W): 0 where it has no data.
+        """Return a channel over the display window, float32 (H, W), 0 outside of the data window.
 
-        Values are taken as they are, neither clipped nor made sRGB. A channel at a fraction of the size
-        (sub-sampled) is enlarged.
+        Values are neither clipped nor converted to sRGB. A sub-sampled channel is enlarged.
 
         Raises
         ------
         MediaError
-            If its pixels are missing or damaged.
+            If the channel is unknown, or its pixels are missing.
         """
         for known, part, channel in self._named():
             if known == name:
                 return self._spread(part, channel)
-        raise MediaError(f"{self.path} has no channel {name}; it has {_listed(self.names())}")
+        raise MediaError(f"{self.path}: unknown channel {name}; it has {_listed(self.names())}")
 
     def _named(self) -> Iterator[tuple[str, Any, Any]]:
         seen: set[str] = set()
@@ -102,7 +101,7 @@ class ExrFile:
             part_name = str(part.header.get("name", ""))
             channels = part.channels or {one.name: one for one in part.header.get("channels", ())}
             for name, channel in channels.items():
-                # "hero" with a channel A is hero.A to a person, as in a file of one part
+                # channel A of part "hero" is hero.A, as in a file of one part
                 spelled = name
                 if len(self.parts) > 1 and part_name and (name in seen or "." not in name):
                     spelled = f"{part_name}.{name}" if part is not self.parts[0] or name in seen else name
@@ -123,12 +122,12 @@ def open_exr(path: Path, *, header_only: bool = False) -> ExrFile:
     Parameters
     ----------
     header_only
-        Read no pixels: for sizes and names.
+        Read sizes and names only, no pixels.
 
     Raises
     ------
     MediaError
-        If it is missing, none, deep, or breaks off.
+        If it is missing, damaged, truncated, deep, or no EXR.
     """
     import OpenEXR
 
@@ -142,7 +141,7 @@ def open_exr(path: Path, *, header_only: bool = False) -> ExrFile:
     except (RuntimeError, ValueError, TypeError) as error:
         raise MediaError(f"{path} is damaged or no EXR: {error}; {again}") from error
     if not parts:
-        raise MediaError(f"{path} breaks off or has a damaged part; {again}")
+        raise MediaError(f"{path}: truncated, or a part is damaged; {again}")
     for part in parts:
         if part.type() in (OpenEXR.deepscanline, OpenEXR.deeptile):
             raise MediaError(f"{path} is a deep EXR; flatten it (DeepToImage) and write it again")

@@ -1,4 +1,4 @@
-"""Which matte of a file belongs to which frame of the clip, and at what size."""
+"""Matching of mattes to the frames of a clip, by number or by time, and fitting to its size."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     from stylize.media import ClipInfo
 
 _FIRST_NUMBERS = (0, 1, 1001)
-"""Where people begin to number the images of a clip; another first number is the frame that it says."""
+"""Common first numbers of an image sequence, which all mean frame 0; any other is the number of a frame."""
 
 
 def match_frames(source: MatteSource, info: ClipInfo, options: MatteOptions) -> list[int | None]:
-    """Return, for every frame of the range `info`, the place of its matte in `source`; None for none.
+    """Return, for every frame of the range `info`, the position of its matte in `source`; None without a matte.
 
     Parameters
     ----------
     source
-        Opened mattes.
+        The opened mattes.
     info
-        The range of the clip that is worked on; its `total` is the length of the whole clip.
+        The range of the clip; its `total` is the length of the complete clip.
     options
-        ``match`` and ``missing`` are read.
+        Of which ``match`` and ``missing`` are used.
 
     Raises
     ------
     MediaError
-        If frames have no matte, and none is to stand in.
+        If frames have no matte and ``missing`` is ``error``.
     """
     if source.still:
         return [0] * info.count
@@ -55,7 +55,7 @@ def match_frames(source: MatteSource, info: ClipInfo, options: MatteOptions) -> 
 
 
 def _by_number(source: MatteSource, info: ClipInfo, *, counts: bool) -> list[int | None]:
-    """By frame number; with `counts` one for one where the clip, or the range, has as many frames."""
+    """Match by frame number; with `counts` one by one if the clip, or the range, has as many frames."""
     frames = range(info.start, info.start + info.count)
     if counts and len(source) == info.total:
         return list(frames)
@@ -72,7 +72,7 @@ def _by_number(source: MatteSource, info: ClipInfo, *, counts: bool) -> list[int
 
 
 def _numbers(info: ClipInfo) -> list[int] | None:
-    """Frame numbers of a sequence's files; a video has none of its own."""
+    """Return the frame numbers in the file names of a sequence; None for a video."""
     if not info.is_sequence:
         return None
     found = [re.search(r"(\d+)\D*$", name) for name in info.names]
@@ -80,12 +80,12 @@ def _numbers(info: ClipInfo) -> list[int] | None:
 
 
 def _by_time(source: MatteSource, info: ClipInfo) -> list[int | None]:
-    """Take the matte on screen as each frame begins; both begin together.
+    """Match each frame to the matte on screen when it begins; clip and matte begin together.
 
-    It is looked for a little later, safe from rounded times: a quarter of the frame or of the shortest matte.
+    The time is a quarter of the frame, or of the shortest matte, later: so rounded times cannot miss it.
     """
     if source.times is None:
-        raise MediaError(f"{source.path} are images and have no times; match them by number: --matte-match number")
+        raise MediaError(f"{source.path}: images have no times; match them by number: --matte-match number")
     ends = [*(info.pts[1:]), info.pts[-1] + info.last_duration]
     start = _first_time(info)
     shortest = min(after - before for before, after in pairwise(source.times))
@@ -99,7 +99,7 @@ def _by_time(source: MatteSource, info: ClipInfo) -> list[int | None]:
 
 
 def _first_time(info: ClipInfo) -> int:
-    """Return the time of the whole clip's first frame; a range keeps its own times only."""
+    """Return the time of the first frame of the complete clip; a range keeps only its own times."""
     if not info.is_range or info.is_sequence:
         return info.pts[0] - (info.start if info.is_sequence else 0)
     from stylize.media import probe
@@ -112,7 +112,7 @@ def _lacking(source: MatteSource, info: ClipInfo, absent: list[int]) -> str:
     more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
     ways = "make one for every frame, or pass --matte-missing hold or black"
     if source.times is not None and len(source) > 1 and not _same_rate(source, info):
-        ways = "its rate is another: pass --matte-match time"
+        ways = "its frame rate differs: pass --matte-match time"
     have = f"{len(source)} frames, but the clip has {info.total}"
     return f"{source.path}: {have}; none for frame {first}{more}; {ways}"
 
@@ -129,7 +129,7 @@ def fit_to_clip(matte: F32, info: ClipInfo, options: MatteOptions, name: object)
     Raises
     ------
     MediaError
-        If its size is another and it is not to be fitted.
+        If its size differs and ``options.fit`` is ``error``.
     """
     height, width = matte.shape
     if (width, height) == (info.width, info.height):

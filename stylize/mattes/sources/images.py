@@ -1,4 +1,4 @@
-"""Mattes out of images: a numbered series, or one that holds for all frames."""
+"""Mattes from images: a numbered sequence, or one image for all frames."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 
 
 class ImageMattes:
-    """Images as mattes: their alpha or a channel of theirs, or white where they have none; see `MatteSource`.
+    """Alpha, or another channel, of images as mattes; see `MatteSource`.
 
-    A folder is a numbered series; so is one image of such a series. Any other image holds for all frames.
+    A folder is a numbered sequence; so is one image of such a sequence. Any other image applies to all frames.
     """
 
     times: tuple[Fraction, ...] | None = None
@@ -45,10 +45,10 @@ class ImageMattes:
         first = min(self._files)
         self.numbers = None if self.still else tuple(range(first, max(self._files) + 1))
         self._exr = self._files[first].suffix.lower() == ".exr"
-        looks = [file for place in sample_indices(len(self)) if (file := self._file(place)) is not None]
-        self._channel = _exr_channel(looks, select) if self._exr else _plain_channel(looks, select)
-        shallow = not self._exr and self._channel != "alpha" and read_image(looks[0]).dtype == np.uint8
-        self._limited = shallow and is_limited_range(path, [self._values(file) for file in looks])
+        samples = [file for place in sample_indices(len(self)) if (file := self._file(place)) is not None]
+        self._channel = _exr_channel(samples, select) if self._exr else _plain_channel(samples, select)
+        shallow = not self._exr and self._channel != "alpha" and read_image(samples[0]).dtype == np.uint8
+        self._limited = shallow and is_limited_range(path, [self._values(file) for file in samples])
         contents = [(number, file_hash(file)) for number, file in sorted(self._files.items())]
         self.fingerprint = fingerprint("images", contents, self._channel, self._limited)
 
@@ -56,9 +56,9 @@ class ImageMattes:
         return 1 if self.numbers is None else len(self.numbers)
 
     def read(self, place: int) -> F32 | None:
-        """Return the matte at `place`; None for one that is missing or damaged, where gaps are allowed."""
+        """Return the matte at `place`; None for a missing or damaged frame, if gaps are allowed."""
         try:
-            values = self._values(self._there(place))
+            values = self._values(self._existing(place))
         except MediaError:
             if self._gaps:
                 return None
@@ -66,16 +66,16 @@ class ImageMattes:
         return expand_limited_range(values) if self._limited else values
 
     def close(self) -> None:
-        """Nothing is open between two frames."""
+        """Do nothing: no file is open between two reads."""
 
     def _file(self, place: int) -> Path | None:
         return self._files.get(min(self._files) + place)
 
-    def _there(self, place: int) -> Path:
+    def _existing(self, place: int) -> Path:
         file = self._file(place)
         if file is None:
             number = place if self.numbers is None else self.numbers[place]
-            raise MediaError(f"{self.path} lacks frame {number}; add it, or pass --matte-missing hold or black")
+            raise MediaError(f"{self.path}: frame {number} is missing; add it, or pass --matte-missing hold or black")
         return file
 
     def _values(self, file: Path) -> F32:
@@ -98,33 +98,33 @@ def _files_of(path: Path) -> dict[int, Path]:
     return series if len(series) > 1 else {0: path}
 
 
-def _exr_channel(looks: list[Path], select: str) -> str:
-    """Return what is taken of every file, having seen that the first has it."""
+def _exr_channel(samples: list[Path], select: str) -> str:
+    """Return the channel to read of every file; the first file must have it."""
     if select.startswith("crypto"):
         return select
     plain = {"alpha": "A", "red": "R", "green": "G", "blue": "B"}
     if select == "luma":
         return select
     if select:
-        return open_exr(looks[0], header_only=True).pick(plain.get(select, select))
-    if "A" not in open_exr(looks[0], header_only=True).names():
+        return open_exr(samples[0], header_only=True).pick(plain.get(select, select))
+    if "A" not in open_exr(samples[0], header_only=True).names():
         return "luma"
-    opaque = all((open_exr(file).plane("A") >= 1).all() for file in looks)
-    return _brightness_for(looks[0]) if opaque else "A"
+    opaque = all((open_exr(file).plane("A") >= 1).all() for file in samples)
+    return _brightness_for(samples[0]) if opaque else "A"
 
 
-def _plain_channel(looks: list[Path], select: str) -> str:
+def _plain_channel(samples: list[Path], select: str) -> str:
     if select and select not in PLAIN:
-        raise MediaError(f"{looks[0]} has no {select}: only EXR has layers; take one of {', '.join(PLAIN)}")
+        raise MediaError(f"{samples[0]}: unknown channel {select}; choose one of {', '.join(PLAIN)}")
     if select:
         return select
-    images = [read_image(file) for file in looks]
+    images = [read_image(file) for file in samples]
     if not all(image.shape[2] in (2, 4) for image in images):
         return "luma"
     opaque = all((image[..., -1] == np.iinfo(image.dtype).max).all() for image in images)
-    return _brightness_for(looks[0]) if opaque else "alpha"
+    return _brightness_for(samples[0]) if opaque else "alpha"
 
 
 def _brightness_for(file: Path) -> str:
-    log.warning("%s: its alpha is opaque everywhere, its brightness is taken", file.name)
+    log.warning("%s: alpha is opaque everywhere; brightness is used", file.name)
     return "luma"

@@ -1,4 +1,4 @@
-"""What a person writes after ``--matte``: files, what to take of them, and how they go together."""
+"""Matte specifications (``--matte``): files, their channels, and operators that combine them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Final
 from stylize.errors import UsageError
 
 OPERATORS: Final = {"+": "plus", "|": "union", "&": "intersect", "-": "subtract"}
-"""Between two mattes, with a space on either side; read from left to right. ``+`` adds opacities, for pieces
-that meet; ``|`` takes the greater, for pieces that overlap; ``&`` the lesser; ``-`` takes away."""
+"""Operators between two mattes, with a space on either side, applied from left to right. ``+`` adds opacities, for
+adjacent pieces; ``|`` is the maximum, for overlapping pieces; ``&`` the minimum; ``-`` subtracts."""
 _SELECTOR = re.compile(r"[^/\\]+")
 
 
@@ -25,11 +25,11 @@ class Term:
         A video, a folder of images, or one image.
     select
         ``alpha``, ``luma``, ``red``, ``green``, ``blue``, an EXR channel ``layer.channel``, or
-        ``crypto=hero,chair``; empty for what the file suggests.
+        ``crypto=hero,chair``; empty for the default of the file.
     invert
-        Taken the other way round.
+        Use one minus the matte.
     operator
-        How it joins what stands to its left.
+        Combines the matte with the result to its left.
     """
 
     path: Path
@@ -42,9 +42,9 @@ class Term:
 
 
 def parse_spec(spec: str | Path, folder: Path = Path()) -> tuple[Term, ...]:
-    """Read ``PATH[:WHAT]``, or several such with `OPERATORS` between, each perhaps after ``not``.
+    """Parse ``PATH[:CHANNEL]``, or several of these with `OPERATORS` between; ``not`` before one inverts it.
 
-    Paths count from `folder`.
+    Paths are relative to `folder`.
 
     >>> [str(term) for term in parse_spec("shot.exr:crypto=hero - not hand.mov")]
     ['shot.exr:crypto=hero', 'hand.mov']
@@ -52,10 +52,10 @@ def parse_spec(spec: str | Path, folder: Path = Path()) -> tuple[Term, ...]:
     Raises
     ------
     UsageError
-        If there is nothing between two operators.
+        If an operator has no matte beside it.
     """
     text = str(spec)
-    if (folder / text).exists():  # a name may have spaces and dashes of its own
+    if (folder / text).exists():  # a file name may have spaces and dashes
         return (Term(folder / text),)
     words = re.split(r"\s+([+|&-])(?=\s)", text.strip())
     operators = ["+", *words[1::2]]
@@ -63,7 +63,7 @@ def parse_spec(spec: str | Path, folder: Path = Path()) -> tuple[Term, ...]:
 
 
 def absolute_spec(spec: str | Path, folder: Path = Path()) -> str:
-    """Spell a specification, whose paths count from `folder`, so that it means the same from anywhere."""
+    """Return a specification, whose paths are relative to `folder`, with absolute paths."""
     spelled = []
     for index, term in enumerate(parse_spec(spec, folder)):
         words = [term.operator] if index else []
@@ -82,12 +82,12 @@ def _term(text: str, operator: str, folder: Path) -> Term:
 
 
 def _split(text: str, folder: Path) -> tuple[str, str]:
-    """Cut at the first colon behind which no folder comes: paths, too, may have colons."""
+    """Split at the first colon that no folder follows: paths may have colons too."""
     if (folder / text).exists():
         return text, ""
     for found in re.finditer(":", text):
         path, select = text[: found.start()], text[found.end() :]
-        if len(path) == 1 and path.isalpha():  # a drive of Windows
+        if len(path) == 1 and path.isalpha():  # a drive letter of Windows
             continue
         if "crypto=" in select or _SELECTOR.fullmatch(select):
             return path, select

@@ -1,4 +1,4 @@
-"""Mattes out of a video."""
+"""Mattes from a video."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ log = logging.getLogger(__name__)
 
 C = TypeVar("C")
 _CACHE = 96 << 20
+"""Bytes of decoded frames in memory: some fifty frames in HD."""
 
 
 class VideoMattes:
-    """A video as mattes: what its alpha covers, or white where it has none; see `MatteSource`."""
+    """Alpha, or brightness if there is none, of a video as mattes; see `MatteSource`."""
 
     numbers: tuple[int, ...] | None = None
     still = False
 
     def __init__(self, path: Path, select: str, *, gaps: bool) -> None:
         if select and select not in PLAIN:
-            raise MediaError(f"{path} is a video and has no {select}; take one of {', '.join(PLAIN)}")
+            raise MediaError(f"{path}: unknown channel {select} of a video; choose one of {', '.join(PLAIN)}")
         self.path, self._gaps = path, gaps
         alpha = _alpha_of(path, select, gaps)
         self._clip = alpha or _opened(path, gaps, open_clip)
@@ -58,7 +59,7 @@ class VideoMattes:
         return len(self._clip)
 
     def read(self, place: int) -> F32 | None:
-        """Return the matte at `place`; None for one that is damaged, where gaps are allowed."""
+        """Return the matte at `place`; None for a damaged frame, if gaps are allowed."""
         values = self._values(place)
         return expand_limited_range(values) if self._limited and values is not None else values
 
@@ -72,32 +73,32 @@ class VideoMattes:
         except MediaError as error:
             if self._gaps:
                 return None
-            raise _in_words_of_mattes(error) from error
+            raise _with_matte_option(error) from error
 
 
 def _alpha_of(path: Path, select: str, gaps: bool) -> Clip | None:
-    """Open the alpha channel if it is asked for, or there is one that says anything."""
+    """Open the alpha channel if it is selected, or exists and is not opaque everywhere."""
     if select not in ("", "alpha"):
         return None
     clip = _opened(path, gaps, open_alpha)
     if clip is None and select:
-        raise MediaError(f"{path} has no alpha channel; leave out :alpha to take its brightness")
+        raise MediaError(f"{path}: alpha channel not found; leave out :alpha to use brightness")
     if clip is not None and not select and all((clip[p] == 65535).all() for p in sample_indices(len(clip))):
-        log.warning("%s: its alpha is opaque everywhere, its brightness is taken", path.name)
+        log.warning("%s: alpha is opaque everywhere; brightness is used", path.name)
         clip.close()
         return None
     return clip
 
 
 def _opened(path: Path, gaps: bool, opener: Callable[..., C]) -> C:
-    """Open the video; with `gaps` even one that breaks off, of which what follows is missing."""
+    """Open the video; with `gaps` a truncated one too, whose remaining frames are missing."""
     try:
         return opener(path, cache_bytes=_CACHE)
     except MediaError as error:
         if not gaps:
-            raise _in_words_of_mattes(error) from error
+            raise _with_matte_option(error) from error
     return opener(path, cache_bytes=_CACHE, allow_truncated=True)
 
 
-def _in_words_of_mattes(error: MediaError) -> MediaError:
+def _with_matte_option(error: MediaError) -> MediaError:
     return MediaError(str(error).replace("--allow-truncated", "--matte-missing hold"))

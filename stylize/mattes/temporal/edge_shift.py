@@ -1,4 +1,4 @@
-"""Where an edge is, and moving it: by how far a pixel is from it, rather than by its opacity."""
+"""Shift of a matte's edge along its normal, by the distance of pixels to the edge."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ if TYPE_CHECKING:
     from propagate.arrays import F32
 
 _FAR = 10.0
-"""Pixels from the edge beyond which all is equally far: there another edge is meant."""
-_ALIKE = 1.5
-"""Pixels over which an edge moves as one: it does not tremble along itself."""
-_OTHER, _SPAN = 3.0, 3.0
-"""Pixels of a move from which on it may be to another edge, and over which that becomes sure."""
+"""Pixels at which distances are clipped: farther away, another edge may be nearer."""
+_SMOOTHING = 1.5
+"""Standard deviation in pixels over which the shift is smoothed, so that the edge stays even along itself."""
+_LONGEST = 3.0
+"""Pixels of shift up to which an edge has moved; a longer one may lead to another edge."""
+_TRANSITION = 3.0
+"""Pixels of shift over which the moved edge fades to the value for parts that appeared or vanished."""
 _EXACT = 1e-3
-"""Moves below this are of rounding, and the matte's own value stands."""
+"""Shifts in pixels below this are rounding, and the matte keeps its value."""
 _TRACE = 0.1
-"""Opacity below which following the motion makes something of nothing. So the plate stays as it is, bit for
-bit, outside of a matte that is right already; chatter is taken away one per cent less for it."""
+"""Change of opacity below which empty and full pixels keep their value: the warp alone makes such traces. The plate
+outside of a correct matte stays bit-identical; one per cent less chatter is removed in exchange."""
 
 
 def edge_distance(matte: F32) -> F32:
-    """Return how far each pixel is from the edge, float32 (H, W), positive inside, up to ten pixels."""
-    window = window_around(matte > 0, int(_FAR) + 2)  # beyond it all is far
+    """Return the signed distance to the edge in pixels, float32 (H, W), positive inside, clipped to ten."""
+    window = window_around(matte > 0, int(_FAR) + 2)  # all pixels outside of it are far from the edge
     found = np.full(matte.shape, np.float32(-_FAR), np.float32)
     if window.shape != (0, 0):
         part = signed_distance(np.ascontiguousarray(window.of(matte)))
@@ -38,21 +40,19 @@ def edge_distance(matte: F32) -> F32:
 def shift_edge(matte: F32, distance: F32, shift: F32, otherwise: F32) -> F32:
     """Move the edge of a matte along its normal; it keeps its softness.
 
-    What is empty or full stays so, unless the move changes it by a tenth.
-
-    Opacities that are averaged make an edge soft and leave it where it was on average wrong; places that are
-    averaged make it right.
+    Empty and full pixels stay as they are, unless the move changes their opacity by a tenth or more.
+    Averaging the opacities of neighboring frames would blur the edge; averaging its places does not.
 
     Parameters
     ----------
     matte
         float32 (H, W).
     distance
-        Of the matte, see `edge_distance`.
+        float32 (H, W), from `edge_distance`.
     shift
-        Pixels by which the edge at each pixel goes outwards; negative goes inwards.
+        float32 (H, W), pixels by which the edge moves outwards; negative moves it inwards.
     otherwise
-        What is taken where the move is so long that a part came or went rather than moved.
+        float32 (H, W), used where the move is so long that a part appeared or vanished instead of moving.
 
     Returns
     -------
@@ -62,12 +62,12 @@ def shift_edge(matte: F32, distance: F32, shift: F32, otherwise: F32) -> F32:
 
     from propagate.warp import warp
 
-    even = np.asarray(cv2.GaussianBlur(shift, (0, 0), _ALIKE), np.float32)
+    even = np.asarray(cv2.GaussianBlur(shift, (0, 0), _SMOOTHING), np.float32)
     smooth = cv2.GaussianBlur(distance, (0, 0), 1.2)
     dx, dy = cv2.Scharr(smooth, cv2.CV_32F, 1, 0), cv2.Scharr(smooth, cv2.CV_32F, 0, 1)
     step = even / np.maximum(np.hypot(dx, dy), 1e-6)
     moved = warp(matte, np.dstack([dx * step, dy * step]).astype(np.float32), interpolation="linear")
-    other = np.clip((np.abs(shift) - _OTHER) / _SPAN, 0, 1)
+    other = np.clip((np.abs(shift) - _LONGEST) / _TRANSITION, 0, 1)
     found = moved * (1 - other) + otherwise * other
     trace = ((matte == 0) | (matte == 1)) & (np.abs(found - matte) < _TRACE)
     return np.asarray(np.where((np.abs(shift) > _EXACT) & ~trace, found, matte), np.float32)

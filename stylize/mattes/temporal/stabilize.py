@@ -1,4 +1,4 @@
-"""Steady edges: each edge goes to the mean place of itself and its neighbors along the picture's motion."""
+"""Temporal stabilization of mattes: edges move to their mean place in neighboring frames, along the flow."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Flow, Image
 
 _LONGEST = 1280
-"""Larger frames are followed at this size: an edge is placed well enough."""
+"""Longer side in pixels at which flow is estimated: enough to place an edge."""
 _ROOM = 48
-"""Pixels around the subject in which its motion is looked for."""
+"""Pixels around the subject in which its flow is estimated."""
 _TOLERANCE = 12.0
-"""Difference of color, in 8-bit steps, at which a neighbor's pixel counts for a third."""
+"""Color difference, in 8-bit steps, at which a pixel of a neighbor has a weight of 1/e."""
 _CUT = 0.3
-"""Share of a subject below which a neighbor that looks alike does so by chance: a cut lies between."""
+"""Mean weight in the subject below which a neighbor lies beyond a cut and matches by chance."""
 _SUDDEN = 0.4
-"""Share of its area by which a matte may change from frame to frame; beyond, something came or went."""
+"""Relative change of area above which a part has appeared or vanished, and the neighbor is not used."""
 _QUIET = 0.04
-"""Chatter, as a share of full opacity, that following the motion makes by itself: no more than a small part
-of it is taken away, so that a matte which is right already stays as it is."""
+"""Noise of the warp itself, as a share of full opacity: chatter at this level is kept, so that a correct matte
+stays as it is."""
 _STILL = 0.25
-"""A matte stands still where it changes by less than this share of what following the picture would ask."""
+"""A matte is static where its change is below this share of the change that the flow predicts."""
 _SPREAD = 6.0
-"""Pixels around a pixel in which is looked for chatter."""
+"""Standard deviation in pixels of the neighborhood over which chatter is measured."""
 _EXACT = 1e-4
-"""Differences below this are of rounding, and the matte's own value stands."""
+"""Differences of opacity below this are rounding, and the matte keeps its value."""
 
 
 @dataclass(frozen=True)
 class _Beside:
-    """A direct neighbor: its frame, its matte moved to this one, and as it is, in the window of this one."""
+    """A direct neighbor in the window of this frame: its number, its matte warped to this frame, and unwarped."""
 
     at: int
     moved: F32
@@ -50,7 +50,7 @@ class _Beside:
 
 @dataclass(frozen=True)
 class _Mean:
-    """A matte and the mean of it and its neighbors, moved to its frame, in the window around all of them."""
+    """A matte and the mean of it and its warped neighbors, in the window around all of them."""
 
     window: Window
     own: F32
@@ -60,10 +60,10 @@ class _Mean:
 
 
 class StabilizedMattes(Sequence["F32"]):
-    """Mattes that are steadied when asked for; see `stabilize`. Memory does not grow with their number."""
+    """Mattes stabilized on request; see `stabilize`. Memory does not grow with their number."""
 
     version = 4
-    """Raise when the same mattes come out otherwise."""
+    """Raise it when the same inputs give other mattes."""
 
     def __init__(self, frames: Sequence[Image], mattes: Sequence[F32], radius: int, strength: float) -> None:
         self.frames, self.mattes, self.radius, self.strength = frames, mattes, radius, strength
@@ -74,7 +74,7 @@ class StabilizedMattes(Sequence["F32"]):
 
     @property
     def fingerprint(self) -> str:
-        """The content's short name."""
+        """Fingerprint of the content."""
         return fingerprint("steady", self.version, self.frames, self.mattes, self.radius, self.strength)
 
     def __len__(self) -> int:
@@ -86,24 +86,24 @@ class StabilizedMattes(Sequence["F32"]):
     def __getitem__(self, index: slice) -> Sequence[F32]: ...
     def __getitem__(self, index: int | slice) -> F32 | Sequence[F32]:
         if isinstance(index, slice):
-            # a shot's mattes: its neighbors across a cut are left out with the rest
+            # a slice is a shot: frames beyond its cuts are no neighbors
             return StabilizedMattes(self.frames[index], self.mattes[index], self.radius, self.strength)
         at = range(len(self))[index]
         own = self._matte(at)
         if not self.radius or not self.strength or own.min() == own.max():
             return own
-        return self._steadied(at)
+        return self._stabilized(at)
 
     def beside(self, at: int) -> list[F32]:
-        """Return the direct neighbors of a matte, moved to its frame, as far as they show the same."""
+        """Return the direct neighbors of a matte, warped to its frame, that show the same subject."""
         own = self._matte(at)
         if own.min() == own.max():
             return []
         mean, whole = self._mean(at), Window(0, 0, *own.shape)
         return [whole.taken_from(one.moved, mean.window) for one in mean.beside]
 
-    def _steadied(self, at: int) -> F32:
-        """Move the edge towards where it and its neighbors have it on average, where it chatters."""
+    def _stabilized(self, at: int) -> F32:
+        """Move the edge towards its mean place where it chatters."""
         mean = self._mean(at)
         own, here = mean.own, mean.window.of(self._distance(at))
         share = np.float32(self.strength) * self._share(at, mean)
@@ -113,7 +113,7 @@ class StabilizedMattes(Sequence["F32"]):
         return found
 
     def _share(self, at: int, mean: _Mean) -> F32:
-        """How much the edge chatters; at an end, where one side says nothing, as much as beside it."""
+        """Return the share of the way to the mean; the first and last frame, with one neighbor, take the neighbor's."""
         if len(mean.beside) == 1:
             other = mean.beside[0].at
             there = self._mean(other)
@@ -124,7 +124,7 @@ class StabilizedMattes(Sequence["F32"]):
         return _chatter_share(mean.own, mean.opacity, mean.beside)
 
     def _mean(self, at: int) -> _Mean:
-        """Average a matte and its neighbors, as far as they show the same."""
+        """Average a matte and its warped neighbors, weighted by their similarity."""
         window = self._window(range(at - self.radius, at + self.radius + 1))
         own = np.ascontiguousarray(window.of(self._matte(at)))
         total, weight, beside = own.copy(), np.ones_like(own), list[_Beside]()
@@ -135,37 +135,37 @@ class StabilizedMattes(Sequence["F32"]):
                 other = at + step * distance
                 if not 0 <= other < len(self):
                     break
-                flow = self._onwards(flow, other, step, window)
-                sure = self._sureness(at, other, flow, window)
-                if sure[own > 0].mean() < _CUT:
+                flow = self._extend_flow(flow, other, step, window)
+                similarity = self._similarity(at, other, flow, window)
+                if similarity[own > 0].mean() < _CUT:
                     break
                 matte = np.ascontiguousarray(window.of(self._matte(other)))
                 moved = _fetch(matte, flow)
                 if abs(moved.sum() - own.sum()) > _SUDDEN * max(moved.sum(), own.sum()):
                     break
-                total += sure * moved
-                place += sure * _fetch(np.ascontiguousarray(window.of(self._distance(other))), flow)
-                weight += sure
+                total += similarity * moved
+                place += similarity * _fetch(np.ascontiguousarray(window.of(self._distance(other))), flow)
+                weight += similarity
                 if distance == 1:
                     beside.append(_Beside(other, moved, matte))
         return _Mean(window, own, total / weight, place / weight, beside)
 
-    def _onwards(self, flow: Flow | None, other: int, step: int, window: Window) -> Flow:
-        """Follow `flow`, which leads to the frame before `other`, on to `other`; None is its beginning."""
+    def _extend_flow(self, flow: Flow | None, other: int, step: int, window: Window) -> Flow:
+        """Extend `flow`, which leads to the frame before `other`, to `other`; None starts it."""
         from propagate.flow import chain
 
         last = self._flow(other - step, other, window)
         return last if flow is None else chain(flow, last)
 
-    def _sureness(self, at: int, other: int, flow: Flow, window: Window) -> F32:
-        """How alike both frames look there, 0 to 1: hidden or new surface says nothing of the edge."""
+    def _similarity(self, at: int, other: int, flow: Flow, window: Window) -> F32:
+        """Return the similarity of a frame and a warped neighbor, 0 to 1: low on occlusions, which show no edge."""
         from propagate.flow import inside
         from propagate.registration import residual
 
         here, there = (np.ascontiguousarray(window.of(self._frame(i))) for i in (at, other))
-        sure = np.exp(-np.square(residual(here, _fetch(there, flow), sigma=2.0) / _TOLERANCE))
-        sure[~inside(flow, 0.5)] = 0
-        return np.asarray(sure, np.float32)
+        similarity = np.exp(-np.square(residual(here, _fetch(there, flow), sigma=2.0) / _TOLERANCE))
+        similarity[~inside(flow, 0.5)] = 0
+        return np.asarray(similarity, np.float32)
 
     def _flow(self, a: int, b: int, window: Window) -> Flow:
         """Return the flow from frame a to b around the subject, in a window; elsewhere it is 0."""
@@ -191,7 +191,7 @@ class StabilizedMattes(Sequence["F32"]):
         return window, found
 
     def _window(self, indices: Iterable[int]) -> Window:
-        """Return the window that holds all of the subject in these frames, as far as there are such."""
+        """Return the window that holds the subject in all of these frames that exist."""
         there = [index for index in indices if 0 <= index < len(self)]
         filled = [box for box in map(self._box, there) if box.shape != (0, 0)]
         shape = self._matte(there[0]).shape
@@ -215,29 +215,28 @@ class StabilizedMattes(Sequence["F32"]):
 def stabilize(
     frames: Sequence[Image], mattes: Sequence[F32], *, radius: int = 2, strength: float = 1.0
 ) -> StabilizedMattes:
-    """Take the chatter out of the edges of mattes that were made frame by frame.
+    """Remove chatter from the edges of mattes that were made frame by frame.
 
-    Each edge goes to the mean place of itself and its neighbors, moved along the flow of the picture and
-    weighed by how alike the frames look where they are laid on each other; it keeps its softness. Where a
-    part came or went, opacities are averaged. An edge that stands still already is left alone. Across a cut
-    nothing looks alike, so nothing is mixed.
+    Each edge moves to the mean of its own place and its places in neighboring frames, warped along the flow and
+    weighted by color similarity; it keeps its softness. Where a part appeared or vanished, opacities are
+    averaged instead. A static edge stays as it is. Frames on both sides of a cut are dissimilar and do not mix.
 
     Parameters
     ----------
     frames : sequence of Image, (H, W, 3)
-        What the mattes belong to, uint8 or uint16; read when needed.
+        The frames of the mattes, uint8 or uint16; read when needed.
     mattes : sequence of float32 (H, W)
         0 to 1, one per frame.
     radius
-        Neighbors on each side. 2 takes about three quarters of the chatter away; more softens edges that
-        change their form.
+        Neighbors on each side, 0 or more. 2 removes about three quarters of the chatter; more softens edges that
+        change their shape.
     strength
-        0 leaves all as it is, 1 is the whole mean.
+        0 to 1: 0 keeps the mattes as they are, 1 moves edges all the way to the mean.
 
     Raises
     ------
     ValueError
-        If there are not as many mattes as frames, or a number is out of bounds.
+        If there are not as many mattes as frames, or an option is out of range.
     """
     if len(frames) != len(mattes):
         raise ValueError(f"{len(mattes)} mattes for {len(frames)} frames; give one for each")
@@ -249,12 +248,11 @@ def stabilize(
 
 
 def _chatter_share(own: F32, mean: F32, beside: Sequence[_Beside]) -> F32:
-    """How much of the way to the mean is to be gone, 0 to 1, by how much the edge chatters around each pixel.
+    """Return the share of the way to the mean, 0 to 1, by the chatter of the edge around each pixel.
 
-    An edge chatters where it lies outside of both its neighbors, once these are moved along: one that only
-    moves otherwise than the picture, as in a wipe, lies between them. Nor does a matte chatter that stands
-    still while the picture moves under it. What following the motion is off by is noise, over which the share
-    rises as in a Wiener filter.
+    An edge chatters where it lies outside of both its warped neighbors. An edge that moves differently from the
+    picture, as in a wipe, lies between them, and is no chatter; nor is a static matte over a moving picture.
+    The share rises over the noise of the warp as in a Wiener filter.
     """
     import cv2
 
@@ -265,9 +263,9 @@ def _chatter_share(own: F32, mean: F32, beside: Sequence[_Beside]) -> F32:
         return np.zeros_like(own)
     moved = [one.moved for one in beside]
     between = moved[0] if len(moved) == 1 else np.median(np.stack([own, *moved]), axis=0)
-    apart = np.square(own - between)
+    deviation = np.square(own - between)
     edge = np.asarray(np.abs(mean - own) > _EXACT, np.float32)
-    ratio = np.square(around(apart) / np.maximum(around(edge), 1e-3) / np.float32(_QUIET**2))
+    ratio = np.square(around(deviation) / np.maximum(around(edge), 1e-3) / np.float32(_QUIET**2))
     still = around(sum(np.abs(own - one.matte) for one in beside))
     follows = around(sum(np.abs(own - one.moved) for one in beside))
     moves = still**2 / (still**2 + (_STILL * follows) ** 2 + np.float32(1e-9))
@@ -275,8 +273,8 @@ def _chatter_share(own: F32, mean: F32, beside: Sequence[_Beside]) -> F32:
 
 
 def _towards(own: F32, mean: F32, share: F32) -> F32:
-    apart = mean - own
-    return np.asarray(np.where(np.abs(apart) > _EXACT, own + share * apart, own), np.float32)
+    change = mean - own
+    return np.asarray(np.where(np.abs(change) > _EXACT, own + share * change, own), np.float32)
 
 
 def _fetch(image: Any, flow: Flow) -> Any:

@@ -70,17 +70,17 @@ def test_samples_of_a_subsampled_channel_stay_on_their_pixels(clip, tmp_path):
         np.testing.assert_allclose(matte[0][:, :63], ramp[:, :63], atol=1e-6)
 
 
-def test_what_is_missing_or_damaged_is_named(clip, tmp_path, capfd):
+def test_unknown_channels_and_damaged_files_are_errors_that_name_them(clip, tmp_path, capfd):
     path = exr_files.write_layers(tmp_path / "a.exr", {"hero.A": disc(), "chair.R": disc(), "chair.G": disc()})
     cut = tmp_path / "cut.exr"
     cut.write_bytes(path.read_bytes()[:-60])
     text = tmp_path / "text.exr"
     text.write_text("no picture")
     cases = {
-        f"{path}:herro": "no channel herro; did you mean hero.A",
+        f"{path}:herro": "unknown channel herro; did you mean hero.A",
         f"{path}:chair": "the layer chair has chair.G, chair.R; name one of them",
         f"{path}:crypto=hero": "no cryptomatte in its header",
-        f"{cut}:hero": "breaks off or has a damaged part",
+        f"{cut}:hero": "truncated, or a part is damaged",
         f"{text}:hero": "damaged or no EXR",
         f"{tmp_path / 'none.exr'}:hero": "does not exist",
     }
@@ -90,7 +90,7 @@ def test_what_is_missing_or_damaged_is_named(clip, tmp_path, capfd):
     capfd.readouterr()  # the library's own words on stderr
 
 
-def test_the_hash_is_murmurs():
+def test_cryptomatte_hash_is_murmurhash3():
     known = {"": 0, "a": 0x3C2569B2, "hello": 0x248BFA47, "hello, world": 0x149BBB7F}
     assert {name: murmurhash3(name) for name in known} == known
     assert all(np.isfinite(hash_to_float(code)) for code in (0, 0x7F800000, 0xFF800000, 0x7FC00000, 0xFFFFFFFF))
@@ -113,17 +113,17 @@ def test_cryptomatte_gives_exact_coverage_by_name(clip, tmp_path, manifest):
             np.testing.assert_allclose(matte[0], wanted, atol=1e-6)
 
 
-def test_cryptomatte_without_a_manifest_or_the_name_says_so(clip, tmp_path):
+def test_cryptomatte_without_manifest_or_with_unknown_name_is_an_error(clip, tmp_path):
     bare = exr_files.write_crypto(tmp_path / "bare.exr", {"hero": disc()}, manifest="none")
     full = exr_files.write_crypto(tmp_path / "full.exr", {"hero": disc()})
     lost = exr_files.write_crypto(tmp_path / "lost.exr", {"hero": disc()}, manifest="sidecar")
     (tmp_path / "names.json").unlink()
     cases = {
         f"{bare}:crypto=hero": f"no manifest.*crypto=#{murmurhash3('hero'):08x}",
-        f"{full}:crypto=herr": "no object herr; did you mean hero",
-        f"{full}:crypto=": "names no object",
-        f"{full}:crypto.CryptoMaterial=hero": "no cryptomatte CryptoMaterial",
-        f"{full}:crypto=#zz": "is no hash",
+        f"{full}:crypto=herr": "unknown object herr; did you mean hero",
+        f"{full}:crypto=": "missing object name",
+        f"{full}:crypto.CryptoMaterial=hero": "unknown cryptomatte CryptoMaterial",
+        f"{full}:crypto=#zz": "invalid hash #zz",
         f"{lost}:crypto=hero": "its manifest names.json is missing",
     }
     for spec, words in cases.items():
@@ -133,20 +133,20 @@ def test_cryptomatte_without_a_manifest_or_the_name_says_so(clip, tmp_path):
         np.testing.assert_allclose(matte[0], disc(), atol=1e-6)
 
 
-def test_a_cryptomatte_of_a_view_layer_goes_by_its_own_name_too(clip, tmp_path):
+def test_cryptomatte_of_a_blender_view_layer_is_found_by_its_short_name(clip, tmp_path):
     path = exr_files.write_crypto(tmp_path / "c.exr", {"hero": disc()}, kind="View Layer.CryptoObject")
     for kind in ("crypto", "crypto.CryptoObject", "crypto.View Layer.CryptoObject"):
         with open_matte(f"{path}:{kind}=hero", clip.info) as matte:
             np.testing.assert_allclose(matte[0], disc(), atol=1e-6)
     for select, words in {
-        "crypto.CryptoAsset=hero": "no cryptomatte CryptoAsset; it has View Layer.CryptoObject",
-        "hero": r"no channel hero; an object of its cryptomatte is c\.exr:crypto=hero",
+        "crypto.CryptoAsset=hero": "unknown cryptomatte CryptoAsset; it has View Layer.CryptoObject",
+        "hero": r"unknown channel hero; an object of its cryptomatte is c\.exr:crypto=hero",
     }.items():
         with pytest.raises(MediaError, match=words):
             open_matte(f"{path}:{select}", clip.info)
 
 
-def test_a_damaged_exr_in_the_middle_is_named_or_held(clip, tmp_path, capfd):
+def test_damaged_exr_of_a_sequence_is_an_error_held_or_black(clip, tmp_path, capfd):
     from stylize.mattes import MatteOptions
 
     folder = tmp_path / "seq"

@@ -77,7 +77,7 @@ def test_brightness_of_a_limited_range_video_fills_0_to_1(clip, tmp_path):
         assert matte[4].min() == 0
         assert matte[4].max() > 0.995
         np.testing.assert_allclose(matte[4], MOVING[4], atol=0.05)
-    with pytest.raises(MediaError, match="has no alpha channel"):
+    with pytest.raises(MediaError, match="alpha channel not found"):
         open_matte(f"{path}:alpha", clip.info)
 
 
@@ -85,7 +85,7 @@ def test_codes_from_16_to_235_are_taken_as_the_whole_range(clip, tmp_path, caplo
     squeezed = [(16 + 219 * matte) / 255 for matte in MOVING]
     with open_matte(write_folder(tmp_path / "m", squeezed), clip.info) as matte:
         np.testing.assert_allclose(matte[4], MOVING[4], atol=0.004)
-    assert "black is 16" in caplog.text
+    assert "limited range" in caplog.text
 
 
 def test_an_alpha_that_says_nothing_gives_way_to_brightness(clip, tmp_path, caplog):
@@ -151,7 +151,7 @@ def test_holes_and_ends_are_refused_held_or_black(clip, tmp_path):
     with pytest.raises(MediaError, match="8 frames, but the clip has 10; none for frame 0008 and 1 more"):
         open_matte(folder, clip.info)
     whole = write_folder(tmp_path / "h", MOVING, skip=(3,))
-    with open_matte(whole, clip.info) as matte, pytest.raises(MediaError, match="lacks frame 3"):
+    with open_matte(whole, clip.info) as matte, pytest.raises(MediaError, match="frame 3 is missing"):
         _ = matte[3]
     with open_matte(folder, clip.info, MatteOptions(missing="hold")) as matte:
         for at, stand_in in ((3, 2), (4, 4), (8, 7), (9, 7)):
@@ -217,7 +217,7 @@ def test_a_video_that_breaks_off_or_is_damaged_is_named_or_held(clip, tmp_path):
         assert matte[9].max() > 0.9
 
 
-@pytest.mark.parametrize(("value", "words"), [(0, "black in all frames"), (1, "white in all frames")])
+@pytest.mark.parametrize(("value", "words"), [(0, "black in all sampled frames"), (1, "white in all sampled frames")])
 def test_an_empty_or_full_matte_is_announced_and_exact(clip, tmp_path, caplog, value, words):
     caplog.set_level(logging.WARNING)
     folder = write_folder(tmp_path / "m", [np.full(SIZE, value, np.float32)] * 10)
