@@ -68,8 +68,8 @@ def load_learned(kind: str, path: Path, options: MakingOptions) -> LoadedModel:
     DeviceError
         If the device is missing or has too little memory.
     """
+    from stylize.models.device import choose_device, choose_dtype
     from stylize.models.imports import load_libraries
-    from stylize.render.diffusion.memory import choose_device, choose_dtype
 
     torch, transformers = load_libraries("torch", "transformers", wanted_by=_NAMES[kind], extra="mattes")
     device = choose_device(options.device, _WITHOUT[kind])
@@ -96,7 +96,7 @@ def memory_errors(kind: str, device: str) -> Iterator[None]:
     DeviceError
         If the block ran out of memory.
     """
-    from stylize.render.diffusion.memory import is_out_of_memory
+    from stylize.models.device import is_out_of_memory
 
     try:
         yield

@@ -121,8 +121,8 @@ def _missing_for_diffusion(settings: Settings, *, styled: bool) -> str:
     except StylizeError as error:
         return str(error).partition(", or paint without")[0]
     if settings.diffusion.device == "auto":
+        from stylize.models.device import choose_device
         from stylize.render.diffusion.loading import prepare_imports
-        from stylize.render.diffusion.memory import choose_device
 
         prepare_imports()
         if choose_device("auto") == "cpu":

@@ -47,9 +47,9 @@ def make_diffusion_renderer(styles: Sequence[Image], options: Mapping[str, Any])
     """
     from stylize.media import read_image
     from stylize.models import ModelOptions
+    from stylize.models.device import choose_device
     from stylize.render.diffusion.components import check_packages, gather_parts
     from stylize.render.diffusion.loading import prepare_imports
-    from stylize.render.diffusion.memory import choose_device
     from stylize.render.diffusion.options import make_options
     from stylize.render.diffusion.renderer import DiffusionRenderer
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from propagate.arrays import check_image
 from stylize.errors import MediaError, StylizeError
+from stylize.models.device import choose_device, choose_dtype
 from stylize.render.diffusion.conditioning import make_row, make_setup
 from stylize.render.diffusion.engine import open_engine
 from stylize.render.diffusion.loading import prepare_imports
-from stylize.render.diffusion.memory import choose_device, choose_dtype
 from stylize.render.diffusion.resolution import Fit, fit_size
 from stylize.render.diffusion.sampling import Canvas, Piece, judge, sample
 

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from stylize.models.device import free_bytes
 from stylize.models.weights import weight_files
 from stylize.render.diffusion.loading import load_checker, load_pipeline, prepare_imports
-from stylize.render.diffusion.memory import MemoryFallback, free_bytes, offload, release
+from stylize.render.diffusion.memory import MemoryFallback, offload, release
 from stylize.storage.fingerprint import fingerprint
 
 if TYPE_CHECKING:

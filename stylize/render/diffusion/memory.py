@@ -1,14 +1,14 @@
-"""Where to compute, in which number format, and what to give up, step by step, when memory runs out."""
+"""Memory-saving fallbacks of diffusion, applied one by one when memory runs out."""
 
 from __future__ import annotations
 
 import gc
 import logging
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from stylize.errors import DeviceError, UsageError
+from stylize.errors import DeviceError
+from stylize.models.device import is_out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -25,63 +25,6 @@ STEPS = {
     "layer offload": "keeping every layer in main memory until it is needed (very slow)",
 }
 """What is given up, in this order, and how that is said."""
-_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "failed to allocate")
-
-
-def choose_device(wanted: str, instead: str = "--renderer patch") -> str:
-    """Return ``cuda``, ``mps`` or ``cpu``; DeviceError if the one asked for is not here.
-
-    `instead` is what needs no model, for the message.
-    """
-    import torch
-
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if wanted == "auto":
-        return next(name for name, here in there.items() if here)
-    if wanted not in there:
-        raise UsageError(f"device {wanted!r} is unknown; choose auto, {', '.join(there)}")
-    if not there[wanted]:
-        raise DeviceError(f"device {wanted} is not on this machine; use --device cpu, or {instead}")
-    return wanted
-
-
-def choose_dtype(wanted: str, device: str, family: str) -> Any:
-    """Return the number format: half on GPUs, bfloat16 for SDXL where the card has it, full on a processor.
-
-    SDXL's decoder overflows in float16; bfloat16 has the range of float32.
-    """
-    import torch
-
-    if wanted != "auto":
-        return getattr(torch, wanted)
-    if device == "cpu":
-        return torch.float32
-    if device == "cuda" and family == "sdxl" and torch.cuda.is_bf16_supported():
-        return torch.bfloat16
-    return torch.float16
-
-
-def free_bytes(device: str) -> float:
-    """Return how much memory of the device is free, as far as it says so; else no limit."""
-    import torch
-
-    if device == "cuda":
-        return float(torch.cuda.mem_get_info()[0])
-    if device == "mps":
-        return float(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
-    try:
-        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, ValueError, OSError):  # systems that do not tell
-        return float("inf")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out: CUDA says so by class, a processor and Apple's GPUs in words."""
-    import torch
-
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _SIGNS)
 
 
 @dataclass

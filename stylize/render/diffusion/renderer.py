@@ -146,8 +146,8 @@ class DiffusionRenderer:
     @property
     def together(self) -> int:
         """How many keys are painted at once, where they do not follow each other."""
+        from stylize.models.device import choose_device
         from stylize.render.diffusion.loading import prepare_imports
-        from stylize.render.diffusion.memory import choose_device
 
         if self.options.batch:
             return self.options.batch

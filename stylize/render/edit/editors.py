@@ -10,9 +10,10 @@ import numpy as np
 
 from stylize.errors import DeviceError, ModelError
 from stylize.models import ModelOptions, find_model, presets, read_config
+from stylize.models.device import choose_device
 from stylize.models.imports import load_libraries
 from stylize.models.locations import locate
-from stylize.render.diffusion.memory import MemoryFallback, choose_device, offload
+from stylize.render.diffusion.memory import MemoryFallback, offload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

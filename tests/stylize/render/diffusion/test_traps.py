@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from stylize.errors import DeviceError, ModelError, StylizeError, UsageError
-from stylize.models import ModelOptions
+from stylize.models import ModelOptions, device
 from stylize.render import PaintTask, make_renderer
 from stylize.render.diffusion import batch as painting
 from stylize.render.diffusion import engine as engines
@@ -92,7 +92,7 @@ def test_when_nothing_is_left_to_give_up_it_says_so(sd15, monkeypatch):
     ],
 )
 def test_what_counts_as_out_of_memory(error, short):
-    assert memory.is_out_of_memory(error) is short
+    assert device.is_out_of_memory(error) is short
 
 
 def test_a_gpu_can_give_up_more_than_a_processor():
@@ -108,13 +108,13 @@ def test_a_gpu_can_give_up_more_than_a_processor():
 
 
 def test_devices_and_number_formats():
-    assert memory.choose_dtype("auto", "cpu", "sd15") == torch.float32
-    assert memory.choose_dtype("auto", "mps", "sdxl") == torch.float16
-    assert memory.choose_dtype("bfloat16", "cpu", "sd15") == torch.bfloat16
+    assert device.choose_dtype("auto", "cpu", "sd15") == torch.float32
+    assert device.choose_dtype("auto", "mps", "sdxl") == torch.float16
+    assert device.choose_dtype("bfloat16", "cpu", "sd15") == torch.bfloat16
     if not torch.cuda.is_available():
-        assert memory.choose_device("auto") in ("mps", "cpu")
-        with pytest.raises(DeviceError, match="cuda is not on this machine"):
-            memory.choose_device("cuda")
+        assert device.choose_device("auto") in ("mps", "cpu")
+        with pytest.raises(DeviceError, match="cuda is not available"):
+            device.choose_device("cuda")
 
 
 # 3: clip skip on SD1.5, long prompts, weights
