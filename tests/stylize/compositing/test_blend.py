@@ -46,7 +46,7 @@ def test_one_layer_in_mode_over_equals_composite_over(rng):
 )
 @pytest.mark.parametrize("alpha", [1.0, 0.25])
 @pytest.mark.parametrize("linear", [False, True])
-def test_every_blend_by_hand(blend, value, alpha, linear):
+def test_every_blend_mode_has_its_formula(blend, value, alpha, linear):
     """Half gray below, 0.6 above; of plus 1.1 is cut to 1 at the end only."""
     below, above = np.float32(0.5), np.float32(0.6)
     code = (lambda v: linear_to_srgb(np.float32(v))) if linear else (lambda v: v)
@@ -57,12 +57,12 @@ def test_every_blend_by_hand(blend, value, alpha, linear):
     np.testing.assert_allclose(made, wanted, atol=4)
 
 
-def test_order_counts_from_the_bottom():
+def test_layers_are_composited_from_the_bottom():
     made = composite_layers(flat(0), [LayerSample(flat(100), soft(1)), LayerSample(flat(200), soft(0.5))])
     np.testing.assert_array_equal(made, 150)
 
 
-def test_linear_edges_are_lighter():
+def test_linear_light_edges_are_lighter():
     edge = [LayerSample(flat(255), soft(0.5))]
     assert composite_layers(flat(0), edge)[0, 0, 0] == 128
     light = composite_layers(flat(0), edge, linear=True)[0, 0, 0]
@@ -70,7 +70,7 @@ def test_linear_edges_are_lighter():
     np.testing.assert_allclose(srgb_to_linear(light / 255), 0.5, atol=0.005)
 
 
-def test_exclusive_edges_have_no_seam():
+def test_exclusive_layers_meet_without_a_seam():
     """Two soft mattes that add up to one everywhere, of white layers over black: white everywhere."""
     a = np.linspace(0, 1, 32, dtype=np.float32)[None].repeat(4, 0)
     white = flat(255, size=(4, 32))
@@ -81,7 +81,7 @@ def test_exclusive_edges_have_no_seam():
     assert made.min() >= 254
 
 
-def test_sharing_gives_each_its_own_share(rng):
+def test_normalize_coverage_gives_each_layer_its_own_share(rng):
     alphas = [rng.random((8, 8), np.float32) * part for part in (0.5, 0.3, 0.9, 0.2)]
     shared = normalize_coverage(alphas, [True, True, False, True])
     np.testing.assert_array_equal(shared[2], alphas[2])
@@ -91,7 +91,7 @@ def test_sharing_gives_each_its_own_share(rng):
         left = left * (1 - shared[index])
 
 
-def test_mattes_that_claim_more_than_there_is_share_what_there_is():
+def test_normalize_coverage_of_mattes_above_one_in_sum():
     shared = normalize_coverage([soft(0.8), soft(0.7)], [True, True])
     np.testing.assert_allclose(shared[1], 0.7)
     np.testing.assert_allclose(shared[0], 1.0, atol=1e-6)

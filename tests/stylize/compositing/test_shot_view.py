@@ -32,7 +32,7 @@ def subject(made, first=0):
     return MattedView(clip[first:], mattes[first:], measure_bounds(mattes), first, project.keys.rendered)
 
 
-def test_frames_are_cut_to_a_window_and_freed_of_the_background(made):
+def test_matted_view_crops_frames_and_removes_the_background(made):
     _, clip, disc, mattes = made
     seen = subject(made)
     wide, tall = seen.windows.size
@@ -49,7 +49,7 @@ def test_frames_are_cut_to_a_window_and_freed_of_the_background(made):
         assert np.abs(frame.astype(int) - truth)[band].mean() < 0.5 * before
 
 
-def test_what_is_painted_goes_back_to_its_place(made):
+def test_painted_crop_is_placed_back_in_the_frame(made):
     seen = subject(made)
     clip = made[1]
     whole = seen.place(seen.cut(clip[1], 1), 1, onto=clip[1])
@@ -61,7 +61,7 @@ def test_what_is_painted_goes_back_to_its_place(made):
     assert bare[top, left, 0] == 255
 
 
-def test_a_key_painted_by_hand_is_freed_and_one_of_the_machine_is_taken_as_it_is(made, tmp_path):
+def test_background_is_removed_from_manual_keys_and_not_from_rendered_ones(made, tmp_path):
     project, clip, disc, _ = made
     seen = subject(made)
     mine = tmp_path / "0001.png"
@@ -85,12 +85,12 @@ def test_a_key_painted_by_hand_is_freed_and_one_of_the_machine_is_taken_as_it_is
     assert (seen.key(kept, 1) != seen.cut(read_image(kept), 1)).any()
 
 
-def test_a_frame_with_an_empty_matte_stays_as_it_is(made):
+def test_frame_with_an_empty_matte_is_unchanged(made):
     seen, clip = subject(made), made[1]
     np.testing.assert_array_equal(seen[2], seen.cut(clip[2], 2))
 
 
-def test_what_depends_on_the_matte_is_named(made):
+def test_view_fingerprint_depends_on_the_matte(made):
     project, clip, _disc, mattes = made
     before = subject(made)
     assert before.mark([0, 1]) == subject(made).mark([0, 1])
@@ -100,7 +100,7 @@ def test_what_depends_on_the_matte_is_named(made):
     assert before.mark([2, 3]) != after.mark([2, 3])
 
 
-def test_a_later_shot_counts_from_its_own_first_frame(made):
+def test_view_of_a_later_shot_counts_from_its_first_frame(made):
     late, whole = subject(made, 1), subject(made)
     assert late.mark([0]) == whole.mark([1])
     np.testing.assert_array_equal(late[0], whole[1])

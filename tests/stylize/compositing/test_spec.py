@@ -21,7 +21,7 @@ def listed(tmp_path):
     return write
 
 
-def test_a_layer_with_everything(listed, tmp_path):
+def test_layer_with_all_options(listed, tmp_path):
     path = listed(
         """
         [select]
@@ -56,7 +56,7 @@ def test_a_layer_with_everything(listed, tmp_path):
     assert flagged.patch.style_strength == 1.0
 
 
-def test_a_matte_with_operations(listed):
+def test_layer_matte_with_operations(listed):
     path = listed('[[layers]]\nname = "a"\nstyle = "a.png"\nmatte = {file = "m.mov", choke = 1.5}')
     (layer,) = read_layers(path, SECTIONS)
     assert layer.matte is not None
@@ -64,7 +64,7 @@ def test_a_matte_with_operations(listed):
     assert layer.settings == {"matte.choke": 1.5}
 
 
-def test_no_layers(listed, tmp_path):
+def test_project_without_layers(listed, tmp_path):
     assert read_layers(tmp_path / "none.toml", SECTIONS) == ()
     assert read_layers(listed("[select]\nmax_keys = 3"), SECTIONS) == ()
 
@@ -88,12 +88,12 @@ def test_no_layers(listed, tmp_path):
         ('name = "a"\nstyle = "a.png"\nexclusive = 1', "expected true or false"),
     ],
 )
-def test_what_is_wrong_is_named(listed, text, words):
+def test_invalid_layer_is_an_error(listed, text, words):
     with pytest.raises(UsageError, match=words.replace("(", r"\(")):
         read_layers(listed(f"[[layers]]\n{text}"), SECTIONS)
 
 
-def test_holdouts_in_a_longer_circle(listed):
+def test_circular_holdouts_are_an_error(listed):
     one = '[[layers]]\nname = "{}"\nstyle = "a.png"\nholdout = "{}"\n'
     with pytest.raises(UsageError, match="a → b → c → a"):
         read_layers(listed(one.format("a", "b") + one.format("b", "c") + one.format("c", "a")), SECTIONS)
@@ -102,13 +102,13 @@ def test_holdouts_in_a_longer_circle(listed):
     )
 
 
-def test_two_layers_of_one_name(listed):
+def test_duplicate_layer_names_are_an_error(listed):
     with pytest.raises(UsageError, match="two layers are called 'A'"):
         read_layers(
             listed('[[layers]]\nname = "A"\nstyle = "a.png"\n[[layers]]\nname = "a"\nstyle = "a.png"'), SECTIONS
         )
 
 
-def test_layers_that_are_no_tables(listed):
+def test_layers_that_are_not_tables_are_an_error(listed):
     with pytest.raises(UsageError, match="begin each layer with"):
         read_layers(listed('layers = ["a"]'), SECTIONS)

@@ -23,7 +23,7 @@ def disc(x=30.0, y=24.0, radius=15.0):
     return np.clip(radius - np.hypot(columns - x, rows - y) + 0.5, 0, 1).astype(np.float32)
 
 
-def test_a_layer_is_found_by_channel_layer_and_part(clip, tmp_path):
+def test_exr_channel_is_selected_by_channel_layer_or_part(clip, tmp_path):
     one = exr_files.write_layers(tmp_path / "a.exr", {"R": np.zeros(SIZE, np.float16), "hero.A": disc()})
     many = exr_files.write_parts(
         tmp_path / "b.exr", {"beauty": {"R": np.zeros(SIZE, np.float16)}, "hero": {"A": disc()}}
@@ -33,14 +33,14 @@ def test_a_layer_is_found_by_channel_layer_and_part(clip, tmp_path):
             np.testing.assert_array_equal(matte[3], disc())
 
 
-def test_values_are_data_and_not_light(clip, tmp_path):
+def test_exr_values_are_read_linearly_without_conversion(clip, tmp_path):
     gray = np.full(SIZE, 0.25, np.float32)
     path = exr_files.write_layers(tmp_path / "a.exr", {"R": gray, "G": gray, "B": gray})
     with open_matte(path, clip.info) as matte:
         np.testing.assert_array_equal(matte[0], gray)
 
 
-def test_a_data_window_lies_in_its_display_window(clip, tmp_path):
+def test_exr_data_window_is_placed_in_the_display_window(clip, tmp_path):
     whole = disc()
     small = exr_files.write_layers(
         tmp_path / "small.exr", {"A": whole[5:40, 10:50].copy()}, data_at=(10, 5), display=(64, 48)
@@ -54,14 +54,14 @@ def test_a_data_window_lies_in_its_display_window(clip, tmp_path):
         np.testing.assert_array_equal(matte[0], whole)
 
 
-def test_a_subsampled_channel_is_enlarged(clip, tmp_path):
+def test_subsampled_exr_channel_is_enlarged(clip, tmp_path):
     half = np.full((24, 32), 0.5, np.float32)
     path = exr_files.write_subsampled(tmp_path / "s.exr", {"Y": (disc(), 1), "mask.A": (half, 2)}, SIZE[::-1])
     with open_matte(f"{path}:mask", clip.info) as matte:
         np.testing.assert_array_equal(matte[0], np.full(SIZE, 0.5, np.float32))
 
 
-def test_samples_of_a_subsampled_channel_stay_on_their_pixels(clip, tmp_path):
+def test_subsampled_exr_channel_is_not_shifted(clip, tmp_path):
     ramp = np.tile(np.arange(64, dtype=np.float32) / 64, (48, 1))
     path = exr_files.write_subsampled(
         tmp_path / "s.exr", {"Y": (ramp, 1), "mask.A": (ramp[::2, ::2].copy(), 2)}, SIZE[::-1]
@@ -97,7 +97,7 @@ def test_cryptomatte_hash_is_murmurhash3():
 
 
 @pytest.mark.parametrize("manifest", ["inline", "sidecar"])
-def test_cryptomatte_gives_exact_coverage_by_name(clip, tmp_path, manifest):
+def test_cryptomatte_coverage_by_name_is_exact(clip, tmp_path, manifest):
     hero, chair = disc(), np.minimum(disc(40, 30, 9), 1 - disc())
     ground = np.maximum(1 - hero - chair, 0).astype(np.float32)
     path = exr_files.write_crypto(

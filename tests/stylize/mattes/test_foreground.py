@@ -17,7 +17,7 @@ def mixed(matte, subject, ground):
     return np.rint(image).astype(np.uint8)
 
 
-def test_the_background_goes_out_of_the_edge(rng):
+def test_foreground_estimate_removes_the_background_from_the_edge(rng):
     matte = soft_disc()
     subject = np.broadcast_to(np.array([200.0, 60, 40]), (*matte.shape, 3))
     ground = np.broadcast_to(np.array([20.0, 90, 220]), (*matte.shape, 3)) + rng.normal(0, 8, (80, 100, 3))
@@ -30,7 +30,7 @@ def test_the_background_goes_out_of_the_edge(rng):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_the_inside_is_untouched_and_the_outside_goes_on(rng, dtype):
+def test_foreground_is_exact_inside_and_continued_outside(rng, dtype):
     matte = soft_disc()
     image = rng.integers(0, np.iinfo(dtype).max, (*matte.shape, 3), dtype)
     found = estimate_foreground(image, matte)
@@ -41,7 +41,7 @@ def test_the_inside_is_untouched_and_the_outside_goes_on(rng, dtype):
         np.testing.assert_allclose(corner, (200, 60, 40), atol=12)
 
 
-def test_empty_and_full_mattes_leave_the_image_as_it_is(rng):
+def test_empty_and_full_mattes_return_the_image_unchanged(rng):
     image = rng.integers(0, 255, (20, 30, 3), np.uint8)
     for value in (0, 1):
         found = estimate_foreground(image, np.full((20, 30), value, np.float32))
@@ -49,12 +49,12 @@ def test_empty_and_full_mattes_leave_the_image_as_it_is(rng):
         assert found is not image
 
 
-def test_sizes_must_agree(rng):
+def test_image_and_matte_of_different_sizes_are_an_error(rng):
     with pytest.raises(ValueError, match="give both one size"):
         estimate_foreground(np.zeros((4, 5, 3), np.uint8), np.zeros((5, 4), np.float32))
 
 
-def test_fine_colors_are_as_near_as_the_closed_form(rng):
+def test_fine_foreground_is_as_accurate_as_the_closed_form(rng):
     """The twin is Levin's closed form, exact and slow."""
     from pymatting.foreground.estimate_foreground_cf import estimate_foreground_cf
 

@@ -40,7 +40,7 @@ def read(folder, at):
     return read_image(folder / f"{at:04d}.png")[..., 0] / 65535
 
 
-def test_one_matte_is_followed_both_ways(scene):
+def test_matte_is_propagated_forward_and_backward(scene):
     frames, truth = scene
     for key, order in ((0, range(1, 8)), (7, range(6, -1, -1))):
         for at, matte, sure in propagate_matte(frames, key, truth[key], order):
@@ -50,7 +50,7 @@ def test_one_matte_is_followed_both_ways(scene):
 
 @pytest.mark.parametrize("loose", [-0.04, 0, 0.04, 0.08])
 @pytest.mark.parametrize("form", ["ellipse", "rectangle"])
-def test_a_box_around_a_subject_cuts_it_out(form, loose):
+def test_subject_is_segmented_from_a_box(form, loose):
     """Also where the box is a little too small or too large, and where the subject fills it."""
     rng = np.random.default_rng(0)
     matte = np.zeros((180, 240), np.float32)
@@ -66,7 +66,7 @@ def test_a_box_around_a_subject_cuts_it_out(form, loose):
     assert 0 <= found.min() <= found.max() <= 1
 
 
-def test_what_moves_apart_from_the_ground_is_found_where_colors_say_nothing(rng):
+def test_motion_segments_a_subject_of_the_background_color(rng):
     """Both have one texture, and only how they move tells them apart; seen on one side, nothing does."""
     texture = cv2.GaussianBlur(rng.normal(0, 1, (400, 500, 3)), (0, 0), 2)
     texture = np.clip(128 + 60 * texture / texture.std(), 0, 255).astype(np.uint8)
@@ -91,7 +91,7 @@ def test_what_moves_apart_from_the_ground_is_found_where_colors_say_nothing(rng)
     assert segment_by_motion(image, still, core, ground) is None
 
 
-def test_scribbles_say_what_is_known_and_color_the_rest():
+def test_subject_is_segmented_from_scribbles():
     matte = np.zeros((120, 160), np.float32)
     cv2.circle(matte, (80, 60), 35, 1, -1)
     image = np.where(matte[..., None] > 0, (190, 120, 60), (60, 110, 80)).astype(np.uint8)
@@ -104,7 +104,7 @@ def test_scribbles_say_what_is_known_and_color_the_rest():
     assert found[hint == 0].max() == 0
 
 
-def test_a_rough_edge_moves_to_where_the_picture_has_it(scene):
+def test_refine_edge_moves_a_rough_edge_to_the_true_one(scene):
     frames, truth = scene
     rough = cv2.GaussianBlur(np.roll(truth[3], (2, -2), (0, 1)), (0, 0), 2)
     found = refine_edge(frames[3], rough, 6)
@@ -113,7 +113,7 @@ def test_a_rough_edge_moves_to_where_the_picture_has_it(scene):
         np.testing.assert_array_equal(refine_edge(frames[3], flat, 6), flat)
 
 
-def test_specks_go_and_small_holes_are_filled():
+def test_remove_specks_drops_small_pieces_and_fills_small_holes():
     solid = np.zeros((100, 100), np.float32)
     solid[20:80, 20:80] = 1
     solid[50, 50] = 0
@@ -124,7 +124,7 @@ def test_specks_go_and_small_holes_are_filled():
     assert clean.sum() == 3600
 
 
-def test_painted_frames_are_carried_over_the_clip(scene, clip, tmp_path):
+def test_painted_mattes_are_propagated_over_the_clip(scene, clip, tmp_path):
     for at in (0, 7):
         codes = np.rint(scene[1][at] * 255).astype(np.uint8)[..., None]
         write_image(tmp_path / "painted" / f"{at}.png", codes, durable=False)
@@ -139,7 +139,7 @@ def test_painted_frames_are_carried_over_the_clip(scene, clip, tmp_path):
 
 
 @pytest.mark.parametrize("share_of_work", [0.4, 0.7, 0.95])
-def test_an_interrupted_run_is_gone_on_with(share_of_work, tmp_path):
+def test_interrupted_matte_run_resumes_with_the_same_result(share_of_work, tmp_path):
     frames, truth = motion.moving_subject(24)
     for at, frame in enumerate(frames):
         write_image(tmp_path / "clip" / f"{at:04d}.png", frame, durable=False)
@@ -162,7 +162,7 @@ def test_an_interrupted_run_is_gone_on_with(share_of_work, tmp_path):
     assert not (tmp_path / ".m.making").exists()
 
 
-def test_work_of_other_hints_is_not_gone_on_with(clip, tmp_path):
+def test_checkpoint_of_other_hints_is_discarded(clip, tmp_path):
     def stop(stage, share):
         if stage == "matte" and share >= 0.5:
             raise KeyboardInterrupt
@@ -175,7 +175,7 @@ def test_work_of_other_hints_is_not_gone_on_with(clip, tmp_path):
         np.testing.assert_array_equal(read(tmp_path / "m", at), read(tmp_path / "straight", at))
 
 
-def test_what_cannot_be_made_leaves_nothing_behind(scene, clip, tmp_path):
+def test_failed_matte_run_leaves_no_files(scene, clip, tmp_path):
     for at in range(8):
         codes = np.rint(scene[1][at] * 255).astype(np.uint8)[..., None]
         write_image(tmp_path / "rough" / f"{at:04d}.png", codes, durable=False)
@@ -186,7 +186,7 @@ def test_what_cannot_be_made_leaves_nothing_behind(scene, clip, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip", "rough"]
 
 
-def test_refining_improves_a_rough_matte_of_a_clip(scene, clip, tmp_path):
+def test_refine_improves_rough_mattes_of_a_clip(scene, clip, tmp_path):
     rough = [cv2.GaussianBlur(np.roll(matte, 2, axis=1), (0, 0), 2) for matte in scene[1]]
     for at, matte in enumerate(rough):
         codes = np.rint(matte * 255).astype(np.uint8)[..., None]
@@ -196,7 +196,7 @@ def test_refining_improves_a_rough_matte_of_a_clip(scene, clip, tmp_path):
     assert motion.edge_error(fine, scene[1]) < 0.6 * motion.edge_error(rough, scene[1])
 
 
-def test_a_screen_goes_and_its_light_with_it():
+def test_chroma_key_removes_the_screen_and_its_spill():
     matte = np.zeros((90, 120), np.float32)
     cv2.circle(matte, (60, 50), 28, 1, -1)
     matte = cv2.GaussianBlur(matte, (0, 0), 2)
@@ -217,12 +217,12 @@ def test_a_screen_goes_and_its_light_with_it():
 
 
 @pytest.mark.parametrize("text", ["greenish", "#12", "#808080"])
-def test_a_screen_that_is_no_color_is_named(text):
+def test_invalid_chroma_color_is_an_error(text):
     with pytest.raises(UsageError, match=r"is no color|is gray"):
         parse_color(text, np.zeros((9, 9, 3), np.uint8))
 
 
-def test_what_says_nothing_of_the_subject_is_refused(clip, tmp_path, rng, caplog):
+def test_invalid_and_missing_hints_are_errors(clip, tmp_path, rng, caplog):
     out = tmp_path / "m"
     cases = [
         ({}, UsageError, "nothing says what the subject is"),
@@ -250,7 +250,7 @@ def test_what_says_nothing_of_the_subject_is_refused(clip, tmp_path, rng, caplog
     assert "holds nearly all of the frame" in caplog.text
 
 
-def test_a_matte_of_next_to_nothing_is_told(tmp_path, caplog):
+def test_nearly_empty_matte_is_a_warning(tmp_path, caplog):
     frame = np.full((48, 64, 3), (40, 60, 200), np.uint8)
     for index in range(2):
         write_image(tmp_path / "clip" / f"{index}.png", frame, durable=False)
@@ -261,7 +261,7 @@ def test_a_matte_of_next_to_nothing_is_told(tmp_path, caplog):
     assert "little of the screen's color is found (100.0% is subject)" in caplog.text
 
 
-def test_in_a_range_hints_are_told_by_frame_of_the_clip(clip, tmp_path):
+def test_hints_of_a_range_count_frames_of_the_complete_clip(clip, tmp_path):
     with open_clip(clip) as whole, open_clip(clip, start=3, end=6) as part:
         seconds = float(4 / whole.info.rate)
         told = [":1,2,30,40", f"{seconds}s:5,6,20,20"]
@@ -279,7 +279,7 @@ def test_in_a_range_hints_are_told_by_frame_of_the_clip(clip, tmp_path):
         check_matte(tmp_path / "m", start=3)
 
 
-def test_a_check_finds_what_is_wrong():
+def test_check_mattes_reports_chatter_holes_specks_and_jumps():
     good = np.zeros((240, 320), np.float32)
     good[60:180, 80:240] = 1
     holed = good.copy()
@@ -299,7 +299,7 @@ def test_a_check_finds_what_is_wrong():
     assert max(one.chatter for one in check_mattes(shaken)) > 0.06
 
 
-def test_a_check_writes_a_page_that_shows_the_worst_frames_first(clip, scene, tmp_path):
+def test_matte_report_shows_the_worst_frames_first(clip, scene, tmp_path):
     mattes = [matte.copy() for matte in scene[1]]
     mattes[3][:] = 0
     for at, matte in enumerate(mattes):
@@ -320,7 +320,7 @@ def test_a_check_writes_a_page_that_shows_the_worst_frames_first(clip, scene, tm
     assert "Nothing is wrong with any frame" in page.read_text("utf-8")
 
 
-def test_grays_of_a_hint_say_what_is_likely():
+def test_gray_values_of_a_hint_are_likely_labels():
     rng = np.random.default_rng(1)
     matte = np.zeros((120, 160), np.float32)
     cv2.circle(matte, (80, 60), 35, 1, -1)

@@ -79,7 +79,7 @@ def read(folder, at):
     return read_image(folder / f"{at:04d}.png")[..., 0]
 
 
-def test_mattes_have_the_frames_size_and_heed_what_is_said(segmenter, scene):
+def test_sam2_mattes_have_the_frame_size_and_depend_on_the_prompt(segmenter, scene):
     frames, _ = scene
     said = [
         box_prompt(), box_prompt((70, 30, 40, 40)), box_prompt(points=((60.0, 40.0, True),)),
@@ -95,7 +95,7 @@ def test_mattes_have_the_frames_size_and_heed_what_is_said(segmenter, scene):
         assert np.abs(found[0][2] - other[2]).max() > 1e-4, f"two frames on: {at}"
 
 
-def test_frame_by_frame_is_what_the_model_makes_of_the_whole_video(segmenter, scene):
+def test_streamed_sam2_equals_the_model_on_the_complete_video(segmenter, scene):
     """The slow twin keeps everything: transformers' own loop over a video that is in memory."""
     import torch
     from transformers import Sam2VideoInferenceSession
@@ -123,7 +123,7 @@ def test_frame_by_frame_is_what_the_model_makes_of_the_whole_video(segmenter, sc
         np.testing.assert_allclose(mine, torch.sigmoid(scores)[0, 0].numpy(), atol=1e-6)
 
 
-def test_a_way_is_gone_on_with_from_what_was_noted(segmenter, scene):
+def test_sam2_tracking_resumes_from_its_saved_state(segmenter, scene):
     frames, _ = scene
     straight = walk(segmenter.track(frames, {10: box_prompt()}), range(9, -1, -1), back=True)
     first = segmenter.track(frames, {10: box_prompt()})
@@ -134,7 +134,7 @@ def test_a_way_is_gone_on_with_from_what_was_noted(segmenter, scene):
     np.testing.assert_array_equal(rest, straight[5:])
 
 
-def test_what_is_remembered_does_not_grow(segmenter, scene):
+def test_sam2_memory_does_not_grow_with_the_clip(segmenter, scene):
     frames, _ = scene
     tracking = segmenter.track(frames * 3, {0: box_prompt()})
     sizes = []
@@ -146,7 +146,7 @@ def test_what_is_remembered_does_not_grow(segmenter, scene):
     assert len(tracking._session.cache._vision_features) == 1
 
 
-def test_points_stand_for_scribbles(rng):
+def test_scribbles_become_points(rng):
     hint = np.full((90, 120), 0.5, np.float32)
     cv2.line(hint, (20, 45), (100, 45), 1, 6)
     cv2.rectangle(hint, (4, 4), (115, 85), 0, 4)
@@ -158,7 +158,7 @@ def test_points_stand_for_scribbles(rng):
     assert len(inside) <= 8 >= sum(not point[2] for point in points) >= 4
 
 
-def test_known_parts_stay_and_only_edges_are_asked_for(matter, scene):
+def test_vitmatte_keeps_known_pixels_and_estimates_the_unknown_band(matter, scene):
     frames, truth = scene
     found = matter.refine(frames[0], truth[0], 4)
     trimap = make_trimap(truth[0], 4)
@@ -170,7 +170,7 @@ def test_known_parts_stay_and_only_edges_are_asked_for(matter, scene):
     np.testing.assert_allclose(matter.refine(deep, truth[0], 4), found, atol=1e-5)
 
 
-def test_short_memory_is_met_with_smaller_pieces_and_then_said(matter, scene, monkeypatch, caplog):
+def test_vitmatte_out_of_memory_halves_tiles_and_then_is_an_error(matter, scene, monkeypatch, caplog):
     import torch
 
     frames, truth = scene
@@ -197,7 +197,7 @@ def test_short_memory_is_met_with_smaller_pieces_and_then_said(matter, scene, mo
         matter.refine(image, matte, 4)
 
 
-def test_a_segmenter_without_memory_says_what_to_do(segmenter, scene, monkeypatch):
+def test_sam2_out_of_memory_error_names_the_options(segmenter, scene, monkeypatch):
     def short(*_, **__):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
@@ -206,7 +206,7 @@ def test_a_segmenter_without_memory_says_what_to_do(segmenter, scene, monkeypatc
         segmenter.track(scene[0], {0: box_prompt()})
 
 
-def test_painted_frames_come_back_and_both_sides_are_reached(scene, clip, settings, tmp_path):
+def test_sam2_run_keeps_painted_frames_and_reaches_both_ends(scene, clip, settings, tmp_path):
     painted = np.rint(scene[1][6] * 65535).astype(np.uint16)
     write_image(tmp_path / "painted" / "6.png", painted[..., None], durable=False)
     made = make_matte(clip, tmp_path / "m", mattes=tmp_path / "painted", boxes=["11:30,20,50,50"], settings=settings)
@@ -217,7 +217,7 @@ def test_painted_frames_come_back_and_both_sides_are_reached(scene, clip, settin
 
 
 @pytest.mark.parametrize("stop", ["matte", "edges"])
-def test_an_interrupted_run_is_gone_on_with(stop, clip, settings, tmp_path):
+def test_interrupted_sam2_run_resumes_with_the_same_result(stop, clip, settings, tmp_path):
     def at_three_quarters(stage, share):
         if stage == stop and share > 0.75:
             raise KeyboardInterrupt
@@ -239,7 +239,7 @@ def test_an_interrupted_run_is_gone_on_with(stop, clip, settings, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "straight"]
 
 
-def test_refining_takes_vitmatte_too(scene, clip, settings, tmp_path):
+def test_refine_with_vitmatte(scene, clip, settings, tmp_path):
     for at, matte in enumerate(scene[1]):
         write_image(
             tmp_path / "rough" / f"{at:04d}.png",
@@ -259,7 +259,7 @@ def test_refining_takes_vitmatte_too(scene, clip, settings, tmp_path):
         assert (one != other).any()
 
 
-def test_points_without_a_model_are_refused(clip, tmp_path):
+def test_points_without_sam2_are_an_error(clip, tmp_path):
     with pytest.raises(UsageError, match=r"--point needs --maker sam2"):
         make_matte(clip, tmp_path / "m", points=["0:20,20"])
 
@@ -269,18 +269,18 @@ def test_points_without_a_model_are_refused(clip, tmp_path):
     [("0:20", "is no point"), ("0:20,x", "is no point"), ("0:2,2,in", "is no point"), ("0:900,2", "outside"),
      ("99:2,2", "frames are 0 to")],
 )  # fmt: skip
-def test_a_bad_point_is_named(point, words, clip, settings, tmp_path):
+def test_invalid_point_is_an_error(point, words, clip, settings, tmp_path):
     with pytest.raises(UsageError, match=words):
         make_matte(clip, tmp_path / "m", points=[point], settings=settings)
 
 
-def test_another_kind_of_model_is_refused(clip, settings, tiny_models_folder, tmp_path):
+def test_model_of_another_kind_is_an_error(clip, settings, tiny_models_folder, tmp_path):
     wrong = load_settings(flags={"making.maker": "sam2", "making.segmenter": str(tiny_models_folder / "matter")})
     with pytest.raises(UsageError, match=r"is a ViTMatte, not a SAM 2"):
         make_matte(clip, tmp_path / "m", boxes=["0:30,20,50,50"], settings=wrong)
 
 
-def test_missing_weights_are_answered_at_once_and_without_torch(clip, tmp_path, monkeypatch):
+def test_missing_weights_are_an_error_before_torch_is_imported(clip, tmp_path, monkeypatch):
     program = """
 import sys
 from stylize.errors import ModelError
@@ -303,7 +303,7 @@ print(sorted({"torch", "transformers"} & set(sys.modules)))
     assert told.stdout.strip() == "[]"
 
 
-def test_a_damaged_config_is_a_model_error(tiny_models_folder, tmp_path):
+def test_damaged_model_config_is_a_model_error(tiny_models_folder, tmp_path):
     (tmp_path / "sam").mkdir()
     (tmp_path / "sam" / "config.json").write_text('{"architectures": ["Sam2VideoModel"], "model_type": "sam2_video"}')
     options = MakingOptions(segmenter=str(tmp_path / "sam"))

@@ -16,20 +16,20 @@ def disc(radius, softness=1.5):
 
 @pytest.mark.parametrize("pixels", [-12.0, -1.0, -0.5, -0.25, 0.25, 0.5, 1.0, 3.3, 20.0])
 @pytest.mark.parametrize("softness", [1.5, 4.0])
-def test_choke_moves_a_disc_by_fractions_and_keeps_its_edge(pixels, softness):
+def test_choke_moves_the_edge_by_subpixels_and_keeps_its_softness(pixels, softness):
     moved, wanted = choke(disc(40, softness), pixels), disc(40 - pixels, softness)
     assert moved.sum() == pytest.approx(wanted.sum(), rel=2e-3)
     np.testing.assert_allclose(moved, wanted, atol=0.26 / softness)
 
 
-def test_choke_grows_and_shrinks_without_a_jump():
+def test_choke_is_continuous_in_pixels():
     areas = [choke(disc(40), step / 8).sum() for step in range(-16, 17)]
     steps = -np.diff(areas)
     assert (steps > 0).all()
     assert steps.max() < 1.3 * steps.min()
 
 
-def test_thin_parts_vanish_and_narrow_gaps_close():
+def test_choke_removes_thin_parts_and_closes_narrow_gaps():
     line = np.clip(1.5 - np.abs(ROWS - 60), 0, 1).astype(np.float32)
     assert choke(line, 4)[:, 20:140].max() < 0.05
     assert choke(1 - line, -4)[:, 20:140].min() > 0.95
@@ -38,7 +38,7 @@ def test_thin_parts_vanish_and_narrow_gaps_close():
     assert spread[:50].max() < 0.02
 
 
-def test_feather_is_as_wide_as_asked_and_centerd_on_the_edge():
+def test_feather_has_the_given_width_centered_on_the_edge():
     for width in (3.0, 8.0, 20.0):
         soft = feather(disc(40, 1), width)
         np.testing.assert_allclose(soft, disc(40, width), atol=0.14)
@@ -46,7 +46,7 @@ def test_feather_is_as_wide_as_asked_and_centerd_on_the_edge():
     np.testing.assert_allclose(feather(disc(40), 0.01), disc(40), atol=0.02)
 
 
-def test_distance_is_signed_and_between_pixels():
+def test_signed_distance_has_subpixel_precision():
     wanted = 40 - np.hypot(COLUMNS - 80.2, ROWS - 59.7)
     near = np.abs(wanted) < 15
     off = np.abs(signed_distance(disc(40, 1)) - wanted)[near]
@@ -56,7 +56,7 @@ def test_distance_is_signed_and_between_pixels():
     assert signed_distance(np.ones((4, 5), np.float32)).min() > 6
 
 
-def test_levels_stretch_and_nothing_asked_changes_nothing():
+def test_levels_stretch_opacity_and_defaults_change_nothing():
     ramp = np.linspace(0, 1, 11, dtype=np.float32)[None]
     np.testing.assert_allclose(levels(ramp, 0.2, 0.7)[0, [0, 2, 7, 10]], [0, 0, 1, 1])
     np.testing.assert_allclose(levels(ramp, 0.2, 0.7)[0, 4], 0.4)
@@ -64,7 +64,7 @@ def test_levels_stretch_and_nothing_asked_changes_nothing():
     np.testing.assert_array_equal(apply_options(disc(40), MatteOptions()), disc(40))
 
 
-def test_empty_and_full_mattes_stay_exact():
+def test_empty_and_full_mattes_are_unchanged():
     options = MatteOptions(choke=2, feather=3, levels="0.1,0.9")
     for value in (0, 1):
         flat = np.full((20, 30), value, np.float32)

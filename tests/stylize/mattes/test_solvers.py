@@ -19,7 +19,7 @@ def picture(rng, size):
 
 
 @pytest.mark.parametrize("kind", ["noisy", "flat", "no subject beside"])
-def test_opacity_is_what_the_whole_system_gives(rng, kind):
+def test_alpha_equals_the_solution_of_the_complete_system(rng, kind):
     from pymatting.alpha.estimate_alpha_cf import estimate_alpha_cf
 
     image, trimap, truth = picture(rng, (40, 50))
@@ -38,7 +38,7 @@ def test_opacity_is_what_the_whole_system_gives(rng, kind):
 
 
 @pytest.mark.parametrize(("fine", "rounds"), [(False, 4), (True, 16)])
-def test_colors_near_the_edge_are_what_solving_everywhere_gives(rng, fine, rounds):
+def test_foreground_near_the_edge_equals_solving_everywhere(rng, fine, rounds):
     from pymatting.foreground.estimate_foreground_ml import estimate_foreground_ml
 
     image, _, alpha = picture(rng, (60, 70))
@@ -52,7 +52,7 @@ def test_colors_near_the_edge_are_what_solving_everywhere_gives(rng, fine, round
         assert np.isfinite(solve_foreground(image, flat)).all()
 
 
-def test_a_window_holds_what_is_there_and_hands_it_on(rng):
+def test_window_around_holds_all_nonzero_pixels_and_crops_like_a_slice(rng):
     where = np.zeros((20, 30), bool)
     assert window_around(where, 3).shape == (0, 0)
     where[4, 5] = where[9, 28] = True

@@ -64,7 +64,7 @@ MOVING = [disc(22 + 2 * t) for t in range(10)]
         ("v.webm", ("-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p", "-crf", "10", "-b:v", "0"), 0.03),
     ],
 )
-def test_the_alpha_of_a_video_is_its_matte(clip, tmp_path, name, options, bound):
+def test_alpha_of_a_video_is_its_matte_by_default(clip, tmp_path, name, options, bound):
     path = encode(tmp_path / name, MOVING, *options)
     with open_matte(path, clip.info) as matte:
         for at in (7, 2, 9):
@@ -81,14 +81,14 @@ def test_brightness_of_a_limited_range_video_fills_0_to_1(clip, tmp_path):
         open_matte(f"{path}:alpha", clip.info)
 
 
-def test_codes_from_16_to_235_are_taken_as_the_whole_range(clip, tmp_path, caplog):
+def test_limited_range_images_are_expanded(clip, tmp_path, caplog):
     squeezed = [(16 + 219 * matte) / 255 for matte in MOVING]
     with open_matte(write_folder(tmp_path / "m", squeezed), clip.info) as matte:
         np.testing.assert_allclose(matte[4], MOVING[4], atol=0.004)
     assert "limited range" in caplog.text
 
 
-def test_an_alpha_that_says_nothing_gives_way_to_brightness(clip, tmp_path, caplog):
+def test_opaque_alpha_is_ignored_in_favor_of_brightness(clip, tmp_path, caplog):
     for folder, alpha in (("opaque", 255), ("cut", None)):
         for at, matte in enumerate(MOVING):
             codes = np.rint(matte * 255).astype(np.uint8)
@@ -104,7 +104,7 @@ def test_an_alpha_that_says_nothing_gives_way_to_brightness(clip, tmp_path, capl
         np.testing.assert_allclose(matte[5], MOVING[5], atol=0.003)
 
 
-def test_one_image_holds_for_all_frames_and_one_of_a_series_stands_for_it(clip, tmp_path):
+def test_single_image_applies_to_all_frames_and_an_image_of_a_sequence_opens_it(clip, tmp_path):
     codes = np.rint(disc() * 255).astype(np.uint8)[..., None]
     write_image(tmp_path / "still.png", codes, durable=False)
     with open_matte(tmp_path / "still.png", clip.info) as matte:
@@ -114,7 +114,7 @@ def test_one_image_holds_for_all_frames_and_one_of_a_series_stands_for_it(clip, 
         np.testing.assert_allclose(matte[9], MOVING[9], atol=0.003)
 
 
-def test_several_mattes_go_together(clip, tmp_path):
+def test_operators_combine_mattes(clip, tmp_path):
     a, b = disc(20), disc(38)
     for name, values in (("a - 1.png", a), ("a.png", a), ("b.png", b)):
         write_image(tmp_path / name, np.rint(values * 65535).astype(np.uint16)[..., None], durable=False)
@@ -132,7 +132,7 @@ def test_several_mattes_go_together(clip, tmp_path):
             np.testing.assert_allclose(matte[0], wanted, atol=1e-4)
 
 
-def test_a_specification_is_read_and_made_absolute(tmp_path):
+def test_matte_specification_is_parsed_and_made_absolute(tmp_path):
     terms = parse_spec("shots/a.exr:crypto=hero,b - not c.mov:alpha & d")
     assert [(str(t.path), t.select, t.invert, t.operator) for t in terms] == [
         (str(Path("shots/a.exr")), "crypto=hero,b", False, "+"),
@@ -146,7 +146,7 @@ def test_a_specification_is_read_and_made_absolute(tmp_path):
         parse_spec("a.mov -  + b.mov")
 
 
-def test_holes_and_ends_are_refused_held_or_black(clip, tmp_path):
+def test_missing_frames_are_an_error_held_or_black(clip, tmp_path):
     folder = write_folder(tmp_path / "m", MOVING[:8], skip=(3,))
     with pytest.raises(MediaError, match="8 frames, but the clip has 10; none for frame 0008 and 1 more"):
         open_matte(folder, clip.info)
@@ -160,7 +160,7 @@ def test_holes_and_ends_are_refused_held_or_black(clip, tmp_path):
         assert max(matte[3].max(), matte[9].max()) == 0
 
 
-def test_numbers_match_a_sequence_that_has_more(world, tmp_path):
+def test_mattes_match_a_longer_sequence_by_number(world, tmp_path):
     folder = write_folder(tmp_path / "m", MOVING, first=2)  # for frames 2 to 11
     with (
         open_clip(world.frames, start=4, end=8) as part,
@@ -169,7 +169,7 @@ def test_numbers_match_a_sequence_that_has_more(world, tmp_path):
         np.testing.assert_allclose(matte[0], MOVING[2], atol=0.003)
 
 
-def test_another_rate_is_matched_by_time_when_asked(world, tmp_path):
+def test_matte_of_another_rate_is_matched_by_time(world, tmp_path):
     by_time, lossless = MatteOptions(match="time"), ("-c:v", "ffv1")
     double = encode(tmp_path / "48.mkv", [disc(10 + t) for t in range(20)], *lossless, rate=48)
     half = encode(tmp_path / "12.mkv", MOVING[:5], *lossless, rate=12)
@@ -185,7 +185,7 @@ def test_another_rate_is_matched_by_time_when_asked(world, tmp_path):
         np.testing.assert_allclose(matte[0], disc(18), atol=1e-4)
 
 
-def test_a_long_frame_takes_the_matte_of_its_beginning():
+def test_frame_of_a_variable_rate_takes_the_matte_at_its_beginning():
     times = tuple(Fraction(place, 50) for place in range(29))
     mattes = SimpleNamespace(path="m.mkv", still=False, times=times, numbers=None)
     clip = SimpleNamespace(
@@ -195,7 +195,7 @@ def test_a_long_frame_takes_the_matte_of_its_beginning():
     assert match_frames(mattes, clip, MatteOptions(match="time")) == [0, 2, 6, 8, 16]
 
 
-def test_another_size_is_refused_scaled_or_cut(clip, tmp_path):
+def test_matte_of_another_size_is_an_error_scaled_or_cropped(clip, tmp_path):
     big = np.kron(disc(), np.ones((2, 2), np.float32))
     folder = write_folder(tmp_path / "m", [big] * 10)
     with pytest.raises(MediaError, match=r"128x96, but the clip is 64x48.*--matte-fit"):
@@ -206,7 +206,7 @@ def test_another_size_is_refused_scaled_or_cut(clip, tmp_path):
         np.testing.assert_allclose(matte[0], np.rint(big[24:72, 32:96] * 255) / 255, atol=1e-6)
 
 
-def test_a_video_that_breaks_off_or_is_damaged_is_named_or_held(clip, tmp_path):
+def test_truncated_matte_video_is_an_error_or_held(clip, tmp_path):
     path = encode(tmp_path / "v.mkv", MOVING, "-c:v", "ffv1", "-pix_fmt", "gray", color=None)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
     with pytest.raises(MediaError, match="--matte-missing hold"):
@@ -218,7 +218,7 @@ def test_a_video_that_breaks_off_or_is_damaged_is_named_or_held(clip, tmp_path):
 
 
 @pytest.mark.parametrize(("value", "words"), [(0, "black in all sampled frames"), (1, "white in all sampled frames")])
-def test_an_empty_or_full_matte_is_announced_and_exact(clip, tmp_path, caplog, value, words):
+def test_empty_or_full_matte_is_a_warning_and_exact(clip, tmp_path, caplog, value, words):
     caplog.set_level(logging.WARNING)
     folder = write_folder(tmp_path / "m", [np.full(SIZE, value, np.float32)] * 10)
     with open_matte(folder, clip.info, MatteOptions(), clip) as matte:
@@ -226,7 +226,7 @@ def test_an_empty_or_full_matte_is_announced_and_exact(clip, tmp_path, caplog, v
     assert words in caplog.text
 
 
-def test_a_frame_has_one_matte_whichever_range_it_is_asked_of(clip, tmp_path):
+def test_frame_has_the_same_matte_in_every_slice(clip, tmp_path):
     folder = write_folder(tmp_path / "m", [np.roll(m, t % 2, axis=1) for t, m in enumerate(MOVING)])
     with open_matte(folder, clip.info, MatteOptions(choke=0.5), clip) as matte:
         part = matte[3:7]
@@ -251,6 +251,6 @@ def test_a_frame_has_one_matte_whichever_range_it_is_asked_of(clip, tmp_path):
         ({"radius": 99}, "radius is 99"),
     ],
 )
-def test_options_out_of_bounds_are_named(options, words):
+def test_invalid_matte_options_are_errors(options, words):
     with pytest.raises(ValueError, match=words):
         MatteOptions(**options)

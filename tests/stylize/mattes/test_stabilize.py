@@ -27,7 +27,7 @@ class Counted:
         return self.things[index]
 
 
-def test_chatter_goes_and_edges_come_nearer_the_truth(scene):
+def test_stabilize_removes_chatter_and_reduces_edge_error(scene):
     frames, truth = scene
     shaken = motion.jittered(truth)
     calm = list(stabilize(frames, shaken))
@@ -35,7 +35,7 @@ def test_chatter_goes_and_edges_come_nearer_the_truth(scene):
     assert motion.edge_error(calm, truth) < motion.edge_error(shaken, truth)
 
 
-def test_a_matte_that_is_right_stays_right(scene):
+def test_stabilize_keeps_correct_mattes(scene):
     frames, truth = scene
     calm = list(stabilize(frames, truth))
     assert motion.edge_error(calm, truth) < 0.003
@@ -44,14 +44,14 @@ def test_a_matte_that_is_right_stays_right(scene):
     assert motion.chatter(calm, truth, frames) <= motion.chatter(truth, truth, frames)
 
 
-def test_nothing_is_seen_outside_of_a_matte_that_is_right_and_nothing_is_lost_inside(scene):
+def test_stabilize_keeps_zero_and_one_of_correct_mattes_bit_for_bit(scene):
     frames, truth = scene
     for calm, true in zip(stabilize(frames, truth), truth, strict=True):
         assert (calm[true == 0] == 0).all()
         assert (calm[true == 1] == 1).all()
 
 
-def test_an_edge_moves_by_what_is_said_and_keeps_its_softness():
+def test_shift_edge_moves_by_the_given_pixels_and_keeps_softness():
     rows, columns = np.mgrid[0:80, 0:80].astype(np.float32)
     away = 25 - np.hypot(columns - 40, rows - 40)
     for softness in (1.0, 4.0):
@@ -66,7 +66,7 @@ def test_an_edge_moves_by_what_is_said_and_keeps_its_softness():
     np.testing.assert_array_equal(shift_edge(matte, edge_distance(matte), shift + 9, 1 - matte), 1 - matte)
 
 
-def test_strength_goes_from_nothing_to_the_mean(scene):
+def test_strength_interpolates_between_the_matte_and_the_mean(scene):
     frames, truth = scene
     shaken = motion.jittered(truth)
     np.testing.assert_array_equal(stabilize(frames, shaken, strength=0)[4], shaken[4])
@@ -78,7 +78,7 @@ def test_strength_goes_from_nothing_to_the_mean(scene):
     assert 0.42 < (way * gone).sum() / (way**2).sum() < 0.58
 
 
-def test_empty_and_full_mattes_come_through_bit_for_bit(scene):
+def test_empty_and_full_mattes_are_bit_identical(scene):
     frames, truth = scene
     for value in (0, 1):
         plain = [np.full_like(truth[0], value)] * len(frames)
@@ -88,7 +88,7 @@ def test_empty_and_full_mattes_come_through_bit_for_bit(scene):
     assert calm[48, 58] == 1
 
 
-def test_a_matte_that_stands_still_or_wipes_over_the_picture_is_left_alone(scene):
+def test_static_mattes_and_wipes_are_kept(scene):
     frames, truth = scene
     still = stabilize(frames, [truth[4]] * len(frames))
     for at in range(len(frames)):
@@ -100,7 +100,7 @@ def test_a_matte_that_stands_still_or_wipes_over_the_picture_is_left_alone(scene
         np.testing.assert_allclose(moved[at], wipe[at], atol=0.1)
 
 
-def test_what_comes_and_goes_does_not_fade(scene):
+def test_parts_that_appear_or_vanish_do_not_fade(scene):
     frames, truth = scene
     blinking = [matte if 3 <= at < 7 else np.zeros_like(matte) for at, matte in enumerate(truth)]
     calm, alone = stabilize(frames, blinking), stabilize(frames[3:7], truth[3:7])
@@ -109,7 +109,7 @@ def test_what_comes_and_goes_does_not_fade(scene):
     assert max(calm[2].max(), calm[7].max()) == 0
 
 
-def test_nothing_is_mixed_across_a_cut(scene):
+def test_stabilize_does_not_mix_across_a_cut(scene):
     frames, truth = scene
     other, theirs = motion.moving_subject(4, seed=11)
     cut = [*frames[:4], *[255 - np.roll(image, 40, axis=1) for image in other]]
@@ -119,7 +119,7 @@ def test_nothing_is_mixed_across_a_cut(scene):
         np.testing.assert_allclose(calm[at], alone[at], atol=2e-5)
 
 
-def test_mattes_are_read_as_they_are_needed_and_once_in_order(scene):
+def test_mattes_are_read_lazily_and_once_in_order(scene):
     frames, truth = scene
     pictures, mattes = Counted(frames), Counted(truth)
     calm = stabilize(pictures, mattes)
@@ -133,7 +133,7 @@ def test_mattes_are_read_as_they_are_needed_and_once_in_order(scene):
     assert sorted(pictures.read) == list(range(len(frames)))
 
 
-def test_a_frame_does_not_depend_on_what_was_asked_before(scene):
+def test_result_does_not_depend_on_the_order_of_reading(scene):
     frames, truth = scene
     shaken = motion.jittered(truth)
     after_others = [stabilize(frames, shaken)[at] for at in (2, 5)]
@@ -146,7 +146,7 @@ def test_a_frame_does_not_depend_on_what_was_asked_before(scene):
     ("options", "words"),
     [({"radius": -1}, "radius is -1"), ({"strength": 1.5}, "strength is 1.5"), ({}, "9 frames")],
 )
-def test_wrong_numbers_are_named(scene, options, words):
+def test_invalid_stabilize_arguments_are_errors(scene, options, words):
     frames, truth = scene
     with pytest.raises(ValueError, match=words):
         stabilize(frames, truth if options else truth[:3], **options)
