@@ -16,8 +16,8 @@ from propagate._patch_distance import hash3
 
 if TYPE_CHECKING:
     from propagate.arrays import I32
-    from propagate.backend import ThreadTeam
     from propagate.pyramid import Level
+    from propagate.threads import ThreadTeam
 
 _DEPTH, _LEAVES, _LEAST = 16, 256, 32
 """How deep the tree may be, the share of a picture (1 / leaves) and the pixels that need no more halving."""

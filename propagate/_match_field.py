@@ -12,10 +12,10 @@ from propagate.guides import replicate_border
 
 if TYPE_CHECKING:
     from propagate.arrays import I32, Bool
-    from propagate.backend import ThreadTeam
     from propagate.guides import Scale
     from propagate.options import SynthesisOptions
     from propagate.pyramid import Level
+    from propagate.threads import ThreadTeam
 
 WAVES = 8
 """Into how many turns a sweep is cut when places have a price: all that search at once see the same free

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from propagate._match_field import Field
     from propagate.arrays import F32, I32, Bool
-    from propagate.backend import ThreadTeam
     from propagate.guides import Scale
     from propagate.options import SynthesisOptions
     from propagate.pyramid import Level
+    from propagate.threads import ThreadTeam
 
 _SMALL = 100_000
 """Pixels below which a picture is small."""

@@ -20,10 +20,10 @@ from propagate._patch_distance import patch_cost, patch_cost_modulated, random_p
 
 if TYPE_CHECKING:
     from propagate.arrays import I32, Bool
-    from propagate.backend import ThreadTeam
     from propagate.guides import Scale
     from propagate.options import SynthesisOptions
     from propagate.pyramid import Level
+    from propagate.threads import ThreadTeam
 
 _BLOCK = (16, 16)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from propagate.arrays import F32, Flow, Image
-    from propagate.backend import ThreadTeam
+    from propagate.threads import ThreadTeam
 
 _SOFTNESS = 4.0
 _BASE = 4.0

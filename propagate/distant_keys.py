@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from propagate.arrays import F32, Flow, Image
-    from propagate.backend import ThreadTeam
     from propagate.inputs import Frames
+    from propagate.threads import ThreadTeam
 
 _NEAREST = 3
 _GAIN, _HOLD, _NOISE = 0.4, 0.2, 2

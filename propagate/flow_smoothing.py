@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
     from propagate.arrays import Flow, Image
-    from propagate.backend import ThreadTeam
-    from propagate.tracking import FlowBuffer
+    from propagate.flow_buffer import FlowBuffer
+    from propagate.threads import ThreadTeam
 
 _EXPECTED, _TREMBLE = 0.35, 0.6
 _BESIDE = 0.33

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from propagate.arrays import F32, Image
-    from propagate.backend import ThreadTeam
+    from propagate.threads import ThreadTeam
 
 MAX_GUIDE_CHANNELS = 24
 MAX_WEIGHT = 1e6

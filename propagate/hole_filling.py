@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from propagate.backend import ThreadTeam
 from propagate.flow import inside
 from propagate.guides import Guide
 from propagate.options import SynthesisOptions
 from propagate.resample import detail_energy, restore_detail, split
 from propagate.synthesis import synthesize
+from propagate.threads import ThreadTeam
 from propagate.warp import identity, warp
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from propagate.arrays import I32, Bool, Image
-    from propagate.backend import ThreadTeam
     from propagate.guides import Guide, Scale
+    from propagate.threads import ThreadTeam
 
 
 @dataclass(frozen=True)

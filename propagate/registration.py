@@ -12,9 +12,9 @@ from propagate import _flow_kernels as beside
 from propagate import _least_squares_kernels as kernels
 from propagate._warp_kernels import AFTER, BEFORE, show
 from propagate.arrays import check_flow, check_image
-from propagate.backend import ThreadTeam
 from propagate.exposure import fit_exposure
 from propagate.flow import FlowSearch, eight_bit, estimate_flow, inside
+from propagate.threads import ThreadTeam
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,7 +14,7 @@ from propagate.warp import warp
 
 if TYPE_CHECKING:
     from propagate.arrays import F32, Flow
-    from propagate.backend import ThreadTeam
+    from propagate.threads import ThreadTeam
 
 _TORN = 1.0
 _DETAIL, _AREA = 2.0, 4.0

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from propagate.backend import ThreadTeam
 from propagate.blend import BlendResult, Candidate, join, premultiplied, rounded, static_mask, straight
 from propagate.distant_keys import DistantKeys
 from propagate.exposure import match_exposure
@@ -24,6 +23,7 @@ from propagate.prefetch import ahead
 from propagate.registration import confidence_of, residual
 from propagate.resample import resample
 from propagate.shading import ShadingTransfer, half_light
+from propagate.threads import ThreadTeam
 from propagate.tracking import walk_both, walk_one
 from propagate.warp import warp
 

@@ -14,10 +14,11 @@ import numpy as np
 
 from propagate._multiscale import solve
 from propagate.arrays import check_image
-from propagate.backend import ThreadTeam, choose_field
+from propagate.backend import choose_field
 from propagate.guides import Guide, check_guides
 from propagate.options import SynthesisOptions
 from propagate.pyramid import build, level_count
+from propagate.threads import ThreadTeam
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import tempfile
 import threading
-import weakref
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from propagate.flow import FlowSearch, chain, eight_bit
+from propagate.flow_buffer import FlowBuffer
 from propagate.flow_smoothing import damp_towards, halved, noise_radius, smooth_flows
 from propagate.malloc import trim_heap
 from propagate.prefetch import ahead
@@ -21,12 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
     from propagate.arrays import Flow, Image
-    from propagate.backend import ThreadTeam
+    from propagate.threads import ThreadTeam
 
     Flows = Generator[tuple[int, dict[int, Flow], Flow | None], None, None]
-
-_IN_MEMORY = 64 << 20
-_UNITS = 32.0
 
 
 def walk(
@@ -130,43 +125,3 @@ def _noted(
         for t, flow, step in walked:
             beside[t] = halved(step)
             yield t, flow
-
-
-class FlowBuffer:
-    """Flows by frame number, in 1/32 pixel; beyond 64 MiB they lie in a nameless temporary file.
-
-    Displacements are held within 1023 pixels.
-
-    Parameters
-    ----------
-    first, count
-        The first frame and how many there are.
-    size
-        (height, width) of the frames.
-    """
-
-    def __init__(self, first: int, count: int, size: tuple[int, int]) -> None:
-        self.first, self.size, self.filled = first, size, 0
-        self._bytes = size[0] * size[1] * 2 * np.dtype(np.int16).itemsize
-        spilled = self._bytes * count > _IN_MEMORY
-        # read and written, not mapped: mapped pages would count as this process's memory
-        self._file = tempfile.TemporaryFile(prefix="stylize-fields-") if spilled else io.BytesIO()  # noqa: SIM115
-        weakref.finalize(self, self._file.close)
-
-    def __getitem__(self, t: int) -> Flow:
-        self._file.seek((t - self.first) * self._bytes)
-        kept = np.frombuffer(self._file.read(self._bytes), np.int16).reshape(*self.size, 2)
-        return kept.astype(np.float32) / np.float32(_UNITS)
-
-    def __setitem__(self, t: int, flow: Flow) -> None:
-        limit = np.iinfo(np.int16).max
-        self._file.seek((t - self.first) * self._bytes)
-        self._file.write(np.clip(np.rint(flow * _UNITS), -limit, limit).astype(np.int16).tobytes())
-        self.filled += 1
-
-    def fill(self, steps: Iterator[tuple[int, Flow]], halt: threading.Event | None = None) -> None:
-        """Keep all that a walk finds, until `halt` is set."""
-        for t, flow in steps:
-            self[t] = flow
-            if halt is not None and halt.is_set():
-                return

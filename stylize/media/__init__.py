@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from stylize.media.image_writer import write_image
     from stylize.media.info import AudioStream, ClipInfo, ColorTags
     from stylize.media.timecode import parse_time
-    from stylize.media.writer import Writer, open_writer
+    from stylize.media.writer import Writer
+    from stylize.media.writer_factory import open_writer
 
 __all__ = [
     "AudioStream",
@@ -50,7 +51,7 @@ _ROOM = {
     "check_output": "deliverables",
     "image_size": "image_reader",
     "open_clip": "clip",
-    "open_writer": "writer",
+    "open_writer": "writer_factory",
     "parse_time": "timecode",
     "probe": "clip_probe",
     "read_image": "image_reader",

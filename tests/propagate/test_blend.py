@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from propagate.backend import ThreadTeam
 from propagate.blend import Candidate, join, premultiplied, straight
 from propagate.resample import detail_energy, split
+from propagate.threads import ThreadTeam
 from tests import synthetic
 
 SIZE = (48, 64)

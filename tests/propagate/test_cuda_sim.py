@@ -13,7 +13,7 @@ COMMON = """
 import numpy as np
 from propagate import _search_cuda as _cuda
 from propagate._match_field import Field
-from propagate.backend import ThreadTeam
+from propagate.threads import ThreadTeam
 from propagate.guides import Guide
 from propagate.pyramid import build
 from propagate.options import SynthesisOptions

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from propagate.backend import ThreadTeam
 from propagate.distant_keys import DistantKeys
 from propagate.inputs import Frames
+from propagate.threads import ThreadTeam
 from tests import synthetic
 from tests.propagate import moves
 

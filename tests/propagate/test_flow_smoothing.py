@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from propagate import _smoothing_kernels as kernels
-from propagate.backend import ThreadTeam
+from propagate.flow_buffer import FlowBuffer
 from propagate.flow_smoothing import damp_towards, grain, halved, noise_radius, smooth_flows, whole
-from propagate.tracking import FlowBuffer
+from propagate.threads import ThreadTeam
 from tests import synthetic
 
 H, W = 12, 20

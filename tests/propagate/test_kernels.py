@@ -14,8 +14,8 @@ from propagate import _vote_kernels as _paint
 from propagate._atomics import count
 from propagate._match_field import NOTHING
 from propagate._patch_distance import between, hash3, patch_cost, patch_cost_modulated, random_place, reaches
-from propagate.backend import ThreadTeam
 from propagate.guides import replicate_border
+from propagate.threads import ThreadTeam
 from tests import reference
 
 U32 = st.integers(0, 2**32 - 1)

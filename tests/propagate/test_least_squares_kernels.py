@@ -18,8 +18,8 @@ from propagate._flow_kernels import (
     whole_steps,
 )
 from propagate._warp_kernels import show
-from propagate.backend import ThreadTeam
 from propagate.registration import _FINE, _LIKE, _WIDE
+from propagate.threads import ThreadTeam
 from propagate.warp import warp
 from tests import reference
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from propagate.backend import ThreadTeam
 from propagate.flow import estimate_flow
 from propagate.registration import Tracker, confidence_of, key_search, register, residual
+from propagate.threads import ThreadTeam
 from propagate.warp import warp
 from tests import synthetic
 from tests.propagate import moves

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from propagate import _flow_kernels as kernels
-from propagate.backend import ThreadTeam
 from propagate.resample import detail_energy, resample, split
+from propagate.threads import ThreadTeam
 from propagate.warp import warp
 from tests import reference, synthetic
 from tests.propagate import moves

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from propagate.backend import ThreadTeam
 from propagate.guides import Guide
 from propagate.options import SynthesisOptions
 from propagate.synthesis import synthesize
+from propagate.threads import ThreadTeam
 
 STYLE = np.arange(12 * 14 * 3, dtype=np.uint8).reshape(12, 14, 3)
 ONE = Guide(STYLE, STYLE)

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from propagate import flow_buffer
 from propagate import flow_smoothing as steady
 from propagate import tracking as module
-from propagate.backend import ThreadTeam
-from propagate.tracking import FlowBuffer, walk, walk_both
+from propagate.flow_buffer import FlowBuffer
+from propagate.threads import ThreadTeam
+from propagate.tracking import walk, walk_both
 from tests import synthetic
 
 SIZE = (64, 96)
@@ -61,7 +63,7 @@ def test_grain_moves_less_than_without_settling(crew, monkeypatch):
         return np.mean([np.linalg.norm(f - (1.3 * t, 0.6 * t), axis=-1)[4:-12, 4:-16].mean() for t, f, _ in walked])
 
     settling = astray()
-    monkeypatch.setattr(module, "settled", lambda found, *_, **__: found)
+    monkeypatch.setattr(module, "damp_towards", lambda found, *_, **__: found)
     assert settling < 0.9 * astray()
 
 
@@ -90,7 +92,7 @@ def test_frames_are_read_only_as_they_are_needed(crew):
 @pytest.fixture(params=["memory", "file"])
 def place(request, monkeypatch):
     if request.param == "file":
-        monkeypatch.setattr(module, "_IN_MEMORY", 0)
+        monkeypatch.setattr(flow_buffer, "_IN_MEMORY", 0)
     return request.param
 
 
@@ -107,7 +109,7 @@ def test_fields_are_kept_to_a_64th_of_a_pixel(place, rng):
 def test_fields_are_the_same_in_memory_and_in_a_file(monkeypatch, rng):
     flow = rng.normal(0, 20, (*SIZE, 2)).astype(np.float32)
     one = FlowBuffer(0, 1, SIZE)
-    monkeypatch.setattr(module, "_IN_MEMORY", 0)
+    monkeypatch.setattr(flow_buffer, "_IN_MEMORY", 0)
     other = FlowBuffer(0, 1, SIZE)
     one[0] = other[0] = flow
     np.testing.assert_array_equal(one[0], other[0])
