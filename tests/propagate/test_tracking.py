@@ -157,7 +157,7 @@ def test_two_walks_meet(crew, monkeypatch):
             assert np.median(np.linalg.norm(inner - (2.4 * (t - key), t - key), axis=-1)) < 0.1
     assert t == 4
     assert told == sorted(told)
-    monkeypatch.setattr(steady, "settled", lambda found, *_, **__: found)
+    monkeypatch.setattr(steady, "damp_towards", lambda found, *_, **__: found)
     found = {t: flows for t, flows, _ in walk_both(frames, (0, 5), range(1, 5), crew, "fine", told.append)}
     assert list(found) == [1, 2, 3, 4]
     for t, alone, _ in walk(frames, 5, range(1, 5)[::-1], crew, quality="fine"):
