@@ -1,130 +1,135 @@
-"""What can be asked of this package.  Light to import: settings are made without OpenCV or Numba."""
+"""Options of shot detection, analysis and keyframe selection; light to import."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Interval, Unit
+from typing_extensions import Doc
+
+from propagate.option_fields import OptionError, check_options, described
+
+Share = Annotated[float, Interval(gt=0, le=1)]
 
 
+@described
 @dataclass(frozen=True)
 class ShotOptions:
-    """What counts as the end of a shot.
+    """What counts as the end of a shot."""
 
-    Parameters
-    ----------
-    cut
-        Share of the picture that must be new, 0 to 1.  Less finds cuts between alike pictures, and takes a
-        whip pan for one.
-    dissolve
-        How clearly frames must be a blend of two unlike pictures, 0 to 1.
-    black
-        A fade goes through frames whose contrast is below this share of the usual one.
-    least
-        Shortest shot in frames; of cuts that are closer, the clearest stays.  Frames of another shot that
-        were left at the clip's start or end are a shot however few they are.
-    """
-
-    cut: float = 0.4
-    dissolve: float = 0.7
-    black: float = 0.12
-    least: int = 4
+    cut: Annotated[
+        Share,
+        Doc("Share of the picture that must be new at a cut. Lower finds cuts between similar pictures; 1 finds none."),
+    ] = 0.4
+    dissolve: Annotated[
+        Share, Doc("How clearly frames must be a blend of two different pictures. Higher finds fewer dissolves.")
+    ] = 0.7
+    black: Annotated[
+        Share, Doc("A fade passes through frames whose contrast is below this share of the clip's usual contrast.")
+    ] = 0.12
+    min_length: Annotated[
+        int,
+        Ge(1),
+        Unit("frames"),
+        Doc("Shortest shot; of cuts that are closer, the clearest stays. Stray frames at both ends may be shorter."),
+    ] = 4
 
     def __post_init__(self) -> None:
-        for name in ("cut", "dissolve", "black"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; choose a share above 0, up to 1")
-        if self.least < 1:
-            raise ValueError(f"least is {self.least}; choose 1 frame or more")
+        check_options(self)
 
 
+@described
 @dataclass(frozen=True)
 class AnalysisOptions:
-    """How closely a shot is looked at.
+    """How closely a shot is analyzed for keyframe selection."""
 
-    Parameters
-    ----------
-    side
-        Long side in pixels at which flow is computed; larger frames are shrunk.  More sees smaller things
-        and takes proportionally longer.
-    points
-        Most points followed per frame; long shots get by with fewer.  More makes shares finer: 8192 rank
-        choices that leave half a per cent of the picture unexplained, 2048 those that leave 2 %.
-    nodes
-        Most frames of a shot that can become keys.  Memory is about 0.4 MiB for each at 16:9, time grows with
-        the square.  A longer shot keeps those frames that bring the most.
-    color
-        A point found again must agree within this in every channel, in steps of 8 bit.  Less asks for new
-        keys when the light changes.
-    gap
-        Largest disagreement of forward and backward flow, in pixels at `side`.
-    """
-
-    side: int = 320
-    points: int = 8192
-    nodes: int = 240
-    color: float = 30.0
-    gap: float = 1.0
+    side: Annotated[
+        int,
+        Interval(ge=64, le=2048),
+        Unit("pixels"),
+        Doc("Long side at which flow is computed. More sees smaller things and takes proportionally longer."),
+    ] = 320
+    points: Annotated[
+        int,
+        Interval(ge=64, le=65536),
+        Doc(
+            "Most points followed per frame. 8192 rank choices that leave 0.5 % of the picture unexplained, 2048 those "
+            "that leave 2 %."
+        ),
+    ] = 8192
+    nodes: Annotated[
+        int,
+        Interval(ge=8, le=4096),
+        Unit("frames"),
+        Doc("Most frames of a shot that can become keys: 0.4 MiB for each; time grows with the square."),
+    ] = 240
+    color: Annotated[
+        float,
+        Interval(ge=1, le=255),
+        Unit("8-bit steps"),
+        Doc(
+            "Largest color difference of a point that counts as found again. Lower asks for new keys as light changes."
+        ),
+    ] = 30.0
+    gap: Annotated[
+        float,
+        Interval(ge=0.1, le=16),
+        Unit("pixels"),
+        Doc("Largest disagreement of forward and backward flow, at the size of analysis."),
+    ] = 1.0
 
     def __post_init__(self) -> None:
-        bounds = {
-            "side": (64, 2048),
-            "points": (64, 65536),
-            "nodes": (8, 4096),
-            "color": (1, 255),
-            "gap": (0.1, 16),
-        }
-        for name, (low, high) in bounds.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"{name} is {value}; choose a value from {low} to {high}")
+        check_options(self)
 
 
+@described
 @dataclass(frozen=True)
 class SelectOptions:
-    """What to aim for.
+    """Which frames become keys."""
 
-    Parameters
-    ----------
-    coverage
-        Stop once this share of the shot is explained, above 0 to 1.
-    max_keys
-        Never more than this many; forced ones count, and are kept even where they alone are more.  None: no
-        limit.
-    min_gap, max_gap
-        Least and greatest distance of neighboring keys in frames; `max_gap` also holds from the shot's ends.
-    liveliness
-        0 (calm): one key where one will do, each further one must earn its place; such a shot is steady.
-        1 (lively): a key wherever anything is new and every 12 frames; such a shot shimmers.
-    min_gain
-        Frames' worth of picture that each further key must newly explain; below that the shot stays short of
-        `coverage`, as noise and blur can be explained by nothing but themselves.  None: 3 when calm, 1.1 when
-        lively.  0: reach `coverage` at any price.
-    roi
-        Region of interest: only what is inside has to be explained.  ``X,Y,W,H`` in pixels of the clip, or in
-        per cent (``25%,0%,50%,100%``).  None: the whole frame.
-    """
-
-    coverage: float = 0.97
-    max_keys: int | None = None
-    min_gap: int = 1
-    max_gap: int | None = None
-    liveliness: float = 0.0
-    min_gain: float | None = None
-    roi: str | None = None
+    coverage: Annotated[
+        Share, Doc("Share of each shot that keys must explain. Higher: more keys; lower: more is synthesized.")
+    ] = 0.97
+    max_keys: Annotated[
+        int | None,
+        Ge(1),
+        Unit("keys"),
+        Doc("Most keys of the clip; no limit by default. Surface that they do not show is synthesized in the style."),
+    ] = None
+    min_gap: Annotated[int, Ge(1), Unit("frames"), Doc("Least distance between two keys.")] = 1
+    max_gap: Annotated[
+        int | None,
+        Ge(1),
+        Unit("frames"),
+        Doc("Greatest distance between two keys, and from a shot's ends; no limit by default."),
+    ] = None
+    liveliness: Annotated[
+        float,
+        Interval(ge=0, le=1),
+        Doc("0, calm: one key where one is enough, steady paint. 1, lively: many keys, the paint shimmers."),
+    ] = 0.0
+    min_gain: Annotated[
+        float | None,
+        Ge(0),
+        Unit("frames"),
+        Doc(
+            "Amount of picture that each further key must newly explain, in frames; 3 when calm to 1.1 when lively by "
+            "default. 0 reaches the coverage at any price."
+        ),
+    ] = None
+    roi: Annotated[
+        str | None,
+        Doc(
+            "Region that must be explained, X,Y,W,H in pixels or per cent (25%,0%,50%,100%); the full frame by default."
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.coverage <= 1:
-            raise ValueError(f"coverage is {self.coverage}; choose a share above 0, up to 1")
-        if self.max_keys is not None and self.max_keys < 1:
-            raise ValueError(f"max_keys is {self.max_keys}; choose 1 or more, or leave it out")
-        if self.min_gap < 1:
-            raise ValueError(f"min_gap is {self.min_gap}; choose 1 or more")
+        check_options(self)
         if self.max_gap is not None and self.max_gap < self.min_gap:
-            raise ValueError(f"max_gap is {self.max_gap}, below min_gap {self.min_gap}; choose {self.min_gap} or more")
-        if not 0 <= self.liveliness <= 1:
-            raise ValueError(f"liveliness is {self.liveliness}; choose a value from 0 (calm) to 1 (lively)")
-        if self.min_gain is not None and self.min_gain < 0:
-            raise ValueError(f"min_gain is {self.min_gain}; choose 0 or more frames, or leave it out")
+            raise OptionError("max_gap", self.max_gap, f"{self.min_gap} frames or more, as min_gap is {self.min_gap}")
         if self.roi is not None:
             parse_region(self.roi)
 
@@ -145,7 +150,7 @@ def parse_region(roi: str) -> list[tuple[float, bool]]:
 
     Raises
     ------
-    ValueError
+    OptionError
         If it is spelled in another way, begins outside the frame or is empty.
     """
     parts = [part.strip() for part in roi.split(",")]
@@ -154,7 +159,7 @@ def parse_region(roi: str) -> list[tuple[float, bool]]:
     except ValueError:
         found = []
     if len(found) != 4 or not all(math.isfinite(value) for value, _ in found):
-        raise ValueError(f"roi is {roi!r}; expected X,Y,W,H such as 100,50,320,240 or 25%,0%,50%,100%")
+        raise OptionError("roi", roi, "X,Y,W,H such as 100,50,320,240 or 25%,0%,50%,100%")
     if min(value for value, _ in found) < 0 or min(value for value, _ in found[2:]) <= 0:
-        raise ValueError(f"roi is {roi!r}; X and Y must be 0 or more, W and H above 0")
+        raise OptionError("roi", roi, "X and Y of 0 or more, W and H above 0")
     return found

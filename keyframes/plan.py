@@ -9,7 +9,7 @@ and stays.
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,7 @@ import tomlkit.exceptions
 
 from keyframes.model import KINDS, Key, Shot
 from keyframes.options import SelectOptions
+from propagate.option_fields import OptionError, option_fields
 
 FORMAT = 1
 
@@ -26,10 +27,7 @@ _CLIP = {"name": str, "fingerprint": str, "width": int, "height": int, "frames":
 _SHOT = {"start": int, "stop": int, "begins": str, "fade_in": int, "fade_out": int}
 _KEY = {"frame": int, "kind": str, "coverage": float, "reason": str, "note": str}
 _KEY_MORE = {"settings": dict, "take": int}
-_OPTIONS: dict[str, type] = {
-    option.name: next(kind for kind in (float, str, int) if kind.__name__ in str(option.type))
-    for option in fields(SelectOptions)
-}
+_OPTIONS = {option.name: option.kind for option in option_fields(SelectOptions)}
 _NAMES = {
     int: "a whole number",
     float: "a number",
@@ -150,8 +148,8 @@ class _Reader:
         options = self._check(data.get("options", {}), "options", 0, _OPTIONS, ())
         try:
             asked = SelectOptions(**options)
-        except ValueError as error:
-            raise self._fault("options", 0, str(error).split(" ", 1)[0], str(error).split(" ", 1)[1]) from None
+        except OptionError as error:
+            raise self._fault("options", 0, error.name, f"is {error.value!r}; use {error.expected}") from None
         return Plan(facts, shots, keys, tuple(sorted(set(banned) | removed)), asked, chosen, data.get("revision", 1))
 
     def _shots(self, rows: list[Any], count: int) -> tuple[Shot, ...]:

@@ -127,8 +127,10 @@ def shots_from_scores(scores: F32, options: ShotOptions | None = None) -> tuple[
     fades, edges = _fades(scores, options)
     kept: list[_Change] = []
     for change in sorted([*fades, *cuts, *_dissolves(scores, options)], key=lambda c: (-c.clarity, c.at)):
-        clear = all(abs(change.at - other.at) > max(change.reach, other.reach, options.least - 1) for other in kept)
-        inside = options.least <= change.at <= count - options.least
+        clear = all(
+            abs(change.at - other.at) > max(change.reach, other.reach, options.min_length - 1) for other in kept
+        )
+        inside = options.min_length <= change.at <= count - options.min_length
         if clear and (inside or _stray(scores, change)):
             kept.append(change)
     return _between(sorted(kept, key=lambda c: c.at), edges, count)

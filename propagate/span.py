@@ -124,7 +124,7 @@ class Span:
         self._paints: dict[int, F32] = {}
         self._shade = ShadingTransfer(frames, self._paint)
         self._others = DistantKeys(
-            frames, [k for k in painted if k not in (a, b)], options.other_keys, crew, options.quality
+            frames, [k for k in painted if k not in (a, b)], options.distant_keys, crew, options.quality
         )
 
     def carry(self, wanted: Collection[int], on_progress: Callable[[float], None]) -> Iterator[CarriedFrame]:
@@ -235,7 +235,7 @@ class Span:
             moved = {key: warp(share, seen.back, interpolation="linear") for key, share in before[1].items()}
         joined = join(
             seen.witnesses,
-            choice=self.options.choice,
+            choice=self.options.blend_limit,
             color_match=self.options.color_match,
             before=moved,
             steadiness=steadiness,
@@ -246,7 +246,7 @@ class Span:
         shaded = self._shade.apply(joined, seen.witnesses, half_light(seen.frame), seen.lights, seen.flows)
         image = rounded(straight(shaded), deep=self.deep)
         matte = None if self.mattes is None else self.mattes[seen.t]
-        where = unexplained_mask(confidence, self.options.new_surface, matte)
+        where = unexplained_mask(confidence, self.options.fill_threshold, matte)
         if where.any():
             past = None
             if before is not None and seen.back is not None and shown is not None:

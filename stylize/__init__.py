@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     from stylize.errors import StylizeError as StylizeError
     from stylize.export.options import ExportOptions as ExportOptions
     from stylize.project.project import Project as Project
+    from stylize.settings.loading import load_settings as load_settings
     from stylize.settings.schema import Settings as Settings
-    from stylize.settings.schema import load_settings as load_settings
 
 __all__ = [
     "ExportOptions",
@@ -112,7 +112,7 @@ _HOMES = {
     "key_sheet": "stylize.api.key_sheet",
     "list_keys": "stylize.api.keys",
     "list_models": "stylize.api.models",
-    "load_settings": "stylize.settings.schema",
+    "load_settings": "stylize.settings.loading",
     "lock_keys": "stylize.api.keys",
     "make_matte": "stylize.api.mattes",
     "model_path": "stylize.api.models",

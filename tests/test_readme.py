@@ -15,7 +15,8 @@ from stylize.cli import app
 from stylize.cli.ebsynth_args import normalize_arguments
 from stylize.compositing.spec import read_layers
 from stylize.render import protocol
-from stylize.settings.schema import SECTIONS, describe, load_settings
+from stylize.settings.loading import load_settings
+from stylize.settings.schema import SECTIONS, option_table
 from tests.stylize import fakes
 from tests.stylize.world import make_world
 
@@ -85,7 +86,7 @@ def test_every_command_is_in_the_table():
 
 
 def test_defaults_in_the_table_are_the_defaults():
-    defaults = {name.rpartition(".")[2]: value for name, value in describe().items()}
+    defaults = {one.name: one.default for one in option_table().values()}
     rows = re.findall(r"^\| `--([\w-]+)` \| ([\d.]+|high) \|", README, re.MULTILINE)
     assert len(rows) > 6
     for option, said in rows:
@@ -101,9 +102,9 @@ def test_settings_shown_are_settings():
             if section != "layers"
             for name, value in group.items()
         }
-        assert set(values) <= set(describe())
+        assert set(values) <= set(option_table())
         load_settings(flags=values, environment={}, user_file=ROOT / "none.toml")
-    variables = {f"STYLIZE_{name.replace('.', '_').upper()}" for name in describe()}
+    variables = {f"STYLIZE_{name.replace('.', '_').upper()}" for name in option_table()}
     assert set(re.findall(r"STYLIZE_\w+", README)) <= variables
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from stylize.pipeline.request import RunRequest
-from stylize.settings.schema import Settings, load_settings
+from stylize.settings.loading import load_settings
+from stylize.settings.schema import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -60,9 +60,9 @@ def told_with_defaults(command: Command) -> type[TyperCommand]:
 
     class Told(TyperCommand):
         def format_help(self, ctx: Any, formatter: Any) -> None:
-            from stylize.settings.schema import describe
+            from stylize.settings.schema import option_table
 
-            defaults = describe()
+            defaults = option_table()
             helps = {flag.name: help_of(flag, defaults) for flag in command.flags}
             for one in self.params:
                 one.help = helps.get(one.name or "", getattr(one, "help", None))  # type: ignore[attr-defined]

@@ -111,7 +111,7 @@ def help_of(flag: Flag, defaults: Mapping[str, Any]) -> str:
     defaults
         Every option by full name, as `stylize.settings.schema.describe` gives them.
     """
-    value = defaults[flag.setting.split()[0]] if flag.setting and flag.stands_for is None else None
+    value = defaults[flag.setting.split()[0]].default if flag.setting and flag.stands_for is None else None
     if value is None or value is False or value in ("", ()):
         return flag.help
     words = "on" if value is True else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,24 +1,24 @@
-"""How layers are put together."""
+"""Options of compositing layers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from typing_extensions import Doc
+
+from propagate.option_fields import check_options, described
 
 
+@described
 @dataclass(frozen=True)
 class ComposeOptions:
-    """How layers are put together.
+    """How layers are composited."""
 
-    Attributes
-    ----------
-    light
-        In which values edges and blends are mixed: ``display`` mixes the pictures' own values, as editors and
-        paint programs do; ``linear`` mixes light, as compositors do: soft edges come out lighter.
-    """
-
-    light: Literal["display", "linear"] = "display"
+    light: Annotated[
+        Literal["display", "linear"],
+        Doc("Mixes edges and blends in display values, as paint programs do, or in linear light, as compositors do."),
+    ] = "display"
 
     def __post_init__(self) -> None:
-        if self.light not in ("display", "linear"):
-            raise ValueError(f"light is {self.light!r}; choose 'display' or 'linear'")
+        check_options(self)

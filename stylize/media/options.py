@@ -1,67 +1,52 @@
-"""How clips are read and results written."""
+"""Options of reading clips and writing results."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from typing_extensions import Doc
+
+from propagate.option_fields import check_options, described
 from stylize.media.timecode import frame_rate
 
 
+@described
 @dataclass(frozen=True)
 class ClipOptions:
-    """How the clip is read.
+    """How the clip is read."""
 
-    Attributes
-    ----------
-    missing
-        What stands for a number that an image sequence lacks: ``error`` refuses, ``hold`` repeats the frame
-        before, ``black`` is black.
-    rate
-        Frames per second of an image sequence, which does not say: ``25``, ``23.976``, ``24000/1001``; None
-        takes 24. Videos keep their own. It times videos, timelines and seconds, and moves no pixel.
-    allow_truncated
-        Use what there is of a video that breaks off.
-    assume_matrix
-        ``bt601``, ``bt709`` or ``bt2020`` for a video that does not tag its colors; the wrong one turns reds
-        and greens.
-    """
-
-    missing: Literal["error", "hold", "black"] = "error"
-    rate: float | str | None = None
-    allow_truncated: bool = False
-    assume_matrix: Literal["bt601", "bt709", "bt2020"] | None = None
+    missing: Annotated[
+        Literal["error", "hold", "black"],
+        Doc('Frame for a number that an image sequence lacks: "error" refuses, "hold" repeats the last, "black".'),
+    ] = "error"
+    rate: Annotated[
+        float | str | None,
+        Doc("Frames per second of an image sequence: 25, 23.976 or 24000/1001; 24 by default. Videos keep their own."),
+    ] = None
+    allow_truncated: Annotated[bool, Doc("Uses the readable part of a video that breaks off.")] = False
+    assume_matrix: Annotated[
+        Literal["bt601", "bt709", "bt2020"] | None,
+        Doc("Color matrix of a video without color tags; by its size by default. The wrong one turns reds and greens."),
+    ] = None
 
     def __post_init__(self) -> None:
-        if self.missing not in ("error", "hold", "black"):
-            raise ValueError(f"missing is {self.missing!r}; choose 'error', 'hold' or 'black'")
+        check_options(self)
         if self.rate is not None:
             frame_rate(self.rate)
-        if self.assume_matrix not in (None, "bt601", "bt709", "bt2020"):
-            raise ValueError(f"assume_matrix is {self.assume_matrix!r}; choose 'bt601', 'bt709' or 'bt2020'")
 
 
+@described
 @dataclass(frozen=True)
 class OutputOptions:
-    """How the result is written.
+    """How the result is written."""
 
-    Attributes
-    ----------
-    quality
-        Of a video file: ``draft`` is small, ``high`` looks like the frames, ``best`` also survives another
-        encoding.
-    image_format
-        Of a folder of images.
-    metadata
-        Embed the recipe (how the result was made) in the output.
-    """
-
-    quality: Literal["draft", "high", "best"] = "high"
-    image_format: Literal["png", "tif", "exr"] = "png"
-    metadata: bool = True
+    quality: Annotated[
+        Literal["draft", "high", "best"],
+        Doc('Of a video: "draft" is small, "high" looks like the frames, "best" survives another encoding.'),
+    ] = "high"
+    image_format: Annotated[Literal["png", "tif", "exr"], Doc("File format of a folder of images.")] = "png"
+    metadata: Annotated[bool, Doc("Embeds the recipe, how the result was made, in the output.")] = True
 
     def __post_init__(self) -> None:
-        if self.quality not in ("draft", "high", "best"):
-            raise ValueError(f"quality is {self.quality!r}; choose 'draft', 'high' or 'best'")
-        if self.image_format not in ("png", "tif", "exr"):
-            raise ValueError(f"image_format is {self.image_format!r}; choose 'png', 'tif' or 'exr'")
+        check_options(self)

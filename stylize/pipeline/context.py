@@ -17,7 +17,8 @@ from stylize.pipeline.output import default_output
 from stylize.pipeline.request import RunRequest, layer_request, resolve_request, stack_layer
 from stylize.pipeline.shots import read_scenes
 from stylize.project.project import SETTINGS_FILE, Project, locate_project
-from stylize.settings.schema import SECTIONS, Settings, changed, load_settings
+from stylize.settings.loading import changed, load_settings
+from stylize.settings.schema import SECTIONS, Settings
 from stylize.text import quoted
 
 if TYPE_CHECKING:

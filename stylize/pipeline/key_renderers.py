@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stylize.settings.key_settings import SEED
-from stylize.settings.schema import changed
+from stylize.settings.loading import changed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

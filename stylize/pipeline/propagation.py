@@ -43,18 +43,18 @@ def frame_stores(
     """Return the frame store of each frame of a shot.
 
     The frames of a span share one. Its name depends on the shot, the keys at both ends, the options and the matte
-    in the span. With ``options.other_keys`` it depends on all other keys of the shot; once the span is finished,
+    in the span. With ``options.distant_keys`` it depends on all other keys of the shot; once the span is finished,
     on those that it used (`stylize.pipeline.dependencies`).
     """
     names, found = view.info.names, list[FrameStore]()
-    others = {names[index]: path for index, path in keys.items()} if options.other_keys else None
+    others = {names[index]: path for index, path in keys.items()} if options.distant_keys else None
     fixed = fingerprint(PROPAGATE_VERSION, view.info.fingerprint, result_affecting(options), others)
     bounds = [None, *sorted(keys), None]
     dependencies = _dependencies(project, view, keys, options)
     for a, b in pairwise(bounds):
         ends = [None if end is None else (end, keys[end]) for end in (a, b)]
         first, stop = a or 0, len(names) if b is None else b
-        near = sorted(keys) if options.other_keys else [key for key in (a, b) if key is not None]
+        near = sorted(keys) if options.distant_keys else [key for key in (a, b) if key is not None]
         matte = view.mark([*range(first, stop), *near])
         name = fingerprint("carry", fixed, ends, matte)[:20]
         if dependencies is not None:
@@ -67,7 +67,7 @@ def _dependencies(
     project: Project, view: ShotView, keys: Mapping[int, Path], options: PropagateOptions
 ) -> Callable[[int, int], SpanDependencies] | None:
     """Return a function that gives the dependencies of the span [start, stop) of a shot; None without other keys."""
-    if not options.other_keys:
+    if not options.distant_keys:
         return None
     alpha = alpha_signature(keys.values())
     basis = fingerprint(PROPAGATE_VERSION, view.info.fingerprint, result_affecting(options), alpha)

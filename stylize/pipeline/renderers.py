@@ -84,13 +84,13 @@ def _options(name: str, settings: Settings) -> dict[str, Any]:
         return {**asdict(settings.diffusion), "models": settings.models}
     if name == "edit":
         return {**asdict(settings.edit), "models": settings.models}
-    return asdict(settings.patch) if name == "patch" else dict(settings.brought.tables.get(name, {}))
+    return asdict(settings.patch) if name == "patch" else dict(settings.plugins.tables.get(name, {}))
 
 
 def _check_tables(settings: Settings) -> None:
     """Raise UsageError for options of a plug-in that is not installed."""
     known = renderer_names()
-    for name in settings.brought.tables:
+    for name in settings.plugins.tables:
         if name in known and name not in SECTIONS and name != "sd":
             continue
         close = difflib.get_close_matches(name, [one for one in known if one != "sd"], n=1)
@@ -98,7 +98,7 @@ def _check_tables(settings: Settings) -> None:
         hint = f"its options belong in [{section}]" if section in SECTIONS else "it is not installed"
         if section not in SECTIONS and close:
             hint = f"did you mean {close[0]!r}?"
-        raise UsageError(f"[brought.{name}]: unknown renderer {name!r}; {hint}")
+        raise UsageError(f"[plugins.{name}]: unknown renderer {name!r}; {hint}")
 
 
 def _diffusion_expected(settings: Settings) -> bool:

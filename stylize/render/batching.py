@@ -103,4 +103,4 @@ def _parents(
     if agreement.level == "off":
         return ()
     again = tuple(parent for parent in settled.get(key, ()) if parent in there)
-    return again or overlap.best(key, there, agreement.anchors, agreement.least)
+    return again or overlap.best(key, there, agreement.anchors, agreement.min_overlap)

@@ -1,75 +1,84 @@
-"""Options of painting keys: how far they follow each other, and what the weight-free renderer is asked for.
-
-They stand apart from what reads them, so that a command's help can tell defaults without loading painters.
-"""
+"""Options of painting keys: agreement between keys, and the renderer without weights."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from annotated_types import Interval, Unit
+from typing_extensions import Doc
+
+from propagate.option_fields import check_options, described, option_fields
+from stylize.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Share = Annotated[float, Interval(ge=0, le=1)]
+T = TypeVar("T")
 
 
+def make_options(kind: type[T], given: Mapping[str, Any], renderer: str) -> T:
+    """Make a renderer's options by name.
+
+    Raises
+    ------
+    UsageError
+        If an option is unknown or its value invalid.
+    """
+    known = {one.name for one in option_fields(kind)}
+    for name in given:
+        if name not in known:
+            raise UsageError(f"unknown option {name!r} of renderer {renderer}; use one of {', '.join(sorted(known))}")
+    try:
+        return kind(**given)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+@described
 @dataclass(frozen=True)
 class AgreementOptions:
-    """How far a key follows the keys that were painted before it.
+    """How far a key follows the keys that were painted before it."""
 
-    Attributes
-    ----------
-    level : str
-        ``off``: every key is painted on its own, whatever the others look like. ``weak``: what others show
-        is the ground that a key is painted on. ``strong``: it is held until shortly before the end, and a
-        painter with attention looks at the finished keys while it paints.
-    anchors : int
-        1 to 8: at most so many finished keys are followed, those that share most. More finds more surface
-        and takes more memory.
-    least : float
-        0 to 1. Keys that share less than this part of the picture do not follow each other.
-    """
-
-    level: Literal["off", "weak", "strong"] = "strong"
-    anchors: int = 2
-    least: float = 0.02
+    level: Annotated[
+        Literal["off", "weak", "strong"],
+        Doc(
+            '"off": every key is painted alone. "weak": shared surface starts from the finished key. "strong": it is '
+            "held until shortly before the end, and attention looks at finished keys."
+        ),
+    ] = "strong"
+    anchors: Annotated[
+        int,
+        Interval(ge=1, le=8),
+        Unit("keys"),
+        Doc("Most finished keys that one follows, those that share most with it. More takes more memory."),
+    ] = 2
+    min_overlap: Annotated[
+        Share, Doc("Keys that share less than this part of the picture do not follow each other.")
+    ] = 0.02
 
     def __post_init__(self) -> None:
-        """Check every bound."""
-        if self.level not in ("off", "weak", "strong"):
-            raise ValueError(f"level is {self.level!r}; choose 'off', 'weak' or 'strong'")
-        if not 1 <= self.anchors <= 8:
-            raise ValueError(f"anchors is {self.anchors}; expected 1 to 8")
-        if not 0 <= self.least <= 1:
-            raise ValueError(f"least is {self.least}; expected 0 to 1")
+        check_options(self)
 
 
+@described
 @dataclass(frozen=True)
 class PatchOptions:
-    """What the painter is asked for.
+    """How the renderer without weights paints."""
 
-    Attributes
-    ----------
-    style_strength : float
-        0 to 1. Larger gives the strokes their own way; smaller keeps closer to the frame's forms.
-    keep_colors : float
-        0 to 1. 0 paints in the style's palette, 1 in the frame's own hues with the style's strokes and light.
-    stroke_scale : float
-        0.25 to 4. 2 paints with strokes twice as large, 0.5 with finer ones.
-    palette_reach : float
-        0 to 1. Larger uses more of the style's colors, however far from the frame's; 0 only the nearest.
-    """
-
-    style_strength: float = 0.6
-    keep_colors: float = 0.0
-    stroke_scale: float = 1.0
-    palette_reach: float = 0.5
+    style_strength: Annotated[
+        Share, Doc("0: the frame's own forms, recolored; 1: bold strokes, small features go.")
+    ] = 0.6
+    keep_colors: Annotated[Share, Doc("0: the style's colors; 1: the clip's hues under the style's strokes.")] = 0.0
+    stroke_scale: Annotated[
+        float,
+        Interval(ge=0.25, le=4),
+        Doc("0.5: finer strokes, more of the frame shows; 2: strokes twice as large, less detail."),
+    ] = 1.0
+    palette_reach: Annotated[
+        Share, Doc("0: only the nearest of the style's colors; 1: more of its palette, further from the frame.")
+    ] = 0.5
 
     def __post_init__(self) -> None:
-        """Check every bound."""
-        bounds = {
-            "style_strength": (0, 1),
-            "keep_colors": (0, 1),
-            "stroke_scale": (0.25, 4),
-            "palette_reach": (0, 1),
-        }
-        for name, (low, high) in bounds.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"{name} is {value}; expected {low} to {high}")
+        check_options(self)

@@ -134,7 +134,7 @@ _FACTORIES: dict[str, str | Factory] = {
 
 def renderer_names() -> tuple[str, ...]:
     """Names that `make_renderer` knows, sorted."""
-    return tuple(sorted({*_FACTORIES, *_brought()}))
+    return tuple(sorted({*_FACTORIES, *_plugins()}))
 
 
 def register_renderer(name: str, factory: str | Factory) -> None:
@@ -170,13 +170,13 @@ def make_renderer(name: str, styles: Sequence[Image], options: Mapping[str, Any]
     MediaError
         If a style cannot be painted from.
     """
-    brought = {} if name in _FACTORIES else _brought()
-    if name not in _FACTORIES and name not in brought:
+    found = {} if name in _FACTORIES else _plugins()
+    if name not in _FACTORIES and name not in found:
         close = difflib.get_close_matches(name, renderer_names(), n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"choose one of {', '.join(renderer_names())}"
         raise UsageError(f"renderer {name!r} is unknown; {hint}")
-    if name in brought:
-        return _load_brought(brought[name])(styles, dict(options or {}))
+    if name in found:
+        return _load_plugin(found[name])(styles, dict(options or {}))
     factory = _FACTORIES[name]
     if isinstance(factory, str):
         module, _, function = factory.partition(":")
@@ -184,12 +184,12 @@ def make_renderer(name: str, styles: Sequence[Image], options: Mapping[str, Any]
     return factory(styles, dict(options or {}))
 
 
-def _brought() -> dict[str, EntryPoint]:
+def _plugins() -> dict[str, EntryPoint]:
     """Return the renderers that installed packages bring, by name; ours are not among them."""
     return {one.name: one for one in entry_points(group=GROUP) if one.name not in _FACTORIES}
 
 
-def _load_brought(entry: EntryPoint) -> Factory:
+def _load_plugin(entry: EntryPoint) -> Factory:
     package = f" (of package {entry.dist.name} {entry.dist.version})" if entry.dist else ""
     try:
         factory: Factory = entry.load()

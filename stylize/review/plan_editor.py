@@ -18,7 +18,7 @@ from stylize.errors import StylizeError, UsageError
 from stylize.project.plan_file import clip_facts, read_plan, save_plan
 from stylize.review.history import History, Step
 from stylize.settings.key_settings import check_key_options
-from stylize.settings.schema import changed
+from stylize.settings.loading import changed
 from stylize.storage.atomic import disk_errors, write_text
 from stylize.storage.lock import ProjectBusyError
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from stylize.settings.key_settings import SEED, key_options
-from stylize.settings.schema import section_class
+from stylize.settings.schema import option_table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from stylize.review.session import Session
-
-_RANGE = re.compile(r"^(\d[\d.]*) to (\d[\d.]*)[.,:]")
 
 
 def state(session: Session) -> dict[str, Any]:
@@ -123,47 +121,26 @@ def options(session: Session) -> list[dict[str, Any]]:
     """Return the settings that a key can have for itself with the renderer of this project."""
     name = session.context.request.renderer
     painter = "patch" if name in (None, "auto", "patch") else name
-    values = session.context.settings.to_dict()
+    values, table = session.context.settings.to_dict(), option_table()
     shown = []
     for full in key_options():
         section, _, option = full.partition(".")
         if full != SEED and (section == "patch") != (painter == "patch"):
             continue
-        value: Any = values[section]
-        for part in option.split("."):
-            value = value[part]
-        about = _about(section, option)
-        bounds = _RANGE.match(about) if isinstance(value, float) else None
+        described = table[full]
+        bounded = described.kind is float and math.isfinite(described.low) and math.isfinite(described.high)
         shown.append(
             {
                 "name": full,
-                "label": option.replace("_", " ").replace(".", " · "),
-                "value": value,
-                "kind": type(value).__name__ if value is not None else "str",
-                "about": about,
-                "range": [float(bounds[1]), float(bounds[2])] if bounds and isinstance(value, float) else None,
+                "label": option.replace("_", " "),
+                "value": values[section][option],
+                "kind": described.kind.__name__,
+                "about": described.effect,
+                "choices": list(described.choices),
+                "range": [described.low, described.high] if bounded and not described.schedule else None,
             }
         )
     return shown
-
-
-def _about(section: str, option: str) -> str:
-    """Return what the docstring of an option's dataclass says of it, in one line."""
-    kind: Any = section_class(section)
-    *groups, name = option.split(".")
-    for group in groups:
-        kind = type(getattr(kind(), group))
-    lines = (kind.__doc__ or "").splitlines()
-    for number, line in enumerate(lines):
-        if name in re.split(r"[,:\s]+", line.strip()) and not line.strip().endswith("."):
-            indent = len(line) - len(line.lstrip())
-            text = []
-            for more in lines[number + 1 :]:
-                if more.strip() and len(more) - len(more.lstrip()) <= indent:
-                    break
-                text.append(more.strip())
-            return " ".join(text).strip()
-    return ""
 
 
 def _take(take: Any) -> dict[str, Any]:

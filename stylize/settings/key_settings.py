@@ -6,7 +6,8 @@ import difflib
 from typing import TYPE_CHECKING, Any
 
 from stylize.errors import UsageError
-from stylize.settings.schema import FREE, SECTIONS, Settings, changed, describe
+from stylize.settings.loading import changed
+from stylize.settings.schema import PLUGINS, RENDERERS, Settings, option_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,12 +21,7 @@ SEED = "synthesis.seed"
 
 def key_options() -> tuple[str, ...]:
     """Return the full names of the options that a key may override: the seed and those of the renderers."""
-    renderers = [
-        section
-        for section, place in SECTIONS.items()
-        if place.startswith("stylize.render.") and section not in ("agreement", FREE)
-    ]
-    return (SEED, *(name for name in describe() if name.partition(".")[0] in renderers))
+    return (SEED, *(name for name in option_table() if name.partition(".")[0] in RENDERERS))
 
 
 def check_plan_settings(plan: Plan, path: Path) -> None:
@@ -40,7 +36,7 @@ def check_key_options(settings: Mapping[str, Any], where: str) -> None:
     """Raise UsageError for a name that is not one of `key_options`, with the nearest that is."""
     known = key_options()
     for name in settings:
-        if name not in known and not name.startswith(f"{FREE}."):
+        if name not in known and not name.startswith(f"{PLUGINS}."):
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"a key may set {', '.join(known)}"
             raise UsageError(f"{where}: unknown option {name!r} of a key; {hint}")

@@ -167,7 +167,7 @@ def test_changes_that_cannot_be(plan, change, what):
         ('kind = "auto"', 'kind = "atuo"', r"key.kind is 'atuo'; choose auto, user"),
         ("coverage = 0.7", "coverage = nan", r"key.coverage is nan"),
         ("coverage = 0.7", "coverage = 7", r"key.coverage is 7"),
-        ("coverage = 0.97", "coverage = 97", r"options.coverage is 97"),
+        ("coverage = 0.97", "coverage = 97", r"options.coverage is 97; use a value above 0, up to 1"),
         ("max_keys = 5", "max_keys = 2.5", r"options.max_keys is 2.5; expected a whole"),
         ("banned = []", "banned = [12]", r"banned; take it out"),
         ("banned = []", "banned = [3, 3]", r"banned holds 3 twice"),

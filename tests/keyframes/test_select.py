@@ -172,7 +172,7 @@ def test_a_region_of_interest_is_all_that_counts():
 
 @pytest.mark.parametrize(
     ("roi", "what"),
-    [("1,2,3", "expected X,Y,W,H"), ("a,b,c,d", "expected"), ("0,0,0,5", "above 0"),
+    [("1,2,3", "use X,Y,W,H"), ("a,b,c,d", "use X,Y,W,H"), ("0,0,0,5", "above 0"),
      ("-1,0,5,5", "0 or more"), ("200,0,10,10", "outside the frame of 160x90"), ("0,100%,10,10", "outside")],
 )  # fmt: skip
 def test_a_bad_region_is_named(roi, what):
@@ -266,9 +266,9 @@ def test_deep_and_large_frames_are_taken():
         (lambda a: select_keyframes(a, weights=[np.full((4, 4), 2.0, np.float32)] * 12), "leaves 0 to 1"),
         (lambda _: analyze([]), "no frame"),
         (lambda _: analyze([np.zeros((8, 8, 3), np.uint8), np.zeros((8, 9, 3), np.uint8)]), "frame 1 is"),
-        (lambda _: SelectOptions(coverage=0), "coverage is 0"),
-        (lambda _: SelectOptions(max_gap=2, min_gap=3), "max_gap is 2"),
-        (lambda _: AnalysisOptions(nodes=1), "nodes is 1"),
+        (lambda _: SelectOptions(coverage=0), "invalid coverage 0; use a value above 0, up to 1"),
+        (lambda _: SelectOptions(max_gap=2, min_gap=3), "invalid max_gap 2; use 3 frames or more"),
+        (lambda _: AnalysisOptions(nodes=1), "invalid nodes 1; use 8 to 4096 frames"),
     ],
 )
 def test_bad_input_is_named(call, what):

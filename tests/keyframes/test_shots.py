@@ -113,7 +113,7 @@ def test_scores_are_enough_to_try_other_options():
 
 def test_shots_cover_the_clip_and_short_ones_are_joined():
     frames = [f for seed in range(6) for f in synthetic.still(3, seed=seed)]
-    shots = detect_shots(frames, ShotOptions(least=5)).shots
+    shots = detect_shots(frames, ShotOptions(min_length=5)).shots
     assert shots[0].start == 0
     assert shots[-1].stop == 18
     assert all(a.stop == b.start for a, b in itertools.pairwise(shots))
@@ -138,7 +138,7 @@ def test_bad_input_is_named():
         detect_shots([np.zeros((4, 4), np.uint8)])
     with pytest.raises(ValueError, match="expected \\(frames"):
         shots_from_scores(np.zeros((3, 2), np.float32))
-    with pytest.raises(ValueError, match="cut is 0"):
+    with pytest.raises(ValueError, match="invalid cut 0"):
         ShotOptions(cut=0)
 
 

@@ -228,7 +228,7 @@ def test_new_surface_may_be_left_alone_or_sown_anew(uncovered):
     frames, paint = frames[:4], paint[:4]
     one, other = (pictures(carry(frames, keys_of(paint, 0), seed=s)) for s in (0, 1))
     assert (one[-1] != other[-1]).any()
-    without = [pictures(carry(frames, keys_of(paint, 0), seed=s, new_surface=0.0)) for s in (0, 1)]
+    without = [pictures(carry(frames, keys_of(paint, 0), seed=s, fill_threshold=0.0)) for s in (0, 1)]
     np.testing.assert_array_equal(without[0], without[1])
 
 
@@ -237,7 +237,7 @@ def test_outside_the_matte_nothing_is_invented(uncovered):
     frames, paint = frames[:4], paint[:4]
     left = np.zeros(SIZE, np.float32)
     left[:, :30] = 1
-    without = pictures(carry(frames, keys_of(paint, 0), new_surface=0.0))
+    without = pictures(carry(frames, keys_of(paint, 0), fill_threshold=0.0))
     first = pictures(carry(frames, keys_of(paint, 0), mattes=[left] * 4))
     for one, other in zip(first, without, strict=True):
         np.testing.assert_array_equal(one[:, 34:], other[:, 34:])
@@ -249,8 +249,8 @@ def test_a_view_that_comes_back_finds_its_key():
     frames = synthetic.there_and_back((2, 2, 3))
     frames = [f[:64, :96].copy() for f in frames]
     paint = [255 - f for f in frames]
-    with_others = carry(frames, {0: paint[0], 3: paint[3]}, other_keys=1)
-    alone = carry(frames, {0: paint[0], 3: paint[3]}, other_keys=0)
+    with_others = carry(frames, {0: paint[0], 3: paint[3]}, distant_keys=1)
+    alone = carry(frames, {0: paint[0], 3: paint[3]}, distant_keys=0)
     assert min(psnr(f.image, p) for f, p in zip(with_others, paint, strict=True)) > 40
     assert psnr(with_others[-1].image, paint[-1]) > psnr(alone[-1].image, paint[-1]) + 10
     assert with_others[-1].quality > alone[-1].quality

@@ -22,7 +22,7 @@ NAN_MAP = np.full((12, 14), np.nan, np.float32)
     ("change", "words"),
     [
         ({"patch_size": 4}, "odd"),
-        ({"patch_size": 1}, "at least 3"),
+        ({"patch_size": 1}, "3 pixels or more"),
         ({"uniformity": -1.0}, "uniformity"),
         ({"uniformity": float("nan")}, "uniformity"),
         ({"pyramid_levels": 0}, "pyramid_levels"),

@@ -50,11 +50,13 @@ def make_diffusion_renderer(styles: Sequence[Image], options: Mapping[str, Any])
     from stylize.models.device import choose_device
     from stylize.render.diffusion.components import check_packages, gather_parts
     from stylize.render.diffusion.loading import prepare_imports
-    from stylize.render.diffusion.options import make_options
+    from stylize.render.diffusion.options import DiffusionOptions
     from stylize.render.diffusion.renderer import DiffusionRenderer
+    from stylize.render.options import make_options
 
     models = options.get("models") or ModelOptions()
-    asked = make_options({name: value for name, value in options.items() if name != "models"})
+    given = {name: value for name, value in options.items() if name != "models"}
+    asked = make_options(DiffusionOptions, given, "sd")
     check_packages()
     parts = gather_parts(asked, models, styled=bool(styles))
     if asked.device not in (

@@ -1,16 +1,16 @@
-"""What can be asked of the diffusion renderer."""
+"""Options of the diffusion renderer, and the spelling of controls and weighted files."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Annotated, Literal
 
-from stylize.errors import UsageError
+from annotated_types import Interval, Unit
+from typing_extensions import Doc
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from propagate.option_fields import check_options, described
 
 Blocks = Literal["style", "layout", "all"]
 Fast = Literal["off", "hyper", "lcm"]
@@ -52,141 +52,116 @@ class Weighted:
     weight: float = 1.0
 
 
+@described
 @dataclass(frozen=True)
 class DiffusionOptions:
-    """What the diffusion renderer is asked for. What is marked (S) may be a schedule, ``0: a, 60: b``.
+    """How Stable Diffusion paints keys."""
 
-    Attributes
-    ----------
-    model : str
-        A preset (`stylize models list`), a folder in diffusers' layout or a checkpoint file; ``auto`` takes
-        the first preset that is here.
-    config : str
-        For a checkpoint file: a folder in diffusers' layout of the same family, for what the file lacks
-        (tokenizer, settings); ``auto`` looks for the family's preset.
-    vae : str
-        Another autoencoder: folder or file; ``auto`` is the model's own.
-    prompt : str
-        (S) What is to be seen; the style picture says how. ``(word:1.3)`` weighs, any length.
-    negative_prompt : str
-        (S) What is not to be seen. Without effect where guidance is 1 or less.
-    blend_prompts : bool
-        Scheduled prompts run into each other; by default each holds until the next.
-    strength : float or str
-        (S) 0 to 1. Share of the steps that are painted: larger frees the picture from the frame's colors,
-        smaller keeps the photograph.
-    steps : int, optional
-        1 to 200. More is finer and slower; 24, or 8 with `fast`, by default.
-    guidance : float or str, optional
-        (S) 0 to 30. Larger obeys the prompt harder, with harsher contrast; 6, or what `fast` needs, by
-        default.
-    controls : tuple of str
-        ``NAME[@MODEL][:WEIGHT[:START-END]]`` each; ``none`` for no control. See `Control`.
-    depth_model : str
-        What guesses depth for control ``depth``: preset, folder or repository.
-    control_scale : float or str
-        (S) 0 to 2, times the weight of every control.
-    style_adapter : str
-        What carries the style: an IP-Adapter by preset or file, ``auto`` for the family's own, ``attention``
-        for looking at the picture while painting, which needs no further model, ``none`` for words alone.
-    style_scale : float or str
-        (S) 0 to 2. Larger paints more like the style picture.
-    style_blocks : str
-        ``style`` feeds the picture to the layers that carry style, ``layout`` also to those that place
-        things, ``all`` to all of them, which also copies what the picture shows.
-    style_masks : tuple of str
-        Pictures of the clip's size, one for each style: white is where that style is painted.
-    loras : tuple of str
-        ``PATH[:WEIGHT]`` each, in diffusers' or kohya's format.
-    embeddings : tuple of str
-        ``PATH`` of a textual inversion each; the file's name is its word in the prompt.
-    scheduler : str, optional
-        How noise is taken away, see `schedulers.NAMES`; ``unipc`` by default, with `fast` what that needs.
-    fast : str
-        ``hyper`` or ``lcm``: a LoRA that needs few steps. ``hyper`` keeps guidance and negative prompt.
-    clip_skip : int
-        0 to 11. Leaves out the last layers of the text encoder; many anime models were trained with 1.
-    seed_per_key : bool
-        Other noise for each key. The same for all, the default, makes keys agree.
-    hold : float
-        0 to 1. Until which share of the steps surface is held that another key shows. At 1 it is copied,
-        lower lets the model mend seams.
-    match_colors : float
-        0 to 1. How far a key's colors are brought to those of the keys that it follows.
-    attention : str
-        With strong agreement, which layers look at finished keys: those on the way ``up``, or ``all``, which
-        agrees more and is slower.
-    edges : float
-        0 to 1. How far edges of the enlarged painting follow the full-size frame.
-    megapixels : float
-        0 to 4. Size to paint at; 0 is the model's own. Larger takes more memory and doubles things.
-    device : str
-        ``auto``, ``cuda``, ``mps`` or ``cpu``.
-    dtype : str
-        ``auto``, ``float16``, ``bfloat16`` or ``float32``.
-    batch : int
-        0 to 16. Keys that do not follow each other are painted so many at once: faster on a GPU, and takes
-        more memory. 0 chooses: four on CUDA, one elsewhere.
-    safety_checker : bool
-        Let the model's own checker refuse pictures; a refused key is an error, never a black picture.
-    """
-
-    model: str = "auto"
-    config: str = "auto"
-    vae: str = "auto"
-    prompt: str = ""
-    negative_prompt: str = ""
-    blend_prompts: bool = False
-    strength: float | str = 0.75
-    steps: int | None = None
-    guidance: float | str | None = None
-    controls: tuple[str, ...] = ("lineart:0.7",)
-    depth_model: str = "depth-small"
-    control_scale: float | str = 1.0
-    style_adapter: str = "auto"
-    style_scale: float | str = 1.0
-    style_blocks: Blocks = "style"
-    style_masks: tuple[str, ...] = ()
-    loras: tuple[str, ...] = ()
-    embeddings: tuple[str, ...] = ()
-    scheduler: str | None = None
-    fast: Fast = "off"
-    clip_skip: int = 0
-    seed_per_key: bool = False
-    hold: float = 0.85
-    match_colors: float = 1.0
-    attention: Literal["up", "all"] = "up"
-    edges: float = 1.0
-    megapixels: float = 0.0
-    device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
-    dtype: Literal["auto", "float16", "bfloat16", "float32"] = "auto"
-    batch: int = 0
-    safety_checker: bool = False
+    model: Annotated[
+        str, Doc("Preset, folder in diffusers' layout or checkpoint file; auto: the first preset present.")
+    ] = "auto"
+    config: Annotated[
+        str,
+        Doc("Folder in diffusers' layout of the same family, for parts that a checkpoint lacks; auto: its preset's."),
+    ] = "auto"
+    vae: Annotated[str, Doc("Another autoencoder, folder or file; auto: the model's own.")] = "auto"
+    prompt: Annotated[
+        str,
+        Doc("Words for the picture; the style picture gives the manner. (word:1.3) weighs; 0: a, 60: b is a schedule."),
+    ] = ""
+    negative_prompt: Annotated[
+        str, Doc("Words for what must not appear; without effect where guidance is 1 or less. May be a schedule.")
+    ] = ""
+    blend_prompts: Annotated[
+        bool, Doc("Scheduled prompts blend into each other; by default each holds until the next.")
+    ] = False
+    strength: Annotated[
+        float | str,
+        Interval(ge=0, le=1),
+        Doc("Share of the steps that are painted. 0: the frame as it is; 1: free of its colors."),
+    ] = 0.75
+    steps: Annotated[
+        int | None, Interval(ge=1, le=200), Doc("More is finer and slower; 24 by default, 8 with --fast hyper.")
+    ] = None
+    guidance: Annotated[
+        float | str | None,
+        Interval(ge=0, le=30),
+        Doc("Higher obeys the prompt more, with harsher contrast; 6 by default, or what --fast needs."),
+    ] = None
+    controls: Annotated[
+        tuple[str, ...],
+        Doc("Control maps, NAME[@MODEL][:WEIGHT[:START-END]], such as depth:0.5:0-0.8; none: no map."),
+    ] = ("lineart:0.7",)
+    depth_model: Annotated[str, Doc("Model that estimates depth for the control map depth.")] = "depth-small"
+    control_scale: Annotated[
+        float | str,
+        Interval(ge=0, le=2),
+        Doc("Factor for the weight of every control map. Higher keeps the frame's forms."),
+    ] = 1.0
+    style_adapter: Annotated[
+        str,
+        Doc("Carrier of the style: an IP-Adapter by preset or file, auto: the family's own, attention or none."),
+    ] = "auto"
+    style_scale: Annotated[float | str, Interval(ge=0, le=2), Doc("Higher paints more like the style picture.")] = 1.0
+    style_blocks: Annotated[
+        Blocks,
+        Doc("Layers that see the style picture: those of style, also those of layout, or all, which copies content."),
+    ] = "style"
+    style_masks: Annotated[
+        tuple[str, ...], Doc("Pictures of the clip's size, one for each style: white is where that style is painted.")
+    ] = ()
+    loras: Annotated[tuple[str, ...], Doc("LoRA files, PATH[:WEIGHT], in diffusers' or kohya's format.")] = ()
+    embeddings: Annotated[
+        tuple[str, ...], Doc("Textual inversions; the name of the file is its word in the prompt.")
+    ] = ()
+    scheduler: Annotated[
+        str | None, Doc("Sampler: unipc, dpm++, euler-a, ddim and others; unipc by default, or what --fast needs.")
+    ] = None
+    fast: Annotated[Fast, Doc("Few steps by a LoRA; hyper keeps guidance and the negative prompt.")] = "off"
+    clip_skip: Annotated[
+        int, Interval(ge=0, le=11), Doc("Last layers of the text encoder that are left out; many anime models need 1.")
+    ] = 0
+    seed_per_key: Annotated[
+        bool, Doc("Uses a different noise seed for each key; by default one seed makes keys agree.")
+    ] = False
+    hold: Annotated[
+        float,
+        Interval(ge=0, le=1),
+        Doc("Share of the steps in which surface of finished keys is held. 1 copies it; lower mends seams."),
+    ] = 0.85
+    match_colors: Annotated[
+        float, Interval(ge=0, le=1), Doc("How far a key's colors are brought to those of the keys that it follows.")
+    ] = 1.0
+    attention: Annotated[
+        Literal["up", "all"],
+        Doc("Layers that look at finished keys with strong agreement; all agrees more and is slower."),
+    ] = "up"
+    edges: Annotated[
+        float, Interval(ge=0, le=1), Doc("How far edges of the enlarged painting follow the full-size frame.")
+    ] = 1.0
+    megapixels: Annotated[
+        float,
+        Interval(ge=0, le=4),
+        Unit("megapixels"),
+        Doc("Size to paint at; 0: the model's own. Larger takes more memory and can double things."),
+    ] = 0.0
+    device: Annotated[Literal["auto", "cuda", "mps", "cpu"], Doc("Device that runs models.")] = "auto"
+    dtype: Annotated[
+        Literal["auto", "float16", "bfloat16", "float32"],
+        Doc("Number format of models; auto is half precision on GPUs."),
+    ] = "auto"
+    batch: Annotated[
+        int,
+        Interval(ge=0, le=16),
+        Unit("keys"),
+        Doc("Independent keys painted at once: faster on a GPU, more memory. 0: four on CUDA, one elsewhere."),
+    ] = 0
+    safety_checker: Annotated[bool, Doc("Lets the model's own checker refuse pictures; a refused key is an error.")] = (
+        False
+    )
 
     def __post_init__(self) -> None:
-        """Check every bound and spelling that can be checked without a model."""
-        bounds = {
-            "strength": (0, 1),
-            "steps": (1, 200),
-            "guidance": (0, 30),
-            "control_scale": (0, 2),
-            "style_scale": (0, 2),
-            "clip_skip": (0, 11),
-            "hold": (0, 1),
-            "match_colors": (0, 1),
-            "edges": (0, 1),
-            "megapixels": (0, 4),
-            "batch": (0, 16),
-        }
-        for name, (low, high) in bounds.items():
-            value = getattr(self, name)
-            if isinstance(value, str):
-                value = _number(value)
-            if value is not None and not low <= value <= high:
-                raise ValueError(f"{name} is {value}; expected {low} to {high}")
-        for name, kind in (("style_blocks", Blocks), ("fast", Fast)):
-            if getattr(self, name) not in get_args(kind):
-                raise ValueError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(get_args(kind))}")
+        check_options(self)
         for spec in self.controls:
             parse_control(spec)
         for spec in (*self.loras, *self.embeddings):
@@ -223,23 +198,3 @@ def parse_weighted(spec: str) -> Weighted:
     if not -4 <= weight <= 4:
         raise ValueError(f"{spec!r} has weight {weight}; expected -4 to 4")
     return Weighted(found["name"], weight)
-
-
-def make_options(given: Mapping[str, Any]) -> DiffusionOptions:
-    """Build options by name; UsageError for an unknown or impossible one."""
-    known = {field.name for field in fields(DiffusionOptions)}
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise UsageError(f"renderer sd has no option {unknown[0]!r}; it has {', '.join(sorted(known))}")
-    try:
-        return DiffusionOptions(**given)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-
-
-def _number(text: str) -> float | None:
-    """`text` as a number; None if it is a schedule, which is judged where it is evaluated."""
-    try:
-        return float(text)
-    except ValueError:
-        return None

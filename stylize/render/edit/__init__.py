@@ -34,10 +34,12 @@ def make_edit_renderer(styles: Sequence[Image], options: Mapping[str, Any]) -> E
     """
     from stylize.models import ModelOptions
     from stylize.render.edit.editors import find_editor
-    from stylize.render.edit.options import make_options
+    from stylize.render.edit.options import EditOptions
     from stylize.render.edit.renderer import EditRenderer
+    from stylize.render.options import make_options
 
     models = options.get("models") or ModelOptions()
-    asked = make_options({name: value for name, value in options.items() if name != "models"})
+    given = {name: value for name, value in options.items() if name != "models"}
+    asked = make_options(EditOptions, given, "edit")
     path = find_editor(asked.model, models)
     return EditRenderer(styles, asked, path, allow_pickle=models.allow_pickle)

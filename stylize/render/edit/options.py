@@ -1,76 +1,50 @@
-"""What the renderer that edits pictures is asked for."""
+"""Options of the renderer that edits pictures."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from stylize.errors import UsageError
+from annotated_types import Interval, Unit
+from typing_extensions import Doc
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from propagate.option_fields import check_options, described
+
+Share = Annotated[float, Interval(ge=0, le=1)]
 
 
+@described
 @dataclass(frozen=True)
 class EditOptions:
-    """What the renderer that edits pictures is asked for. The prompt may be a schedule, ``0: a, 60: b``.
+    """How an image editor paints keys."""
 
-    Attributes
-    ----------
-    model : str
-        A preset, repository or folder of an image editor that looks at several pictures: FLUX.2-klein, FLUX.2
-        or Qwen-Image-Edit-Plus. ``auto`` takes the first preset that is here.
-    prompt : str
-        What the model is told, in place of the usual request to repaint the first picture in the style of the
-        next.
-    steps : int, optional
-        1 to 200. More is finer and slower; what suits the model by default: 4 for a distilled one.
-    guidance : float, optional
-        0 to 20. Larger obeys the prompt harder; what suits the model by default. Distilled ones ignore it.
-    megapixels : float
-        0 to 4. Size to paint at; 0 is the models' own, one megapixel. They shrink what is larger.
-    align : bool
-        Editors let the picture drift by some pixels, and paint that is carried must lie where the frame has
-        it: shift, turn and scale the painting back onto the frame's outlines.
-    hold : float
-        0 to 1. How far surface that a finished key shows is kept as it is there; 1 copies it.
-    match_colors : float
-        0 to 1. How far a key's colors are brought to those of the keys that it follows.
-    edges : float
-        0 to 1. How far edges of the enlarged painting follow the full-size frame.
-    device : str
-        ``auto``, ``cuda``, ``mps`` or ``cpu``.
-    """
-
-    model: str = "auto"
-    prompt: str = ""
-    steps: int | None = None
-    guidance: float | None = None
-    megapixels: float = 0.0
-    align: bool = True
-    hold: float = 0.0
-    match_colors: float = 1.0
-    edges: float = 1.0
-    device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
+    model: Annotated[
+        str,
+        Doc("Image editor that takes several pictures: FLUX.2-klein, FLUX.2, Qwen-Image-Edit-Plus; auto: a preset."),
+    ] = "auto"
+    prompt: Annotated[
+        str, Doc("Instruction in place of the usual request to repaint the frame in the style; may be a schedule.")
+    ] = ""
+    steps: Annotated[
+        int | None, Interval(ge=1, le=200), Doc("More is finer and slower; the model's own by default, 4 if distilled.")
+    ] = None
+    guidance: Annotated[
+        float | None,
+        Interval(ge=0, le=20),
+        Doc("Higher obeys the prompt more; the model's own by default. Distilled models ignore it."),
+    ] = None
+    megapixels: Annotated[
+        float, Interval(ge=0, le=4), Unit("megapixels"), Doc("Size to paint at; 0: the models' own, one megapixel.")
+    ] = 0.0
+    align: Annotated[
+        bool, Doc("Shifts, turns and scales the painting back onto the frame's outlines, since editors let it drift.")
+    ] = True
+    hold: Annotated[Share, Doc("How far surface of finished keys is kept; 1 copies it.")] = 0.0
+    match_colors: Annotated[Share, Doc("How far a key's colors are brought to those of the keys that it follows.")] = (
+        1.0
+    )
+    edges: Annotated[Share, Doc("How far edges of the enlarged painting follow the full-size frame.")] = 1.0
+    device: Annotated[Literal["auto", "cuda", "mps", "cpu"], Doc("Device that runs models.")] = "auto"
 
     def __post_init__(self) -> None:
-        bounds = {
-            "steps": (1, 200), "guidance": (0, 20), "megapixels": (0, 4), "hold": (0, 1),
-            "match_colors": (0, 1), "edges": (0, 1),
-        }  # fmt: skip
-        for name, (low, high) in bounds.items():
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                raise ValueError(f"{name} is {value}; expected {low} to {high}")
-
-
-def make_options(given: Mapping[str, Any]) -> EditOptions:
-    """Build options by name; UsageError for an unknown or impossible one."""
-    known = {field.name for field in fields(EditOptions)}
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise UsageError(f"renderer edit has no option {unknown[0]!r}; it has {', '.join(sorted(known))}")
-    try:
-        return EditOptions(**given)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+        check_options(self)

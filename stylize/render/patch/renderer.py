@@ -8,16 +8,16 @@ shapes are laid with strokes of the style from coarse to fine, then broad forms 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from propagate.arrays import check_image, check_map
-from stylize.errors import MediaError, UsageError
+from stylize.errors import MediaError
 from stylize.render.oklab import oklab_to_rgb, rgb_to_oklab
-from stylize.render.options import PatchOptions
+from stylize.render.options import PatchOptions, make_options
 from stylize.render.patch.color_transfer import ColorMap, fit_colors
 from stylize.render.patch.finishing import correct_tones, crisp_gain, keep_colors, sharpen
 from stylize.render.patch.strokes import STROKE, AnchorGuide, PatchContext, compose, enlarge, resized
@@ -159,15 +159,8 @@ def _hold(painted: F32, held: AnchorGuide) -> F32:
 
 
 def make_patch_renderer(styles: Sequence[Image], options: Mapping[str, Any]) -> PatchRenderer:
-    """Build a `PatchRenderer` from options by name; UsageError for an unknown or impossible one."""
-    known = {field.name for field in fields(PatchOptions)}
-    unknown = sorted(set(options) - known)
-    if unknown:
-        raise UsageError(f"renderer patch has no option {unknown[0]!r}; it has {', '.join(sorted(known))}")
-    try:
-        return PatchRenderer(styles, PatchOptions(**options))
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    """Make a `PatchRenderer` from options by name; UsageError for an unknown or invalid one."""
+    return PatchRenderer(styles, make_options(PatchOptions, options, "patch"))
 
 
 def _working_size(height: int, width: int) -> tuple[int, int]:

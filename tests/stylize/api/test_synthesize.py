@@ -6,7 +6,7 @@ import pytest
 from stylize.api.synthesize import alike, error_image, synthesize_image, with_channels
 from stylize.errors import DeviceError, MediaError, UsageError
 from stylize.media import read_image, write_image
-from stylize.settings.schema import load_settings
+from stylize.settings.loading import load_settings
 
 
 @pytest.fixture

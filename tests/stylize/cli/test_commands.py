@@ -20,7 +20,7 @@ import pytest
 from stylize.cli import app
 from stylize.cli.flags import flags_of, help_of
 from stylize.media import read_image, write_image
-from stylize.settings.schema import describe
+from stylize.settings.schema import option_table
 from tests.stylize import fakes
 from tests.stylize.world import World, make_frames, make_world
 
@@ -246,7 +246,7 @@ def test_synth_with_ebsynths_spelling(world, call, rng):
     assert "--guide a.png names one image; it takes two" in error_line(err)
     code, _, err = call("synth", "--style", "style.png", "--guide", "a.png", "b.png", "-o", "o.png", "--patch-size", 4)
     assert code == 2
-    assert "patch_size is 4; expected an odd number" in error_line(err)
+    assert "invalid synthesis.patch_size 4; use an odd number" in error_line(err)
 
 
 def test_help_tells_every_default_under_its_heading(call, monkeypatch):
@@ -254,7 +254,7 @@ def test_help_tells_every_default_under_its_heading(call, monkeypatch):
     code, page, _ = call("run", "--help")
     assert code == 0
     said = " ".join(page.replace("│", " ").split())
-    defaults = describe()
+    defaults = option_table()
     for flag in flags_of("reading", "shots", "keys", "agree", "paint", "matte", "diffusion", "write"):
         assert help_of(flag, defaults) in said, flag.spelling
     assert "Share of every shot that keys must explain. Default: 0.97." in said

@@ -4,7 +4,8 @@ import pytest
 
 from stylize.compositing.spec import read_layers
 from stylize.errors import UsageError
-from stylize.settings.schema import SECTIONS, load_settings
+from stylize.settings.loading import load_settings
+from stylize.settings.schema import SECTIONS
 
 
 @pytest.fixture

@@ -256,7 +256,7 @@ def test_nearly_empty_matte_is_a_warning(tmp_path, caplog):
         write_image(tmp_path / "clip" / f"{index}.png", frame, durable=False)
     write_image(tmp_path / "p" / "0.png", frame[..., :1] * 0, durable=False)
     make_matte(tmp_path / "clip", tmp_path / "m", mattes=tmp_path / "p")
-    assert "next to no subject is found (0.00% of the picture); paint it anew" in caplog.text
+    assert "next to no subject is found (0.00% of the picture); paint it again" in caplog.text
     make_matte(tmp_path / "clip", tmp_path / "k", chroma="#00ff00")
     assert "little of the screen's color is found (100.0% is subject)" in caplog.text
 

@@ -18,7 +18,7 @@ from stylize.mattes.refine.trimap import make_trimap
 from stylize.mattes.segment.sam2_tracker import points_of_scribbles
 from stylize.media import read_image, write_image
 from stylize.models import ModelOptions
-from stylize.settings.schema import load_settings
+from stylize.settings.loading import load_settings
 from tests.stylize.mattes import motion
 
 COUNT = 20
@@ -285,7 +285,7 @@ def test_missing_weights_are_an_error_before_torch_is_imported(clip, tmp_path, m
 import sys
 from stylize.errors import ModelError
 from stylize.api.mattes import make_matte
-from stylize.settings.schema import load_settings
+from stylize.settings.loading import load_settings
 for flags, words in (
     ({"making.maker": "sam2"}, ("stylize models fetch sam2-small", "Apache-2.0", "--maker color")),
     ({"making.edges": "vitmatte"}, ("stylize models fetch vitmatte-small", "0.1 GB", "--edges color")),

@@ -240,15 +240,15 @@ def test_frame_has_the_same_matte_in_every_slice(clip, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"fit": "stretch"}, "fit is 'stretch'"),
-        ({"missing": "none"}, "missing is"),
-        ({"match": "name"}, "match is"),
+        ({"fit": "stretch"}, "invalid fit 'stretch'; use error, scale or crop"),
+        ({"missing": "none"}, "invalid missing 'none'"),
+        ({"match": "name"}, "invalid match 'name'"),
         ({"levels": "0.9,0.1"}, "BLACK < WHITE"),
-        ({"levels": "half"}, "expected BLACK,WHITE"),
-        ({"choke": 300}, "choke is 300"),
-        ({"feather": -1}, "feather is -1"),
-        ({"stabilize": 2}, "stabilize is 2"),
-        ({"radius": 99}, "radius is 99"),
+        ({"levels": "half"}, "use BLACK,WHITE"),
+        ({"choke": 300}, "invalid choke 300; use -200 to 200 pixels"),
+        ({"feather": -1}, "invalid feather -1"),
+        ({"stabilize": 2}, "invalid stabilize 2; use 0 to 1"),
+        ({"radius": 99}, "invalid radius 99"),
     ],
 )
 def test_invalid_matte_options_are_errors(options, words):

@@ -23,7 +23,7 @@ from stylize.models import (
     read_header,
 )
 from stylize.models.verify import check_model
-from stylize.settings.schema import load_settings
+from stylize.settings.loading import load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path

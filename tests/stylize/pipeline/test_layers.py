@@ -108,7 +108,7 @@ def test_the_same_again_does_nothing_and_a_changed_layer_only_its_own(world, pro
 
 
 def test_a_changed_matte_redoes_the_spans_that_show_it(world, project):
-    only = {"propagate.other_keys": 0, "select.max_gap": 3, "propagate.new_surface": 0.0}
+    only = {"propagate.distant_keys": 0, "select.max_gap": 3, "propagate.fill_threshold": 0.0}
     run(world, settings=only)
     keys = [key.frame for key in list_keys(project / "stack" / "left").keys]
     changed = read_image(world.root / "left" / "0009.png")

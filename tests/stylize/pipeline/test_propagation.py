@@ -40,7 +40,7 @@ class Outer:
     inner: Inner = Inner()
     threads: int | None = None
     reach: float = 1.0
-    other_keys: int = 1
+    distant_keys: int = 1
 
 
 def test_threads_do_not_make_a_layer_stale_and_everything_else_does(world):
@@ -112,7 +112,7 @@ def test_key_numbers_survive_storage_as_colors():
 def test_without_other_keys_a_changed_key_concerns_its_two_spans_only(world):
     folder = world.keys("0001.png", "0003.png", "0005.png")
     keys = {index: folder / f"{index:04d}.png" for index in (1, 3, 5)}
-    project, own = Project(world.root / "p"), Outer(other_keys=0)
+    project, own = Project(world.root / "p"), Outer(distant_keys=0)
     with open_clip(world.frames) as clip:
         both = [frame_stores(project, FullFrameView(clip[:6]), keys, options) for options in (own, Outer())]
         write_image(keys[5], np.zeros((48, 64, 3), np.uint8))

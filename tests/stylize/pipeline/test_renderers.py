@@ -14,7 +14,7 @@ from stylize.errors import ModelError, UsageError
 from stylize.media import read_image, write_image
 from stylize.pipeline.renderers import select_renderer, warn_unused_options
 from stylize.pipeline.run import paint_request
-from stylize.settings.schema import load_settings
+from stylize.settings.loading import load_settings
 from tests.stylize.pipeline.test_run import RunRequest, run
 
 

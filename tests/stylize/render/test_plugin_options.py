@@ -13,7 +13,7 @@ from stylize.media import write_image
 from stylize.pipeline.renderers import select_renderer
 from stylize.render import make_renderer, renderer_names
 from stylize.settings.key_settings import check_key_options
-from stylize.settings.schema import changed, load_settings
+from stylize.settings.loading import changed, load_settings
 
 MODULE = """
 import numpy as np
@@ -79,7 +79,7 @@ def test_a_misspelt_one_is_suggested(package):
 def test_its_options_come_from_its_own_table(package, tmp_path):
     """`stylize.toml`, settings by name, a layer's and a key's: all reach the factory as they are."""
     file = tmp_path / "stylize.toml"
-    file.write_text('[brought.sumi]\nwet = 0.5\npaper = "rice"\n[brought.sumi.brush]\nhairs = 40\n')
+    file.write_text('[plugins.sumi]\nwet = 0.5\npaper = "rice"\n[plugins.sumi.brush]\nhairs = 40\n')
     style = tmp_path / "style.png"
     write_image(style, np.full((8, 8, 3), 90, np.uint8))
 
@@ -89,13 +89,13 @@ def test_its_options_come_from_its_own_table(package, tmp_path):
         return select_renderer("sumi", [style], settings).options
 
     assert made() == {"wet": 0.5, "paper": "rice", "brush.hairs": 40}
-    assert made(flags={"brought.sumi.wet": 0.7}) == {"wet": 0.7, "paper": "rice", "brush.hairs": 40}
-    assert made(layer={"brought.sumi.paper": "silk"})["paper"] == "silk"
+    assert made(flags={"plugins.sumi.wet": 0.7}) == {"wet": 0.7, "paper": "rice", "brush.hairs": 40}
+    assert made(layer={"plugins.sumi.paper": "silk"})["paper"] == "silk"
     settings = load_settings(file, environment={}, user_file=tmp_path / "none")
-    own = changed(settings, {"brought.sumi.wet": 0.1, "synthesis.seed": 4})
-    assert own.brought.tables["sumi"] == {"wet": 0.1, "paper": "rice", "brush.hairs": 40}
+    own = changed(settings, {"plugins.sumi.wet": 0.1, "synthesis.seed": 4})
+    assert own.plugins.tables["sumi"] == {"wet": 0.1, "paper": "rice", "brush.hairs": 40}
     assert own.synthesis.seed == 4
-    check_key_options({"brought.sumi.wet": 1}, "key 3")
+    check_key_options({"plugins.sumi.wet": 1}, "key 3")
 
 
 def load_settings_again(settings, folder):
@@ -106,11 +106,11 @@ def load_settings_again(settings, folder):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[brought.summi]\nwet = 1", r"\[brought.summi\]: unknown renderer .*did you mean 'sumi'"),
-        ("[brought.zzz]\nwet = 1", "it is not installed"),
-        ("[brought.patch]\nwet = 1", r"its options belong in \[patch\]"),
-        ("[brought.sd]\nwet = 1", r"its options belong in \[diffusion\]"),
-        ("[brought]\nwet = 1", r"wet stands under no renderer; write \[brought.NAME\]"),
+        ("[plugins.summi]\nwet = 1", r"\[plugins.summi\]: unknown renderer .*did you mean 'sumi'"),
+        ("[plugins.zzz]\nwet = 1", "it is not installed"),
+        ("[plugins.patch]\nwet = 1", r"its options belong in \[patch\]"),
+        ("[plugins.sd]\nwet = 1", r"its options belong in \[diffusion\]"),
+        ("[plugins]\nwet = 1", r"invalid plugins.wet 1; use \[plugins.NAME\]"),
     ],
 )
 def test_a_table_that_nobody_would_read_is_refused(package, tmp_path, text, words):

@@ -20,7 +20,7 @@ from tests.stylize.world import make_frames
 def visit(world):
     place = world.root / "frames.stylize" / "stylize.toml"
     place.parent.mkdir()
-    place.write_text("[select]\nmax_keys = 2\n[propagate]\nother_keys = 0\n", "utf-8")
+    place.write_text("[select]\nmax_keys = 2\n[propagate]\ndistant_keys = 0\n", "utf-8")
     stylize_clip(world.frames, world.style, world.root / "out", renderer="fake")
     with OpenVisit(world, RunRequest(world.frames)) as opened:
         yield opened

@@ -24,7 +24,7 @@ def project(tmp_path):
     write_image(style, np.kron(rng.integers(0, 256, (12, 12, 3), np.uint8), np.ones((8, 8, 1), np.uint8)))
     place = tmp_path / "frames.stylize"
     place.mkdir()
-    (place / "stylize.toml").write_text("[propagate]\nother_keys = 0\n", "utf-8")
+    (place / "stylize.toml").write_text("[propagate]\ndistant_keys = 0\n", "utf-8")
     return place
 
 

@@ -116,10 +116,11 @@ def test_edges_of_the_frame_are_followed_when_paint_is_enlarged(sd15):
 
 def test_a_style_mask_confines_its_style(sd15):
     from stylize.render.diffusion.components import ModelOptions, gather_parts
-    from stylize.render.diffusion.options import make_options
+    from stylize.render.diffusion.options import DiffusionOptions
     from stylize.render.diffusion.renderer import DiffusionRenderer
+    from stylize.render.options import make_options
 
-    options = make_options(sd15.options(style_blocks="all"))
+    options = make_options(DiffusionOptions, sd15.options(style_blocks="all"), "sd")
     parts = gather_parts(options, ModelOptions(), styled=True)
     left = np.zeros((SIZE, SIZE, 3), np.uint8)
     left[:, : SIZE // 2] = 255
@@ -231,15 +232,15 @@ def test_weights_of_files_are_read(tmp_path):
         ({"controls": ("canny:3",)}, "expected 0 to 2"),
         ({"controls": ("canny:0.5:0.8-0.2",)}, "START < END"),
         ({"controls": ("canny:x",)}, "is not NAME"),
-        ({"strength": 2.0}, "strength is 2"),
+        ({"strength": 2.0}, "invalid strength 2.0; use 0 to 1"),
         ({"strength": 0.3, "steps": 2}, "paints none"),
         ({"strength": "0: 0.5, 10 0.6"}, "schedule"),
         ({"strength": "0: __import__('os')"}, r"schedule|__import__"),
-        ({"guidance": -1}, "guidance is -1"),
-        ({"fast": "turbo"}, "fast is 'turbo'"),
+        ({"guidance": -1}, "invalid guidance -1"),
+        ({"fast": "turbo"}, "invalid fast 'turbo'; use off, hyper or lcm"),
         ({"style_blocks": "some"}, "style_blocks"),
         ({"loras": ("x:9",)}, "expected -4 to 4"),
-        ({"sampler": "ddim"}, "no option 'sampler'"),
+        ({"sampler": "ddim"}, "unknown option 'sampler' of renderer sd"),
         ({"model": "sd16"}, r"unknown|no such"),
     ],
 )

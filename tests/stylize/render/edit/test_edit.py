@@ -23,7 +23,7 @@ from stylize.render import FrameContext, make_renderer, renderer_names
 from stylize.render.edit.alignment import align
 from stylize.render.edit.renderer import instruction
 from stylize.render.protocol import Anchor
-from stylize.settings.schema import load_settings
+from stylize.settings.loading import load_settings
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 SMALL = {"megapixels": 0.05, "steps": 2}
