@@ -1,4 +1,4 @@
-"""A small world for the application: clips of a few frames, a painter and a propagation that cost nothing."""
+"""Fixtures of the application: clips of a few frames, a renderer and a propagation that cost nothing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import propagate
+from propagate import span
 from stylize.media import open_clip, open_writer, write_image
 from stylize.render import consistency, protocol
 from tests.stylize import fakes
@@ -73,11 +74,16 @@ class World:
         return place
 
 
+def _real_propagation(*_args, **_kwargs):
+    raise AssertionError("a module bound the real propagate_keyframes when it was imported; import it in the function")
+
+
 def make_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator) -> World:
     """A clip of ten frames with a cut before frame 6; paint is faked and counted."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "models"))  # whatever the machine has
     monkeypatch.setitem(vars(propagate), "propagate_keyframes", fakes.fake_propagate)
+    monkeypatch.setattr(span, "Span", _real_propagation)
     monkeypatch.setitem(protocol._FACTORIES, "fake", fakes.FakeRenderer)
     monkeypatch.setattr(consistency, "anchors_for", lambda *_: [])
     fakes.PAINTED.clear()

@@ -158,6 +158,18 @@ def test_a_hand_edit_of_a_key_stays_and_is_carried(world, project):
     np.testing.assert_array_equal(made[:, 20:40], read_image(world.frames / f"{key:04d}.png")[:, 20:40])
 
 
+@pytest.mark.parametrize(("strength", "same_as"), [("0: 2", "1"), ("0: -1", "0"), ("0: 2, 9: 3", "0: 1, 9: 1")])
+def test_layer_strength_is_clamped_to_0_and_1(world, project, strength, same_as):
+    write_mattes(world.root / "left", 0, 20, value=128)  # half a matte shows a strength of 2, a full one does not
+    found = []
+    for text in (strength, same_as):
+        (project / "stylize.toml").write_text(LAYERS.replace('"../left"', f'"../left"\nstrength = "{text}"'))
+        run(world)
+        found.append(pictures(world.root / "out"))
+    for name, image in found[0].items():
+        np.testing.assert_array_equal(image, found[1][name])
+
+
 def test_dry_run_tells_every_layer_and_writes_nothing(world, project):
     run(world)
     before = set(project.rglob("*"))

@@ -205,7 +205,7 @@ def test_sixteen_bits_go_through(world):
     run(world, clip=frames)
     image = read_image(world.root / "out" / "0001.png")
     assert image.dtype == np.uint16
-    assert len(np.unique(image)) > 256 or (image % 257 != 0).any()
+    assert (image % 257 != 0).mean() > 0.9  # eight bits, widened, are multiples of 257
 
 
 def test_a_video_comes_back_with_its_frames_and_times(world):

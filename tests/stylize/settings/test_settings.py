@@ -36,6 +36,23 @@ def test_flag_over_environment_over_project_over_user_over_default(tmp_path):
     assert (found.select.min_gap, found.select.max_keys, found.select.coverage) == (5, 3, 0.5)
 
 
+def test_layer_settings_are_over_the_project_and_below_the_environment_and_flags(tmp_path):
+    project = tmp_path / "stylize.toml"
+    project.write_text("[select]\nmin_gap = 3\nmax_keys = 3", encoding="utf-8")
+    layer = {"select.min_gap": 6}
+
+    def found(environment, flags):
+        missing = tmp_path / "user.toml"
+        made = load_settings(project, flags, layer=layer, environment=environment, user_file=missing)
+        return made.select.min_gap, made.select.max_keys
+
+    environment = {"STYLIZE_SELECT_MIN_GAP": "4"}
+    assert found({}, None) == (6, 3)
+    assert found(environment, None) == (4, 3)
+    assert found({}, {"select.min_gap": 5}) == (5, 3)
+    assert found(environment, {"select.min_gap": 5}) == (5, 3)
+
+
 def test_toml_out_and_in_again_is_the_same(tmp_path):
     settings = load(tmp_path, flags={"select.max_keys": 7, "output.quality": "best", "synthesis.seed": 3})
     assert load(tmp_path, settings.to_toml()) == settings
