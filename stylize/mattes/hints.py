@@ -21,17 +21,17 @@ log = logging.getLogger(__name__)
 Box = tuple[int, int, int, int]
 """(left, top, width, height) in pixels."""
 Point = tuple[float, float, bool]
-"""x and y in pixels, and whether the subject is there."""
+"""x and y in pixels, and True on the subject, False on the background."""
 
-_LEAST = 4
-"""Pixels that a box is wide and high at least."""
-_ALL = 0.9
-"""Share of the frame from which on a box leaves too little of the ground."""
+_SMALLEST = 4
+"""Least width and height of a box in pixels."""
+_LARGEST = 0.9
+"""Share of the frame above which a box leaves too little background to learn its colors."""
 
 
 @dataclass(frozen=True)
 class Hints:
-    """What a person says of the subject: boxes, painted mattes, and points, by frame of the clip."""
+    """Hints on the subject: boxes, painted mattes and points, by frame of the clip."""
 
     boxes: dict[int, Box] = field(default_factory=dict)
     painted: dict[int, Path] = field(default_factory=dict)
@@ -39,17 +39,17 @@ class Hints:
 
     @property
     def frames(self) -> list[int]:
-        """The frames that have one, in order."""
+        """Frames with a hint, in order."""
         return sorted({*self.boxes, *self.painted, *self.points})
 
 
 def parse_boxes(texts: Sequence[str], info: ClipInfo, whole: ClipInfo | None = None) -> dict[int, Box]:
-    """Read ``FRAME:X,Y,W,H``; the frame as for ``--start``, by its number in `info`, a range of `whole`.
+    """Parse ``FRAME:X,Y,W,H``, with FRAME as for ``--start``; return boxes by frame of `info`, a range of `whole`.
 
     Raises
     ------
     UsageError
-        If one is no such box, or lies outside the frame.
+        If a box is invalid, or lies outside the frame.
     """
     found: dict[int, Box] = {}
     for text in texts:
@@ -57,7 +57,7 @@ def parse_boxes(texts: Sequence[str], info: ClipInfo, whole: ClipInfo | None = N
         try:
             left, top, width, height = (round(float(side)) for side in sides.split(","))
         except ValueError:
-            raise UsageError(f"--box {text} is no box; write FRAME:X,Y,W,H as 0:12,40,200,300") from None
+            raise UsageError(f"invalid --box {text}; write FRAME:X,Y,W,H as 0:12,40,200,300") from None
         frame = _frame(f"--box {text}", when, info, whole or info)
         found[frame] = _in_frame(text, (left, top, width, height), info)
     return found
@@ -66,36 +66,36 @@ def parse_boxes(texts: Sequence[str], info: ClipInfo, whole: ClipInfo | None = N
 def _in_frame(text: str, box: Box, info: ClipInfo) -> Box:
     left, top, width, height = box
     size = f"{info.width}x{info.height}"
-    if width < _LEAST or height < _LEAST:
+    if width < _SMALLEST or height < _SMALLEST:
         raise UsageError(
-            f"--box {text} is {width}x{height} pixels; draw it around the whole subject, "
-            f"{_LEAST} pixels wide and high at least"
+            f"--box {text} is only {width}x{height} pixels; draw it around the complete subject, "
+            f"at least {_SMALLEST} pixels wide and high"
         )
     right, bottom = min(left + width, info.width), min(top + height, info.height)
     cut = max(left, 0), max(top, 0), right - max(left, 0), bottom - max(top, 0)
     if cut[2] <= 0 or cut[3] <= 0:
         raise UsageError(
-            f"--box {text} holds nothing of the frame, which is {size}; FRAME:X,Y,W,H counts pixels from the "
-            "upper left corner, and X,Y is that of the box"
+            f"--box {text} lies outside the frame, which is {size}; X,Y of FRAME:X,Y,W,H is the upper left corner "
+            "of the box, in pixels from that of the frame"
         )
     if cut != box:
-        log.warning("--box %s reaches beyond the frame, which is %s; %d,%d,%d,%d is taken", text, size, *cut)
-    if cut[2] * cut[3] > _ALL * info.width * info.height:
+        log.warning("--box %s extends beyond the frame, which is %s; %d,%d,%d,%d is used", text, size, *cut)
+    if cut[2] * cut[3] > _LARGEST * info.width * info.height:
         log.warning(
-            "--box %s holds nearly all of the frame: little is left that shows what the ground looks like; "
-            "look at the matte, and paint one frame (--mattes DIR) if it took the ground along",
+            "--box %s covers nearly all of the frame, so that little background is visible; check the matte, and paint "
+            "one frame (--mattes DIR) if it includes the background",
             text,
         )
     return cut
 
 
 def parse_points(texts: Sequence[str], info: ClipInfo, whole: ClipInfo | None = None) -> dict[int, tuple[Point, ...]]:
-    """Read ``FRAME:X,Y`` on the subject and ``FRAME:X,Y,out`` beside it; frames as for `parse_boxes`.
+    """Parse ``FRAME:X,Y`` on the subject and ``FRAME:X,Y,out`` on the background; frames as for `parse_boxes`.
 
     Raises
     ------
     UsageError
-        If one is no such point, or lies outside the frame.
+        If a point is invalid, or lies outside the frame.
     """
     found: dict[int, tuple[Point, ...]] = {}
     for text in texts:
@@ -106,7 +106,7 @@ def parse_points(texts: Sequence[str], info: ClipInfo, whole: ClipInfo | None = 
         except ValueError:
             x = np.nan
         if np.isnan(x) or word not in ([], ["out"]):
-            raise UsageError(f"--point {text} is no point; write FRAME:X,Y, or FRAME:X,Y,out beside the subject")
+            raise UsageError(f"invalid --point {text}; write FRAME:X,Y, or FRAME:X,Y,out beside the subject")
         frame = _frame(f"--point {text}", when, info, whole or info)
         if not (0 <= x < info.width and 0 <= y < info.height):
             raise UsageError(f"--point {text} is outside the frame, which is {info.width}x{info.height}")
@@ -121,9 +121,9 @@ def read_hints(
     points: Sequence[str] = (),
     whole: ClipInfo | None = None,
 ) -> Hints:
-    """Put boxes, a folder of painted mattes and points together; a painted matte goes before the others.
+    """Combine boxes, a folder of painted mattes and points; a painted matte overrides the others in its frame.
 
-    They are told by frame of the `whole` clip, and given by number within `info`, which may be a range of it.
+    Texts count frames of the `whole` clip; the result counts frames of `info`, which may be a range of it.
     """
     from stylize.media.frame_images import find_keys
 
@@ -134,12 +134,12 @@ def read_hints(
         {f: marks for f, marks in parse_points(points, info, whole).items() if f not in painted},
     )
     if not hints.frames:
-        raise UsageError("nothing says what the subject is; give --box FRAME:X,Y,W,H, --mattes DIR, or --chroma COLOR")
+        raise UsageError("missing hint on the subject; give --box FRAME:X,Y,W,H, --mattes DIR, or --chroma COLOR")
     return hints
 
 
 def _frame(option: str, when: str, info: ClipInfo, whole: ClipInfo) -> int:
-    """Return the number within `info` of a frame that is named as one of the whole clip."""
+    """Return the number within `info` of a frame of the complete clip."""
     from stylize.media import parse_time
 
     frame = parse_time(when or str(info.start), whole.rate, whole.pts, whole.time_base) - info.start

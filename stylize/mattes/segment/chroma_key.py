@@ -1,4 +1,4 @@
-"""Chroma key: the subject before a screen of one color, and the screen's light taken off it."""
+"""Chroma key: matte of a subject in front of a screen of one color, and removal of the screen's spill."""
 
 from __future__ import annotations
 
@@ -14,21 +14,24 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Image
 
 NAMED = {"green": (0, 177, 64), "blue": (0, 71, 187)}
-"""Screens as they are sold; what a camera makes of them differs, and ``auto`` looks."""
-_CLEAR, _SOLID = 0.75, 0.15
-"""Share of the screen's color from which on a pixel is all screen, and up to which it is all subject."""
-_LEAST = 0.12
+"""RGB of common screens; a camera records other values, and ``auto`` measures them."""
+_CLEAR = 0.75
+"""Share of the screen color above which a pixel is transparent."""
+_SOLID = 0.15
+"""Share of the screen color below which a pixel is opaque."""
+_LEAST_CHROMA = 0.12
+"""Chroma (length of Cb, Cr) below which a color is gray."""
 
 
 def parse_color(text: str, frame: Image) -> tuple[float, float, float]:
-    """Return the screen's color, each channel 0 to 1: ``auto``, ``green``, ``blue`` or ``#RRGGBB``.
+    """Parse the screen color, each channel 0 to 1: ``auto``, ``green``, ``blue`` or ``#RRGGBB``.
 
     Raises
     ------
     UsageError
-        If `text` is none of these, or a gray.
+        If `text` is invalid, or a gray.
     MediaError
-        If with ``auto`` the border of `frame` shows no one color.
+        With ``auto``, if the border of `frame` has no dominant color.
     """
     if text == "auto":
         return screen_color(frame)
@@ -37,15 +40,15 @@ def parse_color(text: str, frame: Image) -> tuple[float, float, float]:
     except ValueError:
         code = ()
     if len(code) != 3:
-        raise UsageError(f"--chroma {text} is no color; give auto, green, blue or #RRGGBB")
+        raise UsageError(f"invalid --chroma {text}; give auto, green, blue or #RRGGBB")
     red, green, blue = (channel / 255 for channel in code)
-    if np.linalg.norm(_hues(np.array([[[red, green, blue]]], np.float32))) < _LEAST:
-        raise UsageError(f"--chroma {text} is gray; a screen has a color")
+    if np.linalg.norm(_hues(np.array([[[red, green, blue]]], np.float32))) < _LEAST_CHROMA:
+        raise UsageError(f"invalid --chroma {text}, a gray; give the color of the screen")
     return red, green, blue
 
 
 def screen_color(frame: Image) -> tuple[float, float, float]:
-    """Find the color that most of the frame's border has; each channel 0 to 1."""
+    """Return the dominant color of the frame's left, right and upper border; each channel 0 to 1."""
     height, width = frame.shape[:2]
     rim = max(2, round(0.04 * min(height, width)))
     unit = frame.astype(np.float32) / np.float32(np.iinfo(frame.dtype).max)
@@ -58,37 +61,38 @@ def screen_color(frame: Image) -> tuple[float, float, float]:
     hues = _hues(border[None])[0]
     strong = np.linalg.norm(hues, axis=1)
     angle = np.arctan2(hues[:, 1], hues[:, 0])
-    counts, edges = np.histogram(angle, bins=36, range=(-np.pi, np.pi), weights=strong * (strong > _LEAST))
+    counts, edges = np.histogram(angle, bins=36, range=(-np.pi, np.pi), weights=strong * (strong > _LEAST_CHROMA))
     best = int(np.argmax(counts + np.roll(counts, 1) + np.roll(counts, -1)))
     middle = (edges[best] + edges[best + 1]) / 2
-    same = (np.cos(angle - middle) > np.cos(np.pi / 9)) & (strong > _LEAST)
+    same = (np.cos(angle - middle) > np.cos(np.pi / 9)) & (strong > _LEAST_CHROMA)
     if same.mean() < 0.25:
-        raise MediaError("--chroma auto: the frame's border shows no one color; name it: --chroma #RRGGBB")
+        raise MediaError("--chroma auto: the frame's border has no dominant color; name it: --chroma #RRGGBB")
     red, green, blue = np.median(border[same], axis=0)
     return float(red), float(green), float(blue)
 
 
 def chroma_matte(frame: Image, color: tuple[float, float, float]) -> F32:
-    """Return the opacity of the subject, float32 (H, W): 0 where the screen shows.
+    """Return the opacity of the subject, float32 (H, W), 0 on the screen.
 
-    A pixel has as much of the screen as its hue goes in the screen's direction beyond what it goes aside:
-    shadows and folds of the screen go too, and the soft edge is the mix that the camera saw.
+    The share of the screen in a pixel is its chroma along that of the screen, less its chroma across it. So
+    shadows and folds of the screen are transparent too, and soft edges keep the mix that the camera recorded.
     """
     share = _share(frame, color)
     return np.asarray(np.clip((_CLEAR - share) / (_CLEAR - _SOLID), 0, 1), np.float32)
 
 
 def despill(frame: Image, color: tuple[float, float, float]) -> Image:
-    """Take the screen's light off the frame; brightness stays.
+    """Remove the spill of the screen from a frame; luma stays.
 
-    Hues end up no nearer to the screen's than yellow and cyan are to green: skin and hair keep theirs.
+    Hues are limited to 60 degrees from that of the screen, as yellow and cyan are from green: skin and hair
+    keep theirs.
     """
     key = _hues(np.array([[color]], np.float32))[0, 0]
     top = np.float32(np.iinfo(frame.dtype).max)
     unit = frame.astype(np.float32) / top
     along = key / np.linalg.norm(key)
     hues = _hues(unit)
-    spilled = np.maximum(_excess(hues, along, _NEIGHBOUR), 0)[..., None] * along
+    spilled = np.maximum(_excess(hues, along, _NEIGHBOR_SLOPE), 0)[..., None] * along
     made = _with_hues(unit, hues - spilled)
     codes: Image = np.rint(np.clip(made, 0, 1) * top).astype(frame.dtype)
     return codes
@@ -102,7 +106,7 @@ def _share(frame: Image, color: tuple[float, float, float]) -> NDArray[np.float3
 
 
 def _excess(hues: NDArray[np.float32], along: NDArray[np.float32], slope: float = 1.0) -> NDArray[np.float32]:
-    """How far a hue goes in a direction, beyond `slope` times what it goes aside of it."""
+    """Return the chroma along a direction, less `slope` times the chroma across it."""
     ahead = hues @ along
     aside = np.abs(hues[..., 0] * along[1] - hues[..., 1] * along[0])
     return np.asarray(ahead - np.float32(slope) * aside, np.float32)
@@ -122,6 +126,6 @@ def _with_hues(unit: NDArray[np.float32], hues: NDArray[np.float32]) -> NDArray[
     return np.stack([red, green, blue], axis=-1)
 
 
-_NEIGHBOUR = 0.58
-"""Of the hues 60 degrees aside: as much in the direction as this share of what they go aside."""
+_NEIGHBOR_SLOPE = 0.58
+"""Ratio of chroma along to chroma across at a hue 60 degrees away: 1 / tan(60 degrees)."""
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)

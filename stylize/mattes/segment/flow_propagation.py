@@ -1,4 +1,4 @@
-"""A matte of one frame, followed through its neighbors."""
+"""Propagation of the matte of one frame to its neighbors along the flow, with refined edges."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Flow, Image
 
 _SIDE = 640
-"""Longer side at which motion is looked for; the edge is found at full size."""
+"""Longer side in pixels at which flow is estimated; edges are refined at full size."""
 _TOLERANCE = 12.0
+"""Color difference, in 8-bit steps, at which the confidence is 1/e."""
 _RIM = 9
-"""Pixels along the edge whose motion is not believed: flow mixes the subject's with the background's."""
+"""Pixels along the edge whose flow is not used: it mixes the motions of subject and background."""
 _REACHES = ((3.0, 1), (8.0, 1), (24.0, 4), (80.0, 4))
-"""Spreads, in pixels, with which motion is carried over the rim, and the reduction at which that is done."""
+"""Standard deviations in pixels with which flow is extrapolated over the rim, each with an image reduction."""
 
 
 @dataclass
 class TrackState:
-    """Where following has come to: the last frame, its matte, and the flow from it to the key."""
+    """State of a propagation: the last frame, its matte, and the flow from it to the key."""
 
     at: int | None = None
     matte: F32 | None = None
@@ -36,13 +37,13 @@ class TrackState:
 
 
 def propagate_matte(
-    frames: Sequence[Image], key: int, matte: F32, order: Sequence[int], trail: TrackState | None = None
+    frames: Sequence[Image], key: int, matte: F32, order: Sequence[int], state: TrackState | None = None
 ) -> Iterator[tuple[int, F32, F32]]:
-    """Carry the matte of frame `key` away from it, one frame after the other.
+    """Propagate the matte of frame `key` frame by frame.
 
-    The edge moves as the subject does inside it: there the flow is sure, and it is continued outwards. Two
-    predictions are averaged, one from the frame before and one straight from the key, so that errors do not
-    add up; then the edge is found anew in the picture, so that the next frame begins from one that is right.
+    The edge moves with the subject inside it, where flow is reliable; it is extrapolated outwards. Two
+    predictions are averaged, one from the previous frame and one directly from the key, so that errors do not
+    accumulate; then the edge is refined in the frame, so that the next frame starts from a correct one.
 
     Parameters
     ----------
@@ -53,80 +54,80 @@ def propagate_matte(
     matte : float32 (H, W)
         Its matte.
     order
-        Frames to go through, next to the key first.
-    trail
-        Is kept up to date with every frame; one that has come somewhere is gone on with, as if there had
-        been no stop, and then `order` begins with the frame next to it.
+        Frames to propagate to, nearest to the key first.
+    state
+        Updated with every frame. Propagation resumes from a given state exactly; `order` then begins with the
+        frame next to it.
 
     Yields
     ------
     tuple
-        Frame number; its matte, float32 (H, W); and how sure it is, float32 (H, W), 0 to 1: how well the
-        picture agrees with the key.
+        Frame number; its matte, float32 (H, W); and its confidence, float32 (H, W), 0 to 1, from the color
+        difference to the key.
     """
     from propagate.flow import chain, estimate_flow
 
-    trail = trail or TrackState()
+    state = state or TrackState()
     there = before = _small(frames[key])
     size = there.shape[:2]
     whole = matte.shape
     previous, flow = matte, np.zeros((*size, 2), np.float32)
-    if trail.at is not None and trail.matte is not None and trail.flow is not None:
-        previous, flow, before = trail.matte, trail.flow, _small(frames[trail.at])
+    if state.at is not None and state.matte is not None and state.flow is not None:
+        previous, flow, before = state.matte, state.flow, _small(frames[state.at])
     for at in order:
         frame = frames[at]
         here = _small(frame)
         step = estimate_flow(here, before)
         near = _fetch(_shrunk(previous, size), step)
-        step = _continued(step, _sure_inside(near))
+        step = _extrapolated(step, _well_inside(near))
         flow = chain(step, flow)
-        straight = estimate_flow(here, there, initial=flow)
-        chained_off, straight_off = _off(here, there, flow), _off(here, there, straight)
-        flow = np.where((straight_off < chained_off)[..., None], straight, flow)
-        left = np.minimum(straight_off, chained_off)
-        sure = np.exp(-np.square(left / _TOLERANCE)).astype(np.float32)
+        direct = estimate_flow(here, there, initial=flow)
+        chained_residual, direct_residual = _residual(here, there, flow), _residual(here, there, direct)
+        flow = np.where((direct_residual < chained_residual)[..., None], direct, flow)
+        left = np.minimum(direct_residual, chained_residual)
+        confidence = np.exp(-np.square(left / _TOLERANCE)).astype(np.float32)
         near = _fetch(_shrunk(previous, size), step)
-        flow = _kept_inside(flow, _continued(flow, _sure_inside(near) * sure), near, sure)
-        straight_matte = _fetch(matte, _grown(flow, whole))
-        found = _agreed(straight_matte, _fetch(previous, _grown(step, whole)))
+        flow = _kept_inside(flow, _extrapolated(flow, _well_inside(near) * confidence), near, confidence)
+        from_key = _fetch(matte, _grown(flow, whole))
+        found = _agreed(from_key, _fetch(previous, _grown(step, whole)))
         if found.max() > 0.5:
             found = refine_edge(frame, found, edge_band_width(found.shape))
         previous, before = found, here
-        trail.at, trail.matte, trail.flow = at, found, flow
-        yield at, found, _enlarged(sure, whole)
+        state.at, state.matte, state.flow = at, found, flow
+        yield at, found, _enlarged(confidence, whole)
 
 
-def _agreed(straight: F32, near: F32) -> F32:
-    """Average two predictions; that from the key counts only where it is near the one from the frame before.
+def _agreed(direct: F32, near: F32) -> F32:
+    """Average two predictions; that of the key is limited to a band around that of the previous frame.
 
-    Far from the subject nothing is known of its motion, and the way to the key may end in it by chance.
+    Far from the subject its motion is unknown, and the flow to the key may end in the subject by chance.
     """
     if near.min() == near.max():
         return near
     distance, reach = signed_distance(near), np.float32(edge_band_width(near.shape))
-    held = np.clip(straight, np.clip(distance - reach, 0, 1), np.clip(distance + reach, 0, 1))
+    held = np.clip(direct, np.clip(distance - reach, 0, 1), np.clip(distance + reach, 0, 1))
     return np.asarray((held + near) / 2, np.float32)
 
 
-def _sure_inside(matte: F32) -> F32:
+def _well_inside(matte: F32) -> F32:
     import cv2
 
     solid = (matte > 0.5).astype(np.float32)
     return np.asarray(cv2.erode(solid, np.ones((_RIM, _RIM), np.uint8)), np.float32)
 
 
-def _kept_inside(flow: Flow, continued: Flow, matte: F32, sure: F32) -> Flow:
-    """Keep the flow well inside the subject, and take the continued one everywhere else."""
+def _kept_inside(flow: Flow, continued: Flow, matte: F32, confidence: F32) -> Flow:
+    """Return the flow well inside the subject, and the extrapolated flow everywhere else."""
     import cv2
 
     solid = (matte > 0.5).astype(np.float32)
     deep = cv2.GaussianBlur(cv2.erode(solid, np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)), (0, 0), 2)
-    share = (deep * sure)[..., None]
+    share = (deep * confidence)[..., None]
     return np.asarray(flow * share + continued * (1 - share), np.float32)
 
 
-def _continued(flow: Flow, weight: F32) -> Flow:
-    """Spread the flow from where `weight` is to where it is not, from near reaches first."""
+def _extrapolated(flow: Flow, weight: F32) -> Flow:
+    """Extrapolate the flow from pixels with `weight` to the others, by Gaussians of increasing width."""
     import cv2
 
     height, width = weight.shape
@@ -148,8 +149,8 @@ def _continued(flow: Flow, weight: F32) -> Flow:
     return np.asarray(found, np.float32)
 
 
-def _off(here: Image, there: Image, flow: Flow) -> F32:
-    """Mean color difference around every pixel once `there` is moved onto `here`, in 8-bit steps."""
+def _residual(here: Image, there: Image, flow: Flow) -> F32:
+    """Return the mean color difference around every pixel, `there` warped onto `here`, in 8-bit steps."""
     from propagate.registration import residual
 
     return residual(here, _fetch(there, flow))
@@ -191,7 +192,7 @@ def _enlarged(values: F32, shape: tuple[int, ...]) -> F32:
 
 
 def _grown(flow: Flow, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Enlarge a flow to the size of the frame, and its lengths with it."""
+    """Enlarge a flow, and its vectors, to the size of the frame."""
     import cv2
 
     if flow.shape[:2] == shape:

@@ -1,4 +1,4 @@
-"""A shot's mattes from those of a few of its frames: followed along the motion, both ways."""
+"""Mattes of a shot from those of a few frames, propagated along the flow in both directions."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from stylize.mattes.buffer import MatteBuffer
     from stylize.media import Clip
 
-_NOTED = 8
-"""Frames after which is noted from where an interrupted run goes on."""
+_SAVE_EVERY = 8
+"""Frames between two saved states, from which an interrupted run resumes."""
 
 
 @dataclass(frozen=True)
 class FlowTracker:
-    """One shot: its frames, the mattes of some of them, and where the mattes of all go.
+    """One shot: its frames, the mattes of some of them, and the buffer for the mattes of all.
 
-    What is on the shelf from an interrupted run is gone on from.
+    It resumes from the mattes that an interrupted run left in the buffer.
     """
 
     frames: Clip
@@ -36,54 +36,54 @@ class FlowTracker:
     total: int
 
     def fill(self) -> None:
-        """Follow each key to its neighbors; between two keys both are followed and blended."""
+        """Propagate each key to its neighbors; between two keys both are propagated and blended."""
         marks = sorted(self.keys)
         for at in marks:
             self.write(at, self.keys[at])
-        self.outwards(marks[0], range(marks[0] - 1, -1, -1))
+        self.to_end(marks[0], range(marks[0] - 1, -1, -1))
         for a, b in pairwise(marks):
             self.between(a, b)
-        self.outwards(marks[-1], range(marks[-1] + 1, len(self.frames)))
+        self.to_end(marks[-1], range(marks[-1] + 1, len(self.frames)))
 
-    def outwards(self, key: int, order: range) -> None:
-        """Follow one key to an end of the shot."""
+    def to_end(self, key: int, order: range) -> None:
+        """Propagate one key to an end of the shot."""
         if not self.finished(order):
-            for at, matte, _ in self.followed(key, order, self.buffer):
+            for at, matte, _ in self.propagated(key, order, self.buffer):
                 self.write(at, matte)
 
     def between(self, a: int, b: int) -> None:
-        """Blend by how far away a key is, and by how well the picture agrees with it."""
+        """Blend the propagated mattes of two keys, weighted by proximity and confidence."""
         if self.finished(range(a + 1, b)):
             return
         name = f"from-{self.first + b}"
-        with self.buffer.child(name) as mattes, self.buffer.child(f"{name}-sure") as sureness:
+        with self.buffer.child(name) as mattes, self.buffer.child(f"{name}-confidence") as confidences:
             order = range(b - 1, a, -1)
-            if not all(at in sureness for at in order):
-                for at, matte, sure in self.followed(b, order, mattes):
+            if not all(at in confidences for at in order):
+                for at, matte, confidence in self.propagated(b, order, mattes):
                     mattes.write(at, matte)
-                    sureness.write(at, sure)
-            for at, matte, sure in self.followed(a, range(a + 1, b), self.buffer):
-                from_a, from_b = (b - at) * (sure + 0.01), (at - a) * (sureness[at] + np.float32(0.01))
+                    confidences.write(at, confidence)
+            for at, matte, confidence in self.propagated(a, range(a + 1, b), self.buffer):
+                from_a, from_b = (b - at) * (confidence + 0.01), (at - a) * (confidences[at] + np.float32(0.01))
                 blended = (matte * from_a + mattes[at] * from_b) / (from_a + from_b)
                 self.write(at, np.asarray(blended, np.float32))
 
-    def followed(self, key: int, order: range, buffer: MatteBuffer) -> Iterator[tuple[int, F32, F32]]:
-        """Follow one key from where an interrupted run has come to; see `propagate_matte`."""
+    def propagated(self, key: int, order: range, buffer: MatteBuffer) -> Iterator[tuple[int, F32, F32]]:
+        """Propagate one key, from the state that an interrupted run saved; see `propagate_matte`."""
         name = f"way-{self.first + key}-{self.first + order[-1]}" if order else ""
-        trail, done = TrackState(), buffer.metadata(name) if order else None
+        state, done = TrackState(), buffer.metadata(name) if order else None
         if done is not None:
-            trail = TrackState(int(done["at"]), done["matte"], done["flow"])
+            state = TrackState(int(done["at"]), done["matte"], done["flow"])
             order = order[order.index(int(done["at"])) + 1 :]
-        for count, found in enumerate(propagate_matte(self.frames, key, self.keys[key], order, trail), 1):
+        for count, found in enumerate(propagate_matte(self.frames, key, self.keys[key], order, state), 1):
             yield found
-            if count % _NOTED == 0 and trail.matte is not None and trail.flow is not None:
-                buffer.set_metadata(name, {"at": np.array(found[0]), "matte": trail.matte, "flow": trail.flow})
+            if count % _SAVE_EVERY == 0 and state.matte is not None and state.flow is not None:
+                buffer.set_metadata(name, {"at": np.array(found[0]), "matte": state.matte, "flow": state.flow})
 
     def finished(self, order: range) -> bool:
-        """Whether an earlier run has done all of these frames."""
+        """Return whether the buffer has all of these frames."""
         return all(self.first + at in self.buffer for at in order)
 
     def write(self, at: int, matte: F32) -> None:
-        """Keep the matte of a frame of the shot."""
+        """Store the matte of a frame of the shot."""
         self.buffer.write(self.first + at, matte)
         self.on_progress(len(self.buffer) / self.total)

@@ -1,4 +1,4 @@
-"""Mattes for a whole clip from hints on a few of its frames."""
+"""Mattes of a clip from hints on a few of its frames."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from stylize.media import Clip
 
 _STEPS = (1, 2, 4)
-"""Frames that are looked at beside one with a box, by how far away they are."""
-_UNKNOWN = 0.03
-"""Share of gray pixels from which on a painted matte is scribbles: a soft edge has less."""
+"""Distances in frames, before and after, of the frames whose motion helps to segment a box."""
+_SCRIBBLES = 0.03
+"""Share of gray pixels above which a painted matte is scribbles: a soft edge has less."""
 
 
 def generate_mattes(
@@ -35,14 +35,14 @@ def generate_mattes(
     on_progress: Callable[[float], None],
     segmenter: Segmenter | None = None,
 ) -> list[int]:
-    """Make the matte of every frame and put it on the shelf; nothing crosses a cut.
+    """Write the matte of every frame to the buffer; nothing is propagated across a cut.
 
-    With `segmenter` SAM 2 makes them, else they are cut out by color and followed along the motion.
+    With `segmenter`, SAM 2 makes them; else subjects are segmented by color and propagated along the flow.
 
     Returns
     -------
     list
-        The frames of shots without a hint, whose mattes are empty.
+        Frames of shots without a hint; their mattes are empty.
     """
     empty: list[int] = []
     for shot in shots:
@@ -67,12 +67,12 @@ def generate_mattes(
 def propagate_mattes(
     frames: Clip, keys: Mapping[int, F32], buffer: MatteBuffer, on_progress: Callable[[float], None]
 ) -> None:
-    """Follow finished mattes, by frame of a range without a cut, to all its frames; all go on the shelf."""
+    """Propagate mattes, by frame of a range without a cut, to all its frames, and write all to the buffer."""
     FlowTracker(frames, keys, 0, buffer, on_progress, len(frames)).fill()
 
 
 def matte_from_hint(clip: Clip, frame: int, hints: Hints, shot: Shot | None = None) -> F32:
-    """Make the matte of a frame that has a box or a painted one; how the rest of `shot` moves helps a box."""
+    """Return the matte of a frame with a box or a painted matte; the motion in `shot` helps to segment a box."""
     if frame not in hints.painted:
         near = [[frame + way * step for step in _STEPS] for way in (-1, 1)] if shot else []
         ways = [[clip[at] for at in way if shot and shot.start <= at < shot.stop] for way in near]
@@ -80,12 +80,12 @@ def matte_from_hint(clip: Clip, frame: int, hints: Hints, shot: Shot | None = No
     hint = _painted(clip, frame, hints)
     if is_scribbles(hint):
         return segment_scribbles(clip[frame], hint)
-    hard = np.isin(hint, (0, 1)).all()  # as a mask that was painted without soft edges
+    hard = np.isin(hint, (0, 1)).all()  # a mask that was painted without soft edges
     return refine_edge(clip[frame], hint, edge_band_width(hint.shape) / 2) if hard else hint
 
 
 def painted_mattes(clip: Clip, hints: Hints) -> dict[int, F32]:
-    """Return the mattes that were painted whole: these stay as they are."""
+    """Return the complete painted mattes, without scribbles: they are used unchanged."""
     found = {}
     for frame in hints.painted:
         if not is_scribbles(_painted(clip, frame, hints)):
@@ -94,8 +94,8 @@ def painted_mattes(clip: Clip, hints: Hints) -> dict[int, F32]:
 
 
 def is_scribbles(hint: F32) -> bool:
-    """Whether much of a painted matte is unknown."""
-    return bool(((hint > 0.05) & (hint < 0.95)).mean() > _UNKNOWN)
+    """Return whether a painted matte is scribbles, with a large unknown part."""
+    return bool(((hint > 0.05) & (hint < 0.95)).mean() > _SCRIBBLES)
 
 
 def _prompt(clip: Clip, frame: int, hints: Hints) -> Prompt:

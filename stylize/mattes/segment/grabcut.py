@@ -1,4 +1,4 @@
-"""A first matte from a box or from scribbles, by color, and from a box by motion too."""
+"""Segmentation of a subject in one frame: from a box by color and motion, and from scribbles by color (GrabCut)."""
 
 from __future__ import annotations
 
@@ -18,37 +18,38 @@ if TYPE_CHECKING:
     from stylize.mattes.hints import Box
 
 _SIDE = 256
-"""Longer side at which is cut: colors say as much there, and it is a hundred times as fast."""
+"""Longer side in pixels at which GrabCut runs: as accurate there, and a hundred times as fast."""
 _CHROMA = 2.5
-"""Weight of hue over lightness: shading is no border."""
+"""Weight of chroma against lightness: shading is no border."""
 _ROUNDS = 5
+"""Iterations of GrabCut; more change little."""
 _ROOM = 0.06
-"""Of a box's side: so far beyond it the subject may go on, for boxes are drawn by hand."""
+"""Share of a box's side by which the subject may extend beyond it: boxes are drawn by hand."""
 _FILLED = 0.25
-"""Share of the box that a subject leaves free; one that fills more of it may be flooded by the background."""
+"""Share of the box that a subject leaves free; a segment that leaves less may include the background."""
 _ELLIPSES = (1.2, 0.9, 0.75, 0.68, 0.6, 0.52)
-"""Sizes, in boxes, of the ellipse that is taken for the subject to begin with."""
+"""Sizes, as a share of the box, of the ellipses that seed GrabCut."""
 _MIDDLE = 4
-"""Which of them is the subject almost surely."""
+"""Index of the ellipse that is inside of the subject almost always."""
 _MOTION = ((0.3, np.inf), (0.7, 1.5), (0.7, 2.5), (0.3, 1.0))
-"""What motion must say, at least, for a pixel to begin as the subject, and to stay what it begins as."""
+"""Pairs of motion scores: above the first a pixel is likely the subject, above the second certainly."""
 
 
 def segment_box(image: Image, box: Box, ways: Sequence[Sequence[Image]] = ()) -> F32:
-    """Cut out what a box holds; float32 (H, W).
+    """Segment the subject in a box; float32 (H, W), 1 is the subject.
 
-    GrabCut (Rother, Kolmogorov and Blake 2004) from several beginnings: an ellipse in the box of one size or
-    another is the subject, what is well outside of the box is not. That one is kept whose border has the most
-    contrast, which reaches all sides of the box, and which does not just fill it: colors of the background
-    may stand in the box only. Where the subject moves apart from the ground, cutting begins from that too,
-    and what agrees with the motion is kept.
+    GrabCut (Rother, Kolmogorov and Blake 2004) runs from several seeds: ellipses of different sizes in the box are
+    the subject, pixels well outside of the box are not. The best result has a border of high contrast, reaches
+    all sides of the box, and does not just fill it, since colors of the background may occur in the box only.
+    Where the subject moves differently from the background, motion gives further seeds, and results that agree
+    with it are preferred.
 
     Parameters
     ----------
     image : Image, (H, W, 3)
     box
-        Around the whole subject; a few per cent too small or too large are made up for. It may reach beyond
-        the frame.
+        Around the complete subject; a few per cent too small or too large do no harm. It may extend beyond the
+        frame.
     ways
         Frames before this one and frames after it, nearest first.
     """
@@ -57,23 +58,23 @@ def segment_box(image: Image, box: Box, ways: Sequence[Sequence[Image]] = ()) ->
     shape, small = features.shape[:2], tuple(side * scale for side in box)
     seeds = [_ellipse(shape, small, size) for size in _ELLIPSES]
     inside, around = _within(shape, small), _within(shape, small, _ROOM)
-    says = segment_by_motion(image, ways, seeds[_MIDDLE] == _LIKELY_INSIDE, ~around) if ways else None
-    if says is not None:
-        seeds += [_by_motion(says, around, *bounds) for bounds in _MOTION]
+    motion = segment_by_motion(image, ways, seeds[_MIDDLE] == _LIKELY_INSIDE, ~around) if ways else None
+    if motion is not None:
+        seeds += [_by_motion(motion, around, *bounds) for bounds in _MOTION]
     found = [remove_specks(_grab_cut(features, seed)) for seed in seeds]
 
     def merit(solid: F32) -> float:
-        agrees = 1.0 if says is None else max(0.0, _agreement(says, solid, around))
+        agrees = 1.0 if motion is None else max(0.0, _agreement(motion, solid, around))
         return _merit(features, solid, inside) * agrees**2
 
     return _at_full_size(image, max(found, key=merit))
 
 
 def segment_scribbles(image: Image, hint: F32) -> F32:
-    """Cut out from scribbles: where `hint`, float32 (H, W), is 1 is the subject, where 0 the background.
+    """Segment from scribbles, float32 (H, W): 1 is the subject, 0 the background, values between are unknown.
 
-    Values between are unknown, and found by color; above 0.6 a pixel is the subject's to begin with, below
-    0.4 the background's, and between these it begins as what is painted nearer to it.
+    Unknown pixels are labeled by color. They start as the subject above 0.6, as the background below 0.4, and
+    between these as the nearer scribble. Returns float32 (H, W).
     """
     import cv2
 
@@ -90,11 +91,18 @@ def segment_scribbles(image: Image, hint: F32) -> F32:
     return np.where(hint >= 0.95, 1, np.where(hint <= 0.05, 0, found)).astype(np.float32)
 
 
-_OUTSIDE, _INSIDE, _LIKELY_OUTSIDE, _LIKELY_INSIDE = 0, 1, 2, 3  # as OpenCV counts them
+_OUTSIDE = 0
+"""cv2.GC_BGD."""
+_INSIDE = 1
+"""cv2.GC_FGD."""
+_LIKELY_OUTSIDE = 2
+"""cv2.GC_PR_BGD."""
+_LIKELY_INSIDE = 3
+"""cv2.GC_PR_FGD."""
 
 
 def _features(image: Image) -> NDArray[np.uint8]:
-    """Shrink to Lab with more weight on its hues."""
+    """Return the image in Lab at the working size, with more weight on chroma; uint8 (h, w, 3)."""
     import cv2
 
     from stylize.media.bit_depth import to_8_bits
@@ -118,25 +126,25 @@ def _ellipse(shape: tuple[int, ...], box: Any, size: float) -> NDArray[np.uint8]
     return seed.astype(np.uint8)
 
 
-def _by_motion(says: F32, around: NDArray[np.bool_], likely: float, sure: float) -> NDArray[np.uint8]:
-    """Begin with what motion says: likely the subject above `likely`, and fixed where surer than `sure`."""
+def _by_motion(motion: F32, around: NDArray[np.bool_], likely: float, certain: float) -> NDArray[np.uint8]:
+    """Return the seed from the motion score: likely the subject above `likely`, fixed beyond `certain`."""
     import cv2
 
-    seed = np.where(around & (says > likely), _LIKELY_INSIDE, _LIKELY_OUTSIDE).astype(np.uint8)
-    for where, label in ((says > sure, _INSIDE), (says < -sure, _OUTSIDE)):
+    seed = np.where(around & (motion > likely), _LIKELY_INSIDE, _LIKELY_OUTSIDE).astype(np.uint8)
+    for where, label in ((motion > certain, _INSIDE), (motion < -certain, _OUTSIDE)):
         seed[cv2.erode(where.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] = label
     seed[~around] = _OUTSIDE
     return seed
 
 
-def _agreement(says: F32, solid: F32, around: NDArray[np.bool_]) -> float:
-    """How far a cut is what motion says, -1 to 1."""
-    said = np.clip(says, -1, 1)[around]
-    return float((said * (2 * solid[around] - 1)).sum() / max(np.abs(said).sum(), 1))
+def _agreement(motion: F32, solid: F32, around: NDArray[np.bool_]) -> float:
+    """Return the agreement of a segment with the motion score, -1 to 1."""
+    clipped = np.clip(motion, -1, 1)[around]
+    return float((clipped * (2 * solid[around] - 1)).sum() / max(np.abs(clipped).sum(), 1))
 
 
 def _within(shape: tuple[int, ...], box: Any, room: float = 0.0) -> NDArray[np.bool_]:
-    """Whether each pixel is in a box, or at most `room` of its sides beyond."""
+    """Return the mask of a box, enlarged by `room` of its sides; bool (h, w)."""
     left, top, width, height = box
     rows, columns = np.mgrid[0 : shape[0], 0 : shape[1]]
     aside, above = width * room, height * room
@@ -150,13 +158,13 @@ def _grab_cut(features: NDArray[np.uint8], seed: NDArray[np.uint8]) -> F32:
     if not np.isin(seed, (_INSIDE, _LIKELY_INSIDE)).any() or not np.isin(seed, (0, 2)).any():
         return np.asarray(np.isin(seed, (_INSIDE, _LIKELY_INSIDE)), np.float32)
     labels, models = seed.copy(), [np.zeros((1, 65)) for _ in range(2)]
-    cv2.setRNGSeed(1)  # its color clusters begin at random
+    cv2.setRNGSeed(1)  # OpenCV initializes the color clusters at random
     cv2.grabCut(features, labels, None, models[0], models[1], _ROUNDS, cv2.GC_INIT_WITH_MASK)  # type: ignore[call-overload]
     return np.asarray(np.isin(labels, (_INSIDE, _LIKELY_INSIDE)), np.float32)
 
 
 def _merit(features: NDArray[np.uint8], solid: F32, box: NDArray[np.bool_]) -> float:
-    """How good a cut is: contrast of its border, times how well it fills the box without flooding it."""
+    """Return the quality of a segment: contrast of its border times its fit to the box without filling it."""
     import cv2
 
     if solid.sum() < 20:
@@ -185,7 +193,7 @@ def _extent(where: NDArray[np.bool_]) -> tuple[int, int, int, int]:
 
 
 def _overlap(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> float:
-    """Shared area of two boxes over their joint area."""
+    """Return the intersection over union of two boxes."""
     across, down = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     shared = max(0, across) * max(0, down)
     both = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b)) - shared
@@ -193,7 +201,7 @@ def _overlap(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> floa
 
 
 def _at_full_size(image: Image, solid: F32) -> F32:
-    """Enlarge a small cut smoothly and find its edge in the picture."""
+    """Enlarge a segment to the size of the frame and refine its edge."""
     import cv2
 
     height, width = image.shape[:2]

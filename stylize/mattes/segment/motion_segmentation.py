@@ -1,4 +1,4 @@
-"""What moves otherwise than the ground: each pixel is asked which of two motions explains it."""
+"""Motion segmentation: each pixel is labeled by the motion, of subject or background, that explains it."""
 
 from __future__ import annotations
 
@@ -14,44 +14,50 @@ if TYPE_CHECKING:
     from propagate.arrays import F32, Bool, Flow, Image
 
 _SIDE = 512
-"""Longer side at which motion is looked for."""
-_APART = 2.0
-"""Pixels by which subject and ground must move apart, at that size, for motion to say anything."""
+"""Longer side in pixels at which flow is estimated."""
+_LEAST_PARALLAX = 2.0
+"""Relative motion of subject and background in pixels, at that size, below which motion tells nothing."""
 _ENOUGH = 2.5
-"""Pixels from which on no frame further away is looked at."""
+"""Relative motion in pixels from which on no more distant frame is needed."""
 _NOISE = 2.0
-"""Difference of color, in 8-bit steps, that counts as nothing, above that of the ground itself."""
-_SAYS = 0.7
-_OF_CORE, _OF_GROUND = 0.25, 0.35
-"""Shares of the middle of the box, and of what is around it, of which motion must say what they are."""
+"""Color difference, in 8-bit steps, that counts as noise, above the median residual of the background."""
+_CLEAR = 0.7
+"""Score from which on a pixel is labeled clearly."""
+_OF_CORE = 0.25
+"""Least share of the middle of the box that must be labeled clearly."""
+_OF_GROUND = 0.35
+"""Least share of the background around the box that must be labeled clearly."""
 _BESIDE = 0.04
-"""Share of the frame's longer side that must be seen of the ground on two opposite sides of the subject."""
-_ROUNDS, _EACH = 8, 5
-"""Rounds of fitting, and the pixels of which one is looked at."""
+"""Share of the frame's longer side that the background must be wide on two opposite sides of the subject."""
+_ROUNDS = 8
+"""Iterations of the robust fit."""
+_EACH = 5
+"""One of this many pixels is used in the fit: enough for six parameters."""
 
 
 def segment_by_motion(image: Image, ways: Sequence[Sequence[Image]], core: Bool, ground: Bool) -> F32 | None:
-    """Say what moves with the subject and what with the ground, by frames before and after.
+    """Segment subject and background by their motion to the frames before and after.
 
-    Two smooth motions are fitted to the flow, one where the subject surely is and one where it surely is not.
-    A pixel that the ground's motion lays onto its like in another frame, and the subject's does not, is
-    ground; and the other way round. Flow alone says nothing of this: at an edge it smears one motion over the
-    other. Even surfaces, which both motions explain, stay undecided.
+    Two smooth motions are fitted to the flow, one in the core of the subject and one in the background. A pixel
+    with a small residual under the motion of the background and a large one under that of the subject is
+    background, and vice versa. Flow alone does not separate them: at an edge it blurs one motion into the
+    other. Uniform surfaces, which both motions explain, stay undecided.
 
     Parameters
     ----------
     image : Image, (H, W, 3)
     ways
-        Frames before it and frames after it, nearest first. What is hidden on one way shows on the other.
+        Frames before it and frames after it, nearest first: surfaces occluded in one direction are visible in
+        the other.
     core, ground : bool (h, w), of a smaller size
-        The middle of the subject, and what is well outside of it.
+        The middle of the subject, and the background well outside of it.
 
     Returns
     -------
     float32 (h, w) or None
-        Above 0 the subject, below 0 the ground, and near 0 nothing is said; beyond 1 it is sure. None if both
-        move alike, if motion says too little of either, or if the ground is seen on one side only: what it
-        does on the other cannot be guessed then, as things move by how far away they are.
+        Score: above 0 the subject, below 0 the background, near 0 undecided, beyond 1 certain. None if both move
+        alike, if too few pixels are decided, or if the background is visible on one side only: by parallax, its
+        motion on the other side is unknown then.
     """
     import cv2
 
@@ -66,15 +72,15 @@ def segment_by_motion(image: Image, ways: Sequence[Sequence[Image]], core: Bool,
         return None
     by_subject, by_ground = (np.minimum.reduce([each[k] for each in off]) for k in range(2))
     noise = np.float32(np.median(by_ground[parts[1]]) + _NOISE)
-    says = cv2.GaussianBlur((by_ground - by_subject) / noise, (0, 0), 2)
-    found = np.asarray(cv2.resize(says, core.shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
-    if (found[core] > _SAYS).mean() < _OF_CORE or (found[ground] < -_SAYS).mean() < _OF_GROUND:
+    score = cv2.GaussianBlur((by_ground - by_subject) / noise, (0, 0), 2)
+    found = np.asarray(cv2.resize(score, core.shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
+    if (found[core] > _CLEAR).mean() < _OF_CORE or (found[ground] < -_CLEAR).mean() < _OF_GROUND:
         return None
     return found
 
 
 def _explained(here: Image, way: Sequence[Image], parts: Sequence[Bool]) -> list[F32] | None:
-    """Return what each part's motion is off by in the first frame of a way in which they are well apart."""
+    """Return the residual of each part's motion in the first frame with enough relative motion."""
     from propagate.flow import estimate_flow
     from propagate.registration import residual
     from propagate.warp import warp
@@ -87,14 +93,14 @@ def _explained(here: Image, way: Sequence[Image], parts: Sequence[Bool]) -> list
         motions = [_smooth_motion(flow, part) for part in parts]
         between = np.linalg.norm(motions[0] - motions[1], axis=2)[parts[0]]
         apart = float(np.median(between)) if between.size else 0.0
-        if apart >= _ENOUGH or (count == len(way) and apart >= _APART):
+        if apart >= _ENOUGH or (count == len(way) and apart >= _LEAST_PARALLAX):
             moved = [warp(there, motion, interpolation="linear") for motion in motions]
             return [residual(here, picture, sigma=1.5) for picture in moved]
     return None
 
 
 def _surrounds(ground: Bool, core: Bool) -> bool:
-    """Whether the ground is seen left and right of the core, or above and below, wide enough to know it."""
+    """Return whether the background is wide enough left and right of the core, or above and below it."""
     box = window_around(core)
     if box.shape == (0, 0):
         return False
@@ -108,7 +114,7 @@ def _surrounds(ground: Bool, core: Bool) -> bool:
 
 
 def _smooth_motion(flow: Flow, where: Bool) -> Flow:
-    """Fit a motion that is quadratic in place to the flow of a part, whatever a minority in it does."""
+    """Fit a quadratic motion model to the flow of a part, robust to outliers."""
     height, width = where.shape
     y, x = np.mgrid[:height, :width].astype(np.float32)
     x, y = (x - width / 2) / width, (y - height / 2) / width

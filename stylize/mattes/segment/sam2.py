@@ -1,4 +1,4 @@
-"""SAM 2: a subject that was pointed at on a few frames, found in all others by the model's own memory."""
+"""SAM 2 (Ravi et al. 2024): video segmentation of a subject from prompts on a few frames."""
 
 from __future__ import annotations
 
@@ -21,24 +21,32 @@ if TYPE_CHECKING:
     from stylize.mattes.options import MakingOptions
 
 _SUBJECT = 1
-_ADDED, _LEFT_OUT, _CORNER, _OTHER_CORNER = 1, 0, 2, 3  # as the model counts the kinds of points
-_KEYS_LOOKED_AT = 4
-"""Keys that one frame is compared with, the nearest: so many the model was trained with."""
-_REMEMBERED = ("maskmem_features", "maskmem_pos_enc", "object_pointer")
+"""Object id; there is one subject."""
+_FOREGROUND_POINT = 1
+"""Point label of SAM 2."""
+_BACKGROUND_POINT = 0
+"""Point label of SAM 2."""
+_BOX_TOP_LEFT = 2
+"""Point label of SAM 2."""
+_BOX_BOTTOM_RIGHT = 3
+"""Point label of SAM 2."""
+_MAX_KEYS = 4
+"""Nearest prompted frames that one frame attends to: as many as in training."""
+_MEMORY_TENSORS = ("maskmem_features", "maskmem_pos_enc", "object_pointer")
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a person says of the subject on one frame: a matte, or a box, points, or both.
+    """Prompt on one frame: a matte, or a box, points, or both.
 
     Attributes
     ----------
     box
         (left, top, width, height) in pixels.
     points
-        (x, y, inside): whether the subject is there.
+        (x, y, inside) in pixels; inside is True on the subject, False on the background.
     matte
-        float32 (H, W); goes before the others.
+        float32 (H, W); overrides the others.
     """
 
     box: Box | None = None
@@ -47,7 +55,7 @@ class Prompt:
 
 
 class Segmenter:
-    """A SAM 2 that is loaded; `track` begins a shot."""
+    """A loaded SAM 2 model; `track` starts a shot."""
 
     def __init__(self, path: Path, options: MakingOptions) -> None:
         self.loaded = load_learned("segmenter", path, options)
@@ -55,14 +63,14 @@ class Segmenter:
         side = config.image_size
         self.side = int(side if isinstance(side, int) else side[0])
         if config.max_cond_frame_num < 0:
-            config.max_cond_frame_num = _KEYS_LOOKED_AT
+            config.max_cond_frame_num = _MAX_KEYS
 
     def track(self, frames: Sequence[Image], prompts: Mapping[int, Prompt]) -> Tracking:
-        """Look at the frames of a shot that have a prompt, at least one; then any way may be gone."""
+        """Process the prompted frames of a shot, at least one, and return its tracking."""
         return Tracking(self, frames, prompts)
 
     def prepared(self, image: Image) -> Any:
-        """Return a frame at the model's size."""
+        """Return a frame, normalized, at the size of the model."""
         pixels = self.loaded.pixels(image)
         size = (self.side, self.side)
         small = self.loaded.torch.nn.functional.interpolate(
@@ -72,9 +80,9 @@ class Segmenter:
 
 
 class Tracking:
-    """One shot: the mattes of its frames, in any direction away from a key. Memory does not grow with it.
+    """Tracking of one shot, in either direction from a prompted frame; memory does not grow with its length.
 
-    The model keeps what the frames with prompts look like, and the last few frames of the way that it goes.
+    The model remembers the prompted frames, and the last few frames of the current direction.
     """
 
     def __init__(self, segmenter: Segmenter, frames: Sequence[Image], prompts: Mapping[int, Prompt]) -> None:
@@ -91,33 +99,33 @@ class Tracking:
         self._session.obj_id_to_idx(_SUBJECT)
         self._keys: dict[int, F32] = {}
         for at in sorted(prompts):
-            self._say(at, prompts[at])
-            self._keys[at] = self._look(at, back=False)
+            self._add_prompt(at, prompts[at])
+            self._keys[at] = self._segment(at, back=False)
         self._memory = self._session.output_dict_per_obj[0]["non_cond_frame_outputs"]
 
     def matte(self, at: int, *, back: bool) -> F32:
-        """Return the matte of frame `at`, float32 (H, W); the frame before it on the way was last."""
+        """Return the matte of frame `at`, float32 (H, W); call it frame by frame along one direction."""
         if at in self._keys:
             return self._keys[at]
-        found = self._look(at, back=back)
+        found = self._segment(at, back=back)
         self._forget(at)
         return found
 
-    def turn(self) -> None:
-        """Forget the way that was gone; only frames with prompts are remembered."""
+    def reset(self) -> None:
+        """Clear the memory except for the prompted frames, before tracking in the other direction."""
         self._memory.clear()
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Return what is remembered of the way, exactly, as arrays; see `restore`."""
+        """Return the memory of this direction as arrays, losslessly; see `restore`."""
         return {
             f"{at}/{name}": out[name].float().cpu().numpy()
             for at, out in self._memory.items()
-            for name in _REMEMBERED
+            for name in _MEMORY_TENSORS
             if name in out
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on as if the way had been gone that `state` was taken from."""
+        """Restore the memory of `state`, so that tracking resumes exactly."""
         torch, formats = self._loaded.torch, self._formats()
         self._memory.clear()
         for name, values in state.items():
@@ -126,7 +134,7 @@ class Tracking:
             self._memory.setdefault(int(at), {})[part] = tensor
 
     def _forget(self, at: int) -> None:
-        """Drop what no later frame asks for: pictures of the last few frames only, pointers of some more."""
+        """Drop memory that no later frame needs: features are kept of a few frames, object pointers of more."""
         config = self._loaded.net.config
         for other in list(self._memory):
             away = abs(other - at)
@@ -139,10 +147,10 @@ class Tracking:
     def _formats(self) -> dict[str, Any]:
         outs = self._session.output_dict_per_obj[0]["cond_frame_outputs"]
         first = next(iter(outs.values()))
-        return {name: first[name].dtype for name in _REMEMBERED}
+        return {name: first[name].dtype for name in _MEMORY_TENSORS}
 
-    def _say(self, at: int, prompt: Prompt) -> None:
-        """Tell the session what a person said; coordinates are of the model's size."""
+    def _add_prompt(self, at: int, prompt: Prompt) -> None:
+        """Add a prompt to the session; its coordinates are scaled to the size of the model."""
         import cv2
 
         torch, side = self._loaded.torch, self._one.side
@@ -151,17 +159,17 @@ class Tracking:
             mask = torch.from_numpy(np.asarray(small >= 0.5, np.float32))[None, None]
             self._session.add_mask_inputs(0, at, mask)
         else:
-            marks = list(_marks(prompt))
+            points = list(_labeled_points(prompt))
             scale = np.array([side / self._size[1], side / self._size[0]], np.float32)
-            places = np.array([mark[:2] for mark in marks], np.float32) * scale
+            places = np.array([point[:2] for point in points], np.float32) * scale
             self._session.add_point_inputs(0, at, {
                 "point_coords": torch.from_numpy(places)[None, None].to(self._loaded.dtype),
-                "point_labels": torch.tensor([[[mark[2] for mark in marks]]], dtype=torch.int32),
+                "point_labels": torch.tensor([[[point[2] for point in points]]], dtype=torch.int32),
             })  # fmt: skip
         self._session.obj_with_new_inputs = [_SUBJECT]
 
-    def _look(self, at: int, *, back: bool) -> F32:
-        """Show the model one frame, and keep of it no more than later ones ask for."""
+    def _segment(self, at: int, *, back: bool) -> F32:
+        """Segment one frame, and keep only the memory that later frames need."""
         loaded, session = self._loaded, self._session
         with loaded.torch.inference_mode(), memory_errors("segmenter", loaded.device):
             seen = loaded.net(session, frame_idx=at, frame=self._one.prepared(self._frames[at]), reverse=back)
@@ -176,16 +184,14 @@ class Tracking:
             if at in kept:
                 kept[at].pop("high_res_masks", None)
         if not np.isfinite(found).all():
-            raise ModelError(
-                "SAM 2 gives no numbers (NaN); check the model: stylize models check, or use --dtype float32"
-            )
+            raise ModelError("invalid output of SAM 2 (NaN); use --dtype float32, or run: stylize models check")
         return np.asarray(found, np.float32)
 
 
-def _marks(prompt: Prompt) -> Iterable[tuple[float, float, int]]:
+def _labeled_points(prompt: Prompt) -> Iterable[tuple[float, float, int]]:
     if prompt.box is not None:
         left, top, width, height = prompt.box
-        yield left, top, _CORNER
-        yield left + width, top + height, _OTHER_CORNER
+        yield left, top, _BOX_TOP_LEFT
+        yield left + width, top + height, _BOX_BOTTOM_RIGHT
     for x, y, inside in prompt.points:
-        yield x, y, _ADDED if inside else _LEFT_OUT
+        yield x, y, _FOREGROUND_POINT if inside else _BACKGROUND_POINT

@@ -1,4 +1,4 @@
-"""A shot's mattes by SAM 2: back from the first frame that has a hint, then on from it to the end."""
+"""Mattes of a shot by SAM 2: backward from the first frame with a hint, then forward from it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from stylize.mattes.segment.sam2 import Prompt, Segmenter, Tracking
     from stylize.media import Clip
 
-_NOTED = 16
-"""Frames after which is noted from where an interrupted run goes on."""
+_SAVE_EVERY = 16
+"""Frames between two saved states, from which an interrupted run resumes."""
 _POINTS = 8
-"""Points that stand for the scribbles of one side; the model was trained with as many."""
+"""Points sampled from the scribbles of one label; the model was trained with up to as many."""
 
 
 @dataclass(frozen=True)
 class Sam2Tracker:
-    """One shot: its frames, what was said of some of them, and where the mattes of all go.
+    """One shot: its frames, prompts on some of them, and the buffer for the mattes of all.
 
-    A frame with a painted matte keeps it. What is on the shelf from an interrupted run is gone on from.
+    A frame with a painted matte keeps it. Tracking resumes from the mattes that an interrupted run left.
     """
 
     segmenter: Segmenter
@@ -39,18 +39,18 @@ class Sam2Tracker:
     total: int
 
     def fill(self) -> None:
-        """Look at all frames with hints first, so that the ways to both ends know them."""
+        """Process all frames with prompts first, so that both directions know them."""
         if all(self.first + at in self.buffer for at in range(len(self.frames))):
             return
         tracking = self.segmenter.track(self.frames, self.prompts)
         begin = min(self.prompts)
-        self.go(tracking, range(begin - 1, -1, -1), back=True)
-        self.go(tracking, range(begin, len(self.frames)), back=False)
+        self.track(tracking, range(begin - 1, -1, -1), back=True)
+        self.track(tracking, range(begin, len(self.frames)), back=False)
 
-    def go(self, tracking: Tracking, order: range, *, back: bool) -> None:
-        """Go one way."""
+    def track(self, tracking: Tracking, order: range, *, back: bool) -> None:
+        """Track in one direction."""
         name = f"{'back' if back else 'on'}-{self.first}"
-        tracking.turn()
+        tracking.reset()
         state = self.buffer.metadata(name)
         if state is not None:
             order = order[order.index(int(state.pop("at"))) + 1 :]
@@ -60,15 +60,15 @@ class Sam2Tracker:
             prompt = self.prompts.get(at)
             painted = prompt.matte if prompt is not None else None
             self.buffer.write(self.first + at, matte if painted is None else painted)
-            if count % _NOTED == 0 or at == order[-1]:
+            if count % _SAVE_EVERY == 0 or at == order[-1]:
                 self.buffer.set_metadata(name, {"at": np.array(at), **tracking.state()})
             self.on_progress(len(self.buffer) / self.total)
 
 
 def points_of_scribbles(hint: F32) -> tuple[tuple[float, float, bool], ...]:
-    """Take points from scribbles, float32 (H, W): where 1 is painted is the subject, where 0 is it is not.
+    """Return points from scribbles, float32 (H, W): 1 is the subject, 0 the background.
 
-    Each is well inside of its scribble, and as far as can be from those before it.
+    Each point is well inside of its scribble, and as far as possible from those before it.
     """
     return tuple(
         (float(x), float(y), inside)
@@ -91,7 +91,7 @@ def _spread(where: NDArray[np.bool_]) -> list[tuple[int, int]]:
         if found:
             y, x = found[-1]
             away = np.minimum(away, np.hypot(rows - y, columns - x))
-            if away.max() < 2 * deep.max():  # the rest is as near as the scribble is wide
+            if away.max() < 2 * deep.max():  # the rest is nearer than the scribble is wide
                 break
         merit = deep if not found else np.minimum(away, 20 * deep)
         best = int(np.argmax(merit))

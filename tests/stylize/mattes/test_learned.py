@@ -71,7 +71,7 @@ def box_prompt(box=(30, 20, 50, 50), points=()):
 
 
 def walk(tracking, order, *, back=False):
-    tracking.turn()
+    tracking.reset()
     return [tracking.matte(at, back=back) for at in order]
 
 
@@ -112,7 +112,7 @@ def test_streamed_sam2_equals_the_model_on_the_complete_video(segmenter, scene):
     twin._session = session
     net = segmenter.loaded.net
     for at, prompt in ((0, Prompt(matte=truth[0])), (7, box_prompt())):
-        twin._say(at, prompt)
+        twin._add_prompt(at, prompt)
         with torch.inference_mode():
             net(session, frame_idx=at)
     outs = net.propagate_in_video_iterator(session, start_frame_idx=0)
@@ -187,7 +187,7 @@ def test_vitmatte_out_of_memory_halves_tiles_and_then_is_an_error(matter, scene,
 
     monkeypatch.setattr(matter.loaded.net, "forward", short)
     pieces = matter.refine(image, matte, 4)
-    assert "in pieces of 256 pixels" in caplog.text
+    assert "tiles are now 256 pixels" in caplog.text
     np.testing.assert_array_equal(
         pieces[(whole == 0) | (whole == 1)].round(), whole[(whole == 0) | (whole == 1)].round()
     )
@@ -266,9 +266,14 @@ def test_points_without_sam2_are_an_error(clip, tmp_path):
 
 @pytest.mark.parametrize(
     ("point", "words"),
-    [("0:20", "is no point"), ("0:20,x", "is no point"), ("0:2,2,in", "is no point"), ("0:900,2", "outside"),
-     ("99:2,2", "frames are 0 to")],
-)  # fmt: skip
+    [
+        ("0:20", "invalid --point"),
+        ("0:20,x", "invalid --point"),
+        ("0:2,2,in", "invalid --point"),
+        ("0:900,2", "outside"),
+        ("99:2,2", "frames are 0 to"),
+    ],
+)
 def test_invalid_point_is_an_error(point, words, clip, settings, tmp_path):
     with pytest.raises(UsageError, match=words):
         make_matte(clip, tmp_path / "m", points=[point], settings=settings)
