@@ -35,6 +35,8 @@ _KINDS: Mapping[str, Color] = {
 }
 _MARGIN, _GAP, _CHART = 28, 16, 190
 _MOST = 60  # key thumbnails at most; a plan with more is looked at on the review page
+_COMPARED = 240  # long side in pixels at which structure is compared: brush strokes are smaller, shapes larger
+_SSIM_WINDOW = 7  # pixels; scikit-image's window, the least side of an image
 _WORST = 4  # frames shown that are explained the least
 
 
@@ -70,7 +72,9 @@ def contact_sheet(
     names
         What frames are called, by number; None: their numbers.
     painted
-        Painted keys to show in place of the frames.
+        Painted keys to show in place of the frames, each with the structural similarity of its luminance to the
+        frame's (Wang et al., "Image Quality Assessment", 2004): the lower, the less the painting follows the
+        frame's shapes, and the more propagation has to smear.
     width
         Of the sheet in pixels, 640 or more; its height follows from the number of keys.
 
@@ -92,11 +96,32 @@ def contact_sheet(
         raise ValueError(f"frame {outside[0]} is outside the {count} frames that coverage is given for")
     share = np.clip(np.asarray(coverage, np.float64), 0, 1)
     advice = _advice(keys, share, shots)
-    cells = [_Cell(k.frame, _KINDS[k.kind], k.kind, f"{k.reason}. {k.note}".rstrip(". ")) for k in keys[:_MOST]]
+    cells = []
+    for key in keys[:_MOST]:
+        text = f"{key.reason}. {key.note}".rstrip(". ")
+        if (image := (painted or {}).get(key.frame)) is not None:
+            text = f"{100 * structural_similarity(image, frame_at(key.frame)):.0f} % of the structure kept. {text}"
+        cells.append(_Cell(key.frame, _KINDS[key.kind], key.kind, text))
     taken = {key.frame for key in keys}
     order = [int(f) for f in np.argsort(share, kind="stable") if int(f) not in taken]
     worst = [_Cell(f, _WEAK, "", f"{100 * (1 - share[f]):.1f} % not explained") for f in _apart(order, count)]
     return _Sheet(frame_at, painted or {}, names, width).draw(title, cells, worst, advice, keys, share, shots)
+
+
+def structural_similarity(painted: Image, frame: Image) -> float:
+    """Return the structural similarity of two images' luminance, 0 to 1, at a size of about 240 pixels.
+
+    Parameters
+    ----------
+    painted, frame
+        Of the same proportions, in any size from 7 pixels.
+    """
+    from skimage.metrics import structural_similarity as similarity
+
+    scale = _COMPARED / max(frame.shape[:2])
+    height, width = (max(round(length * scale), _SSIM_WINDOW) for length in frame.shape[:2])
+    gray = [cv2.cvtColor(_resize(image, (width, height)), cv2.COLOR_RGB2GRAY) for image in (painted, frame)]
+    return float(np.clip(similarity(*gray), 0, 1))
 
 
 def _advice(keys: Sequence[Key], share: np.ndarray, shots: Sequence[Shot]) -> list[Suggestion]:
@@ -258,10 +283,14 @@ class _Sheet:
 
 
 def _fit(image: Image, width: int, height: int) -> Image:
-    """Shrink or enlarge a picture to fit a box; deep ones become 8 bit, what is not RGB becomes it."""
+    """Return an image resized to fit a box, as 8-bit RGB."""
+    scale = min(width / image.shape[1], height / image.shape[0])
+    return _resize(image, (max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)))
+
+
+def _resize(image: Image, size: tuple[int, int]) -> Image:
+    """Return an image in `size` (width, height), as 8-bit RGB."""
     small = (image >> 8 if image.dtype == np.uint16 else image).astype(np.uint8)
     small = small[..., :3] if small.shape[2] >= 3 else np.repeat(small[..., :1], 3, axis=2)
-    scale = min(width / small.shape[1], height / small.shape[0])
-    size = (max(round(small.shape[1] * scale), 1), max(round(small.shape[0] * scale), 1))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(np.ascontiguousarray(small), size, interpolation=how), np.uint8)
+    method = cv2.INTER_AREA if size[0] < small.shape[1] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(np.ascontiguousarray(small), size, interpolation=method), np.uint8)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from keyframes import Key, Shot
-from stylize.report.contact_sheet import contact_sheet
+from stylize.report.contact_sheet import contact_sheet, structural_similarity
+from tests.synthetic import pan
 
 BLUE = (104, 178, 235)
 
@@ -40,6 +41,16 @@ def test_painted_keys_take_the_place_of_frames():
     picture = sheet([Key(3, "x", 0.5)], painted=painted)
     assert holds(picture, (127, 127, 127))
     assert not holds(picture, (250, 12, 10))
+
+
+def test_structural_similarity_falls_with_lost_shapes_and_not_with_other_colors():
+    frame = pan(1, (0.0, 0.0))[0]
+    repainted = (frame[..., ::-1].astype(np.uint16) * 257)[::2, ::2]  # other colors, deep, half the size
+    noise = np.random.default_rng(2).integers(0, 256, frame.shape, np.uint8)
+    assert structural_similarity(frame, frame) == 1
+    assert structural_similarity(repainted, frame) > 0.7
+    assert structural_similarity(noise, frame) < 0.2
+    assert structural_similarity(np.zeros_like(frame[:3, :3]), frame[:3, :3]) < 1  # below the window
 
 
 def test_it_grows_with_the_keys_and_not_without_bound():
