@@ -152,3 +152,11 @@ def test_the_wheel_holds_every_module_the_page_and_the_licenses(wheel):
 def test_the_command_of_the_wheel_is_the_function_of_the_checkout():
     module, _, function = PROJECT["scripts"]["stylize"].partition(":")
     assert f"from {module} import {function}" in (ROOT / "cli.py").read_text("utf-8")
+
+
+@pytest.mark.parametrize("package", ["propagate", "keyframes"])
+def test_the_contract_of_the_kernels_names_all_of_them(package):
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    protected = [one for contract in contracts for one in contract.get("protected_modules", ())]
+    kernels = {f"{package}.{path.stem}" for path in (ROOT / package).glob("_*.py") if path.stem != "__init__"}
+    assert {one for one in protected if one.startswith(f"{package}.")} == kernels

@@ -181,8 +181,7 @@ def _contrib() -> Check:
 
 
 def _reader() -> Check:
-    import av
-
+    av = importlib.import_module("av")
     return Check(
         "reader",
         "ok",
@@ -268,8 +267,7 @@ def _device() -> Check:
     """Check the device on which renderer sd would paint."""
     if find_spec("torch") is None:
         return Check("device", "absent", "renderer patch needs none; torch is not installed")
-    import torch
-
+    torch = importlib.import_module("torch")
     if torch.cuda.is_available():
         free, total = (size / 1024**3 for size in torch.cuda.mem_get_info())
         return Check("device", "ok", f"{torch.cuda.get_device_name()}, {free:.1f} of {total:.1f} GiB free")
