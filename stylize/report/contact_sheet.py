@@ -121,7 +121,7 @@ def structural_similarity(painted: Image, frame: Image) -> float:
     scale = _COMPARED / max(frame.shape[:2])
     height, width = (max(round(length * scale), _SSIM_WINDOW) for length in frame.shape[:2])
     gray = [cv2.cvtColor(_resize(image, (width, height)), cv2.COLOR_RGB2GRAY) for image in (painted, frame)]
-    return float(np.clip(similarity(*gray), 0, 1))
+    return float(np.clip(similarity(*gray), 0, 1))  # type: ignore[no-untyped-call]
 
 
 def _advice(keys: Sequence[Key], share: np.ndarray, shots: Sequence[Shot]) -> list[Suggestion]:
