@@ -1,4 +1,4 @@
-"""Where a matte shows something: its box in every frame, and the window that follows it through a shot."""
+"""Bounds of a matte: its bounding box in every frame, and the crop that tracks it through a shot."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from propagate.arrays import F32
 
 LEAST = 64
-"""Least side of a window in pixels: flow and patches want some surface to hold on to."""
+"""Least side of a crop in pixels: flow and patches need some surface."""
 MARGIN = 0.0125
-"""Room around the box, as a share of the frame's longer side: so far flow and strokes reach over an edge."""
+"""Margin around the box, as a share of the frame's longer side: flow and strokes reach that far over an edge."""
 
 
 @dataclass(frozen=True)
 class MatteBounds:
-    """What is to be known of a matte before anything is painted.
+    """Bounding boxes, fingerprints and mean area of the mattes of a range.
 
     Attributes
     ----------
@@ -33,9 +33,9 @@ class MatteBounds:
         int32 (N, 4): left, top, right, bottom (half-open) of what is above 0 in each frame; all 0 where the
         matte is empty.
     marks
-        For each frame, a short name of the matte's content.
+        For each frame, a fingerprint of its matte.
     area
-        Mean share of the frame that the matte covers.
+        Mean share of the frame that the matte covers, 0 to 1.
     """
 
     boxes: NDArray[np.int32]
@@ -43,18 +43,18 @@ class MatteBounds:
     area: float
 
     def shown(self, index: int) -> bool:
-        """Whether the matte shows anything in frame `index`."""
+        """Return whether the matte is visible in frame `index`."""
         return bool(self.boxes[index, 2] > self.boxes[index, 0])
 
     def pieces(self, shots: Sequence[Shot], first: int) -> tuple[Shot, ...]:
-        """Cut shots to the frames in which there is something to style.
+        """Cut shots to the frames between the first and the last with a visible matte; drop shots without any.
 
         Parameters
         ----------
         shots
-            Frames of the whole clip.
+            In frames of the complete clip.
         first
-            The frame of the whole clip that frame 0 of the matte belongs to.
+            The frame of the complete clip that frame 0 of the matte belongs to.
         """
         found = []
         for shot in shots:
@@ -66,7 +66,7 @@ class MatteBounds:
 
 @dataclass(frozen=True)
 class CropTrack:
-    """A window of one size that follows the matte: its (width, height), and left and top in each frame."""
+    """A crop of fixed size that tracks the matte: (width, height), and int32 (N, 2) left and top in each frame."""
 
     size: tuple[int, int]
     corners: NDArray[np.int32]
@@ -74,7 +74,7 @@ class CropTrack:
 
 @step(version=1)
 def measure_bounds(mattes: Sequence[F32], on_progress: Callable[[float], None] | None = None) -> MatteBounds:
-    """Look at every matte once."""
+    """Measure the bounds of every matte, float32 (H, W); each is read once."""
     boxes, marks, area = np.zeros((len(mattes), 4), np.int32), list[str](), 0.0
     for index in range(len(mattes)):
         matte = mattes[index]
@@ -90,7 +90,7 @@ def measure_bounds(mattes: Sequence[F32], on_progress: Callable[[float], None] |
 
 
 def track_crop(boxes: NDArray[np.int32], size: tuple[int, int]) -> CropTrack:
-    """Lay a window of one size around the boxes of a shot, so that work grows with them alone.
+    """Return a crop of fixed size around the boxes of a shot, so that the work grows with the subject only.
 
     Parameters
     ----------
@@ -101,9 +101,9 @@ def track_crop(boxes: NDArray[np.int32], size: tuple[int, int]) -> CropTrack:
 
     Returns
     -------
-    Windows
-        As large as the largest box with its margin, never outside the frame. It moves by whole pixels, with
-        the box; where there is none it goes on evenly to where the next one is.
+    CropTrack
+        As large as the largest box with its margin, always inside the frame. It moves by integer pixels with the
+        box, and linearly between boxes where frames have none.
     """
     margin = round(MARGIN * max(size))
     seen = np.flatnonzero(boxes[:, 2] > boxes[:, 0])

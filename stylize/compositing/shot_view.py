@@ -1,4 +1,4 @@
-"""What a layer sees of a shot: all of it, or the subject in its window, freed of its background."""
+"""Views of a shot for a layer: the full frames, or the subject of a matte, cropped, with its background removed."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from stylize.media import Clip
 
 SUBJECT_VERSION = 4
-"""Raise when the same frames and mattes are cut out or freed otherwise."""
+"""Raise it when the same frames and mattes give another crop or foreground."""
 ROOM = 16
-"""Pixels around a window in which is looked for the ground's colors."""
+"""Pixels around a crop in which foreground estimation sees the colors of the background."""
 FADE = 3.0
-"""Pixels beyond the matte over which a subject fades to plain gray, where it is carried."""
+"""Pixels beyond the matte over which a subject fades to gray in the frames for propagation."""
 KEPT = 32 << 20
-"""Bytes of freed frames that are kept at hand, and of carried ones: a frame is read several times."""
+"""Bytes of cached foreground frames, and as many of faded ones: a frame is read several times."""
 
 
 class FullFrameView(Sequence["Image"]):
-    """A shot without a matte: its frames as they are."""
+    """A shot without a matte: its full frames."""
 
     mattes: None = None
 
@@ -51,7 +51,7 @@ class FullFrameView(Sequence["Image"]):
         return self.clip[index]
 
     def keys(self, files: Mapping[int, Path]) -> dict[int, Image]:
-        """Read painted keys as they are carried."""
+        """Read painted keys for propagation."""
         return read_keys(files, self.clip[0])
 
     def key(self, path: Path, index: int) -> Image:
@@ -59,31 +59,31 @@ class FullFrameView(Sequence["Image"]):
         return read_key(path, self.clip[index])
 
     def place(self, image: Image, index: int, *, onto: Image | None = None) -> Image:  # noqa: ARG002
-        """Return what was painted or carried as a picture of the whole frame."""
+        """Return a styled image, which fills the frame already."""
         return image
 
     def window(self, index: int) -> None:  # noqa: ARG002
-        """Return nothing: all of a frame is seen."""
+        """Return None: the frame is not cropped."""
         return
 
     def mark(self, indices: Iterable[int]) -> None:  # noqa: ARG002
-        """Return nothing: there is no matte that anything could depend on."""
+        """Return None: nothing depends on a matte."""
         return
 
 
 class MattedView(Sequence["Image"]):
-    """A shot through a matte: frames and keys in a window that follows it, freed of the background.
+    """A shot through a matte: frames and keys in a crop that tracks the subject, without the background.
 
-    Inside the matte a frame's colors are the subject's own, at its soft edge too, and beyond the edge they
-    run on: so no painter sees where the background begins, and no color of it gets into the paint.
+    Inside the matte, and at its soft edge, colors are those of the subject, and beyond the edge they are
+    continued. So a renderer sees no border to the background, and no background color gets into the paint.
 
     Attributes
     ----------
     carried
-        The frames along which paint is carried. Beyond the edge they fade to plain gray: what surface runs on
-        there is made up anew in every frame, and flow would try to explain it.
+        The frames for propagation. Beyond the edge they fade to gray: the continued colors differ from frame to
+        frame, and flow would try to follow them.
     mattes
-        Cut to the windows too.
+        Cropped too.
     """
 
     def __init__(
@@ -94,19 +94,27 @@ class MattedView(Sequence["Image"]):
         first: int,
         rendered: Callable[[str, Path], bool],
     ) -> None:
-        """Look at the shot `clip` through `mattes`, one for each of its frames.
+        """View the shot `clip` through `mattes`, one for each of its frames.
 
-        `outline` is of a longer range, in which the shot's first frame is number `first`.
+        Parameters
+        ----------
+        outline
+            Bounds of a longer range of mattes.
+        first
+            Number of the shot's first frame in that range.
+        rendered
+            Returns for the name of a frame and a key's file whether a renderer made it; manual keys still have
+            their background.
         """
         self.clip, self.info, self._rendered = clip, clip.info, rendered
         stop = first + len(clip)
         size = (clip.info.width, clip.info.height)
         self.windows = track_crop(outline.boxes[first:stop], size)
         self._marks = outline.marks[first:stop]
-        self.mattes = _Each(len(clip), lambda at: self.cut(mattes[at], at))
-        self._freed = _Kept(lambda at: self._free(self.clip[at], at))
-        carried = _Kept(lambda at: self._faded(self[at], at))
-        self.carried = _Each(len(clip), carried.get)
+        self.mattes = _LazyList(len(clip), lambda at: self.cut(mattes[at], at))
+        self._cache = _ImageCache(lambda at: self._foreground(self.clip[at], at))
+        carried = _ImageCache(lambda at: self._faded(self[at], at))
+        self.carried = _LazyList(len(clip), carried.get)
 
     def __len__(self) -> int:
         return len(self.clip)
@@ -114,30 +122,30 @@ class MattedView(Sequence["Image"]):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        return self._freed.get(range(len(self))[index])
+        return self._cache.get(range(len(self))[index])
 
     def window(self, index: int) -> tuple[int, int, int, int]:
-        """Return (top, left, height, width) of the window of frame `index`."""
+        """Return (top, left, height, width) of the crop of frame `index` in pixels."""
         left, top = self.windows.corners[index]
         wide, tall = self.windows.size
         return int(top), int(left), int(tall), int(wide)
 
     def cut(self, image: NDArray[Any], index: int) -> NDArray[Any]:
-        """Return the part of a picture of the whole frame that lies in the window of frame `index`."""
+        """Crop an image of the full frame to the crop of frame `index`."""
         top, left, tall, wide = self.window(index)
         return np.ascontiguousarray(image[top : top + tall, left : left + wide])
 
     def keys(self, files: Mapping[int, Path]) -> dict[int, Image]:
-        """Read painted keys as they are carried: cut to their windows, freed where painted by hand."""
+        """Read painted keys for propagation: cropped, and without the background if painted by hand."""
         whole = read_keys(files, self.clip[0])
         return {i: self._faded(self._key(whole[i], files[i], i), i) for i in files}
 
     def key(self, path: Path, index: int) -> Image:
-        """Read the painted key of frame `index`, cut to its window."""
+        """Read the painted key of frame `index`, cropped."""
         return self._key(read_key(path, self.clip[index]), path, index)
 
     def place(self, image: Image, index: int, *, onto: Image | None = None) -> Image:
-        """Return what was painted or carried in its place in a whole frame; around it is `onto`, or black."""
+        """Return a styled crop at its place in the full frame, over `onto` or black."""
         shape = (self.info.height, self.info.width, image.shape[2])
         whole = np.zeros(shape, image.dtype) if onto is None else onto.copy()
         left, top = self.windows.corners[index]
@@ -145,7 +153,7 @@ class MattedView(Sequence["Image"]):
         return whole
 
     def mark(self, indices: Iterable[int]) -> str:
-        """Name what the mattes of these frames and their windows show; what is made of them depends on it."""
+        """Return the fingerprint of the mattes and crops of these frames, for all that depends on them."""
         seen = [(self._marks[i], *map(int, self.windows.corners[i])) for i in indices]
         return fingerprint("subject", SUBJECT_VERSION, self.windows.size, seen)
 
@@ -153,7 +161,7 @@ class MattedView(Sequence["Image"]):
         name = self.info.names[index]
         machine = self._rendered(name, path)
         part: Image = self.cut(image, index)
-        return part if machine or image.shape[2] != 3 else self._free(image, index, fine=True)
+        return part if machine or image.shape[2] != 3 else self._foreground(image, index, fine=True)
 
     def _faded(self, part: Image, index: int) -> Image:
         import cv2
@@ -169,27 +177,27 @@ class MattedView(Sequence["Image"]):
         faded[rim] = np.rint(own + away[rim][:, None] / FADE * (gray - own)).astype(part.dtype)
         return faded
 
-    def _free(self, image: Image, index: int, *, fine: bool = False) -> Image:
-        """Free a picture of the whole frame, and cut it to its window; around it the ground shows too."""
+    def _foreground(self, image: Image, index: int, *, fine: bool = False) -> Image:
+        """Remove the background of a full frame and crop it; the estimate sees `ROOM` pixels around the crop."""
         matte, (top, left, tall, wide) = self.mattes[index], self.window(index)
         if not matte.any():
             return self.cut(image, index)
         window = Window(top, left, top + tall, left + wide)
         around = window.with_room(ROOM, image.shape[:2])
-        freed = estimate_foreground(around.of(image), around.taken_from(matte, window), fine=fine)
-        return np.ascontiguousarray(window.seen_from(around).of(freed))
+        found = estimate_foreground(around.of(image), around.taken_from(matte, window), fine=fine)
+        return np.ascontiguousarray(window.seen_from(around).of(found))
 
 
-class _Kept:
-    """Pictures by number, each made when first asked for; the last few are kept at hand."""
+class _ImageCache:
+    """Images by number, computed on request, with a cache of the last few."""
 
     def __init__(self, make: Callable[[int], Image]) -> None:
         self._make = make
         self._kept: OrderedDict[int, Image] = OrderedDict()
 
     def get(self, at: int) -> Image:
-        """Return the picture, for the caller to do with as it likes."""
-        kept = self._kept.get(at)  # two threads may make the same one at once: the same picture twice
+        """Return a copy of the image, which the caller may change."""
+        kept = self._kept.get(at)  # two threads may compute the same image at once
         if kept is None:
             kept = self._kept[at] = self._make(at)
             while len(self._kept) > max(KEPT // kept.nbytes, 2):
@@ -197,8 +205,8 @@ class _Kept:
         return kept.copy()
 
 
-class _Each(Sequence[Any]):
-    """What a function makes of each number below `length`."""
+class _LazyList(Sequence[Any]):
+    """Sequence of the results of a function for each number below `length`."""
 
     def __init__(self, length: int, make: Callable[[int], Any]) -> None:
         self._length, self._make = length, make
@@ -213,4 +221,4 @@ class _Each(Sequence[Any]):
 
 
 ShotView: TypeAlias = FullFrameView | MattedView
-"""A shot as a layer sees it."""
+"""The view of a shot that a layer has."""

@@ -1,4 +1,4 @@
-"""The layers of a project as `stylize.toml` lists them, bottom first, checked before anything is opened."""
+"""Layer specifications: the ``[[layers]]`` of `stylize.toml`, bottom first, checked before anything is opened."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BLENDS: Final = ("over", "plus", "multiply", "screen", "mix")
-"""How a layer meets what is below it: covers it, adds its light, darkens, lightens, or is mixed with it half
-and half."""
+"""Blend modes of a layer over the layers below: cover, add, darken, lighten, or the mean of both."""
 
 
 @dataclass(frozen=True)
@@ -26,27 +25,27 @@ class LayerSpec:
     Attributes
     ----------
     name
-        Also that of its folder in the project, ``stack/NAME``.
+        Name of the layer, and of its folder in the project, ``stack/NAME``.
     styles
-        Pictures to paint like.
+        Style images.
     keys
-        A folder of keys painted by hand; then nothing is rendered.
+        A folder of keys painted by hand; no renderer is used then.
     renderer
-        Who paints the keys.
+        Name of the renderer for the keys.
     matte
-        Where its paint goes; everywhere by default.
+        Matte specification of the styled region; the full frame by default.
     strength
-        0 to 1, how much of it shows: a number, or a schedule along the clip, ``0: 0, 24: 1``.
+        Share of the layer that shows, 0 to 1: a number, or a schedule along the clip, ``0: 0, 24: 1``.
     strength_map
-        A matte that fades it in space: white shows all of it.
+        A matte that multiplies the strength: white shows the layer in full.
     blend
         One of `BLENDS`.
     holdout
-        Layers whose mattes are cut out of this one's.
+        Names of layers whose mattes are subtracted from this one's.
     exclusive
-        Share soft edges with the other exclusive layers, without the plate shining through between them.
+        Meet other exclusive layers at soft edges without the plate shining through.
     settings
-        Options by full name that hold for this layer.
+        Options of this layer, by full name.
     """
 
     name: str
@@ -69,7 +68,7 @@ _KNOWN = (
 
 
 def read_layers(path: Path, sections: Collection[str]) -> tuple[LayerSpec, ...]:
-    """Read the layers that a project's settings list; none if it lists none.
+    """Read the layers in a project's settings file; an empty tuple without layers.
 
     Parameters
     ----------
@@ -81,7 +80,7 @@ def read_layers(path: Path, sections: Collection[str]) -> tuple[LayerSpec, ...]:
     Raises
     ------
     UsageError
-        If an entry lacks a style or a name, names something unknown, or holdouts go in a circle.
+        If an entry lacks a style or a name, has an unknown option or value, or holdouts are circular.
     """
     if not path.is_file():
         return ()
@@ -90,7 +89,7 @@ def read_layers(path: Path, sections: Collection[str]) -> tuple[LayerSpec, ...]:
     except (ValueError, OSError) as error:
         raise UsageError(f"{path}: cannot be read as TOML ({error})") from error
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise UsageError(f"{path}: layers is no list of tables; begin each layer with [[layers]]")
+        raise UsageError(f"{path}: invalid layers, not a list of tables; begin each layer with [[layers]]")
     specs = tuple(_layer(entry, index, path, sections) for index, entry in enumerate(entries))
     _check_names(specs, path)
     _check_holdouts(specs, path)
@@ -101,7 +100,7 @@ def _layer(entry: Mapping[str, Any], index: int, path: Path, sections: Collectio
     name = entry.get("name")
     where = f"{path}: layer {name!r}" if name else f"{path}: layer number {index + 1}"
     if not isinstance(name, str) or not name or set(name) & set('/\\:*?"<>|') or name.startswith("."):
-        raise UsageError(f"{where}: its name is {name!r}; give it one that can be a folder's")
+        raise UsageError(f"{where}: invalid name {name!r}; use one that a folder can have")
     for option, value in entry.items():
         if option not in _KNOWN and not (option in sections and isinstance(value, dict)):
             raise UsageError(f"{where}: unknown option {option}{_suggest(option, (*_KNOWN, *sections))}")
@@ -121,7 +120,7 @@ def _layer(entry: Mapping[str, Any], index: int, path: Path, sections: Collectio
     styles = _paths(entry.get("style", ()), path.parent, f"{where}: style")
     keys = _paths(entry.get("keys", ()), path.parent, f"{where}: keys")
     if not styles and not keys:
-        raise UsageError(f'{where}: has no style; name a picture with style = "REF", or keys = "DIR"')
+        raise UsageError(f'{where}: missing style; name an image with style = "REF", or keys = "DIR"')
     return LayerSpec(
         name=name,
         styles=styles,
@@ -138,13 +137,13 @@ def _layer(entry: Mapping[str, Any], index: int, path: Path, sections: Collectio
 
 
 def _matte(entry: Mapping[str, Any], where: str) -> tuple[str | None, dict[str, Any]]:
-    """Return what the matte is read from, and the operations on it as options of ``[matte]``."""
+    """Return the matte specification, and the operations on it as options of ``[matte]``."""
     matte, operations = entry.get("matte"), dict[str, Any]()
     if isinstance(matte, dict):
         operations = {f"matte.{option}": value for option, value in matte.items() if option != "file"}
         matte = matte.get("file")
         if matte is None:
-            raise UsageError(f'{where}: matte names no file; write matte = {{file = "M", …}}')
+            raise UsageError(f'{where}: missing file of matte; write matte = {{file = "M", …}}')
     if matte is not None and not isinstance(matte, str):
         raise UsageError(f"{where}: matte is {matte!r}; name a video or a folder of images")
     if _flag(entry, "invert", where):
@@ -215,7 +214,7 @@ def _paths(value: Any, folder: Path, where: str) -> tuple[Path, ...]:
 
 
 def _placed(spec: str | None, folder: Path) -> str | None:
-    """Let the files of a matte count from `folder`, whatever it says besides (``file.exr:layer - B.mov``)."""
+    """Make the paths in a matte specification (``file.exr:layer - B.mov``), relative to `folder`, absolute."""
     return None if spec is None else absolute_spec(spec, folder)
 
 

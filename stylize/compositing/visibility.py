@@ -1,4 +1,4 @@
-"""What a matte shows of the shots of a clip: where there is something to style, and how much it counts."""
+"""Visibility of a matte: the shots and frames of a clip in which it shows something to style."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MatteVisibility:
-    """The mattes of a range of a clip and their outline; `first` is the range's first frame in the clip."""
+    """Mattes of a range of a clip and their bounds; `first` is the first frame of the range in the clip."""
 
     mattes: MatteClip
     outline: MatteBounds
     first: int
 
     def with_subject(self, shots: Sequence[Shot]) -> tuple[Shot, ...]:
-        """Return the shots in which there is something to style."""
+        """Return the shots in which the matte is visible."""
         return tuple(shot for shot in shots if len(self.blank(shot)) < shot.stop - shot.start)
 
     def pieces(self, shots: Sequence[Shot]) -> tuple[Shot, ...]:
-        """Return the shots from the first to the last frame in which there is something to style."""
+        """Return the shots, cut to the frames between the first and the last visible one."""
         return self.outline.pieces(shots, self.first)
 
     def blank(self, shot: Shot) -> list[int]:
-        """Return the frames of the clip in which there is nothing to style."""
+        """Return the frames of the clip in which the matte is empty."""
         return [f for f in range(shot.start, shot.stop) if not self.outline.shown(f - self.first)]
 
     def view(self, whole: Clip, shot: Shot, rendered: Callable[[str, Path], bool]) -> MattedView:
-        """Return the shot as it is seen through the matte."""
+        """Return the shot through the matte; `rendered` is that of `MattedView`."""
         begin = shot.start - self.first
         return MattedView(
             whole[shot.start : shot.stop],

@@ -73,9 +73,9 @@ def test_project_without_layers(listed, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('name = "a"', "'a': has no style; name a picture"),
-        ('style = "a.png"', "layer number 1: its name is None"),
-        ('name = "a/b"\nstyle = "a.png"', "can be a folder's"),
+        ('name = "a"', "'a': missing style; name an image"),
+        ('style = "a.png"', "layer number 1: invalid name None"),
+        ('name = "a/b"\nstyle = "a.png"', "a folder can have"),
         ('name = "a"\nstyle = "b.png"', "b.png does not exist; paths count from"),
         ('name = "a"\nstyle = "a.png"\nblend = "scren"', "unknown blend 'scren'; did you mean 'screen'"),
         ('name = "a"\nstyle = "a.png"\nbland = 1', "unknown option bland; did you mean 'blend'"),
@@ -84,7 +84,7 @@ def test_project_without_layers(listed, tmp_path):
         ('name = "a"\nstyle = "a.png"\nholdout = "b"', "unknown layer 'b'; there is no other"),
         ('name = "a"\nstyle = "a.png"\nholdout = "a"', "holdouts go in a circle"),
         ('name = "a"\nstyle = "a.png"\ninvert = true', "no matte to change"),
-        ('name = "a"\nstyle = "a.png"\nmatte = {choke = 1}', "matte names no file"),
+        ('name = "a"\nstyle = "a.png"\nmatte = {choke = 1}', "missing file of matte"),
         ('name = "a"\nstyle = "a.png"\nmatte = 7', "matte is 7"),
         ('name = "a"\nstyle = "a.png"\nexclusive = 1', "expected true or false"),
     ],
