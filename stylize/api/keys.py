@@ -86,7 +86,7 @@ def choose_keys(
     request = make_request(clip, project=project, matte=matte, start=start, end=end, scenes=scenes)
     with open_run(request, settings) as context, context.project.lock():
         watch = StageTimer(on_progress)
-        keyframing.choose_keys(measure_matte(context, watch), watch, anew=True)
+        keyframing.choose_keys(measure_matte(context, watch), watch, reselect=True)
         return _listing(context)
 
 

@@ -1,4 +1,4 @@
-"""What the last run of a project finished, opened again: nothing is painted and nothing is carried."""
+"""Finished run: the frames that the last run of a project finished, opened again without any work."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def open_finished(
 
     Parameters
     ----------
-    job
-        Clip or project, the output, and a range; the last run's by default.
+    request
+        Clip or project, the output, and a range; that of the last run by default.
 
     Raises
     ------
     UsageError
-        If there is no run yet, a layer was added since, or the range reaches outside what is finished.
+        If there is no run yet, a layer was added since, or the range contains unfinished frames.
     """
     root = locate_project(request.clip, request.project)[1]
     about = Project.open(root).about()
@@ -44,10 +44,10 @@ def open_finished(
         first, stop = about["finished"]["span"]
         request = replace(request, start=first, end=stop)
     with open_run(request, settings) as context, ExitStack() as stack:
-        yield context, tuple(_painted(layer, context.named, stack) for layer in context.layers)
+        yield context, tuple(_finished_layer(layer, context.named, stack) for layer in context.layers)
 
 
-def _painted(context: RunContext, named: str, stack: ExitStack) -> LayerResult:
+def _finished_layer(context: RunContext, named: str, stack: ExitStack) -> LayerResult:
     again = f"run it first: stylize run {named}"
     found = context.project.about().get("finished")
     if not found:
@@ -63,7 +63,7 @@ def _painted(context: RunContext, named: str, stack: ExitStack) -> LayerResult:
     frames = tuple(None if name is None else places[name] for name in folders)
     for name, layer in zip(context.clip.info.names, frames, strict=True):
         if layer is not None and not layer.path(name).exists():
-            raise UsageError(f"{layer.path(name)}: is gone; {again}")
+            raise UsageError(f"{layer.path(name)}: is missing; {again}")
     notes = tuple(note for note in found["keys"] if begin <= note["frame"] < end)
     files = {note["frame"] - begin: Path(note["file"]) for note in notes}
     context = _with_mattes_of(context, (first, stop), stack)
@@ -71,7 +71,7 @@ def _painted(context: RunContext, named: str, stack: ExitStack) -> LayerResult:
 
 
 def _with_mattes_of(context: RunContext, span: tuple[int, int], stack: ExitStack) -> RunContext:
-    """Give a range the mattes of the run, `span`: edges at its ends were steadied by frames beyond them."""
+    """Return the context with the mattes of the run, `span`: stabilization used frames beyond the range."""
     if context.mattes is None or not context.request.matte or span == context.span:
         return context
     (first, stop), (begin, end) = span, context.span

@@ -1,4 +1,4 @@
-"""The plan of a project, keyframes.toml: made by the machine, changed by hand, read again."""
+"""Keyframing: shots, analysis and selection of keys, into a plan that keeps every change by the artist."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class KeyframeSelection:
-    """The plan and how well it explains the frames that were asked for.
+    """The plan, and its coverage of the frames in the range.
 
     Attributes
     ----------
     plan
-        Of the whole clip.
+        The plan of the complete clip.
     shots
-        Pieces of shots inside the range, frames of the clip.
+        The shots, cut to the range; frames of the complete clip.
     coverage
-        Per frame of the range: share that the keys explain, 0 to 1.
+        Per frame of the range, the share that the keys explain, 0 to 1.
     """
 
     plan: Plan
@@ -44,16 +44,16 @@ class KeyframeSelection:
     coverage: tuple[float, ...]
 
 
-def choose_keys(context: RunContext, watch: StageTimer, *, anew: bool = False) -> KeyframeSelection:
-    """Find shots, look at them, choose keys, and write the plan; what a person put into the plan stays.
+def choose_keys(context: RunContext, timer: StageTimer, *, reselect: bool = False) -> KeyframeSelection:
+    """Detect shots, analyze them, select keys and save the plan; the artist's changes to the plan are kept.
 
     Parameters
     ----------
-    work
-        Its project locked, its matte looked at. The plan is left alone outside the range that is worked on.
-    anew
-        Choose again even where the plan has what was asked for. Otherwise a plan whose options, shots and
-        matte are those of now is taken as it is: what a person added or took out is not made up for.
+    context
+        With its matte measured and its project locked. The plan is changed only inside the range.
+    reselect
+        Select keys even if the plan is current. Otherwise a plan for the same options, shots and matte is used as it
+        is: keys that the artist added or removed are not compensated.
 
     Raises
     ------
@@ -62,21 +62,22 @@ def choose_keys(context: RunContext, watch: StageTimer, *, anew: bool = False) -
     """
     from keyframes import merge, new_plan
 
-    project, info, options, seen = context.project, context.whole.info, context.settings.select, context.visibility
+    project, info, visibility = context.project, context.whole.info, context.visibility
+    options = context.settings.select
     before = read_plan(project, info)
-    shots = known_shots(context, watch)
+    shots = known_shots(context, timer)
     if context.scenes is None and not (before and _set_by_hand(project, before)):
-        project.remember(shots=_ends(shots))  # to tell shots that a person changes from these
+        project.remember(shots=_ends(shots))  # to recognize shots that the artist changed
     plan = with_overrides(context, before or new_plan(clip_facts(info), shots))
-    pieces = cut_to(shots, context.span) if seen is None else seen.with_subject(cut_to(shots, context.span))
+    pieces = cut_to(shots, context.span) if visibility is None else visibility.with_subject(cut_to(shots, context.span))
     painted = context.pieces(pieces)
     analyses = Analyses(context)
-    with watch.stage("analysis") as share:
+    with timer.stage("analysis") as progress:
         for index, piece in enumerate(pieces):
-            analyses.of(piece, subprogress(share, index, 1, len(pieces)))
+            analyses.of(piece, subprogress(progress, index, 1, len(pieces)))
     same = project.about().get("seen_through") == analyses.matte
-    kept = before is not None and not anew and same and _answers(before, shots, painted, options)
-    with watch.stage("keys"):
+    kept = before is not None and not reselect and same and _is_current(before, shots, painted, options)
+    with timer.stage("keys"):
         choose = measure_keys if kept else _select
         selections = choose(plan, pieces, analyses, options)
     chosen = [key for selection in selections for key in selection.keys]
@@ -84,7 +85,7 @@ def choose_keys(context: RunContext, watch: StageTimer, *, anew: bool = False) -
     plan = merge(replace(plan, shots=shots), [*chosen, *elsewhere], options)
     save_plan(project, plan)
     first, stop = context.span
-    coverage = [1.0] * (stop - first)  # where there is nothing to style, nothing is left unexplained
+    coverage = [1.0] * (stop - first)  # frames without a subject need no key
     for piece, selection in zip(pieces, selections, strict=True):
         coverage[piece.start - first : piece.stop - first] = map(float, selection.coverage)
     project.remember(coverage=round(sum(coverage) / len(coverage), 4), seen_through=analyses.matte)
@@ -92,9 +93,9 @@ def choose_keys(context: RunContext, watch: StageTimer, *, anew: bool = False) -
 
 
 def with_overrides(context: RunContext, plan: Plan) -> Plan:
-    """Make every frame that lies in the project's overrides a key, unless it is banned.
+    """Return the plan with a key for every file in the project's overrides, unless its frame is banned.
 
-    A key of kind ``override`` whose file has gone is one like any other that a person chose.
+    A key of kind ``override`` whose file was deleted becomes a key of kind ``user``.
     """
     from keyframes import edits
 
@@ -106,16 +107,16 @@ def with_overrides(context: RunContext, plan: Plan) -> Plan:
         key = plan.key_at(frame)
         if frame not in plan.banned and (key is None or key.kind == "auto"):
             plan = edits.add(plan, frame, kind="override")
-    gone = {
+    deleted = {
         key.frame
         for key in plan.keys
         if key.kind == "override" and not context.project.keys.manual_key(info.names[key.frame])
     }
-    keys = tuple(replace(key, kind="user") if key.frame in gone else key for key in plan.keys)
+    keys = tuple(replace(key, kind="user") if key.frame in deleted else key for key in plan.keys)
     return replace(plan, keys=keys)
 
 
-def known_shots(context: RunContext, watch: StageTimer) -> tuple[Shot, ...]:
+def known_shots(context: RunContext, timer: StageTimer) -> tuple[Shot, ...]:
     """Return the shots of the complete clip; see `ready_shots`. Cuts that are not known yet are searched for."""
     from keyframes.shots import shots_from_scores
 
@@ -131,8 +132,8 @@ def known_shots(context: RunContext, watch: StageTimer) -> tuple[Shot, ...]:
                 project.plan_path,
             )
         return tuple(plan.shots)
-    with watch.stage("shots") as share:
-        scores = project.cache.recall("changes", measure_changes, context.whole, on_progress=share)
+    with timer.stage("shots") as progress:
+        scores = project.cache.recall("changes", measure_changes, context.whole, on_progress=progress)
     return shots_from_scores(scores, settings)
 
 
@@ -155,7 +156,7 @@ def ready_shots(context: RunContext, plan: Plan | None) -> tuple[Shot, ...] | No
 
 
 def _set_by_hand(project: Project, plan: Plan) -> bool:
-    """Whether the plan has shots that are not those which were found last."""
+    """Return whether the plan has other shots than those that were detected last."""
     return bool(plan.shots) and _ends(plan.shots) != project.about().get("shots")
 
 
@@ -163,51 +164,51 @@ def _ends(shots: Sequence[Shot]) -> list[list[int]]:
     return [[shot.start, shot.stop] for shot in shots]
 
 
-def _answers(plan: Plan, shots: Sequence[Shot], pieces: Sequence[Shot], options: SelectOptions) -> bool:
-    """Whether a plan is for these shots and options and has a key in every piece."""
-    held = all(any(piece.start <= key.frame < piece.stop for key in plan.keys) for piece in pieces)
-    return held and plan.options == options and tuple(plan.shots) == tuple(shots)
+def _is_current(plan: Plan, shots: Sequence[Shot], pieces: Sequence[Shot], options: SelectOptions) -> bool:
+    """Return whether a plan is for these shots and options and has a key in every piece."""
+    complete = all(any(piece.start <= key.frame < piece.stop for key in plan.keys) for piece in pieces)
+    return complete and plan.options == options and tuple(plan.shots) == tuple(shots)
 
 
 def measure_keys(plan: Plan, pieces: Sequence[Shot], analyses: Analyses, options: SelectOptions) -> list[Selection]:
-    """Take the plan's keys and find out what they explain: all other frames are banned for the while."""
-    asked = replace(options, min_gap=1, max_gap=None, max_keys=None)
+    """Return the coverage of the plan's keys, without a selection of new ones."""
+    unlimited = replace(options, min_gap=1, max_gap=None, max_keys=None)
     selections = []
     for piece in pieces:
         keys = {key.frame: key.kind for key in plan.keys if piece.start <= key.frame < piece.stop}
         others = [frame for frame in range(piece.start, piece.stop) if frame not in keys]
-        selections.append(analyses.select(piece, asked, keys, others))
+        selections.append(analyses.select(piece, unlimited, keys, others))
     return selections
 
 
 def _select(plan: Plan, pieces: Sequence[Shot], analyses: Analyses, options: SelectOptions) -> list[Selection]:
-    """Choose the keys of every piece; where `max_keys` forbids some, the least useful ones of all go."""
+    """Select the keys of every piece; with `max_keys`, those that explain the most frames of all."""
     from keyframes.select import distribute_keys
 
-    def select(piece: Shot, most: int | None) -> Selection:
+    def select(piece: Shot, limit: int | None) -> Selection:
         forced = plan.forced(piece)
-        shut = {*plan.shut(piece), *(set(range(piece.start, piece.stop)) - set(piece.clear) - set(forced))}
-        if not forced and len(shut) == piece.stop - piece.start:
-            shut = set(plan.shut(piece))  # mixed frames are better than none
-        return analyses.select(piece, replace(options, max_keys=most), forced, sorted(shut))
+        banned = {*plan.shut(piece), *(set(range(piece.start, piece.stop)) - set(piece.clear) - set(forced))}
+        if not forced and len(banned) == piece.stop - piece.start:
+            banned = set(plan.shut(piece))  # a key in a mixed frame is better than none
+        return analyses.select(piece, replace(options, max_keys=limit), forced, sorted(banned))
 
-    free = [select(piece, None) for piece in pieces]
-    if options.max_keys is None or sum(len(selection.keys) for selection in free) <= options.max_keys:
-        return free
+    unlimited = [select(piece, None) for piece in pieces]
+    if options.max_keys is None or sum(len(selection.keys) for selection in unlimited) <= options.max_keys:
+        return unlimited
     if len(pieces) > options.max_keys:
         raise UsageError(
-            f"--max-keys {options.max_keys} is too few: nothing crosses a cut, and there are {len(pieces)} "
-            "shots; allow as many, or shorten the clip with --start and --end"
+            f"--max-keys {options.max_keys} is too few: each of the {len(pieces)} shots needs a key; "
+            "allow as many, or shorten the clip with --start and --end"
         )
     counts = [max(len(plan.forced(piece)), 1) for piece in pieces]
     if sum(counts) > options.max_keys:
         log.warning(
-            "--max-keys %d: the keys set by hand need %d; these are kept, and none is added",
+            "--max-keys %d: %d keys were set by hand; all of these are kept, and no key is added",
             options.max_keys,
             sum(counts),
         )
-    counts = distribute_keys([piece.stop - piece.start for piece in pieces], free, counts, options.max_keys)
+    counts = distribute_keys([piece.stop - piece.start for piece in pieces], unlimited, counts, options.max_keys)
     return [
         selection if count >= len(selection.keys) else select(piece, count)
-        for piece, selection, count in zip(pieces, free, counts, strict=True)
+        for piece, selection, count in zip(pieces, unlimited, counts, strict=True)
     ]

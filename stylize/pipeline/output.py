@@ -1,4 +1,4 @@
-"""The result in its place: checked before any work, written whole, left alone when it is up to date."""
+"""Output of a run: its path, the checks before any work, its writer, and the record of name was written."""
 
 from __future__ import annotations
 
@@ -24,51 +24,56 @@ log = logging.getLogger(__name__)
 
 
 def default_output(project: Project, info: ClipInfo) -> Path:
-    """Return where the result goes when nobody says: in the project, a video or a folder like the clip."""
+    """Return the output for a run that names none: in the project, a video or a folder like the clip."""
     path = Path(info.path)
     return project.root / "out" / (path.name if info.is_sequence else f"{path.stem}.mp4")
 
 
 def check_output_path(place: Path, clip: Clip, overwrite: Overwrite, project: Project | None = None) -> None:
-    """Refuse, before any work, an output that cannot or must not be written; tell what it will not hold.
+    """Check, before any work, that the output can and may be written; log its differences from the clip.
 
-    What `project` wrote itself in its own folder, and nobody changed since, may be replaced without asking.
+    An output in the folder of `project` that the project wrote, unchanged since, may be replaced without a question.
+
+    Raises
+    ------
+    UsageError
+        If it exists and may not be replaced, or cannot be written.
     """
-    there = place.is_file() or (place.is_dir() and any(place.iterdir()))
-    if there and not place.samefile(clip.info.path):
-        there = (project is not None and written_by_project(project, place)) or allowed(overwrite, place)
-    for notice in (*clip.info.notices, *check_output(place, clip, overwrite=there)):
+    exists = place.is_file() or (place.is_dir() and any(place.iterdir()))
+    if exists and not place.samefile(clip.info.path):
+        exists = (project is not None and written_by_project(project, place)) or allowed(overwrite, place)
+    for notice in (*clip.info.notices, *check_output(place, clip, overwrite=exists)):
         log.warning("%s", notice)
 
 
 def check_distinct_paths(
     outputs: Mapping[str, str | Path | None], inputs: Mapping[str, str | Path | None] | None = None
 ) -> None:
-    """Refuse outputs that would be written over each other or over an input; both by what they are.
+    """Check that no output is another output or an input; both are given by their descriptions.
 
     Raises
     ------
     UsageError
-        If two are one place.
+        If two paths are the same.
     """
-    seen = {Path(place).resolve(): what for what, place in (inputs or {}).items() if place is not None}
-    for what, place in outputs.items():
+    used = {Path(place).resolve(): name for name, place in (inputs or {}).items() if place is not None}
+    for name, place in outputs.items():
         if place is None:
             continue
-        if (other := seen.get(Path(place).resolve())) is not None:
+        if (other := used.get(Path(place).resolve())) is not None:
             if other in (inputs or {}):
-                raise UsageError(f"{place} is the input itself ({other}); choose another {what}")
-            raise UsageError(f"{place} is named as {what} and as {other}; choose another {what}")
-        seen[Path(place).resolve()] = what
+                raise UsageError(f"{place} is the input itself ({other}); choose another {name}")
+            raise UsageError(f"{place} is named as {name} and as {other}; choose another {name}")
+        used[Path(place).resolve()] = name
 
 
 def check_map_folder(place: Path) -> None:
-    """Refuse, before any work, a folder that pictures cannot be written to.
+    """Check, before any work, that images can be written to a folder.
 
     Raises
     ------
     UsageError
-        If it is a file, or lies where nothing can be written.
+        If it is a file, or is not writable.
     """
     if place.exists() and not place.is_dir():
         raise UsageError(f"{place} is a file; name a folder")
@@ -78,7 +83,7 @@ def check_map_folder(place: Path) -> None:
 def make_writer(
     place: Path, info: ClipInfo, options: OutputOptions, recipe: str | None = None, channels: int = 3
 ) -> Writer:
-    """Open the writer for a place that `check_output_path` has passed; 4 channels are for folders only."""
+    """Return the writer for a path that passed `check_output_path`; 4 channels are for folders only."""
     return open_writer(
         place,
         info,
@@ -90,18 +95,18 @@ def make_writer(
     )
 
 
-def written_by_project(project: Project, place: Path, mark: str | None = None) -> bool:
-    """Whether this project wrote what stands at `place`, and from inputs of fingerprint `mark` if given."""
+def written_by_project(project: Project, place: Path, inputs: str | None = None) -> bool:
+    """Return whether the project wrote the unchanged output at `place`, from `inputs` (a fingerprint) if given."""
     entry = project.about().get("outputs", {}).get(str(place.absolute()))
-    if not entry or not place.exists() or (mark is None and project.root not in place.absolute().parents):
+    if not entry or not place.exists() or (inputs is None and project.root not in place.absolute().parents):
         return False
-    return bool((mark is None or entry["mark"] == mark) and entry["content"] == _content(place))
+    return bool((inputs is None or entry["mark"] == inputs) and entry["content"] == _content(place))
 
 
-def remember_output(project: Project, place: Path, mark: str) -> None:
-    """Keep what was written at `place` and from what."""
+def remember_output(project: Project, place: Path, inputs: str) -> None:
+    """Record the content of the output at `place` and the fingerprint of its inputs."""
     outputs = project.about().get("outputs", {})
-    entry = {"mark": mark, "content": _content(place)}
+    entry = {"mark": inputs, "content": _content(place)}
     project.remember(outputs={**outputs, str(place.absolute()): entry})
 
 

@@ -161,7 +161,7 @@ def spent() -> tuple[float, float]:
 def speed(asked: argparse.Namespace) -> dict[str, object]:
     """Seconds of each step; the fastest of some rounds, after one that compiles."""
     from stylize.media import open_clip
-    from stylize.pipeline.analysis import analyse_shot
+    from stylize.pipeline.analysis import analyze_shot
     from stylize.pipeline.shots import measure_changes
 
     rounds = []
@@ -170,7 +170,7 @@ def speed(asked: argparse.Namespace) -> dict[str, object]:
             size, marks = (clip.info.width, clip.info.height, len(clip)), [spent()]
             measure_changes(clip)
             marks.append(spent())
-            analysis = analyse_shot(clip, AnalysisOptions())
+            analysis = analyze_shot(clip, AnalysisOptions())
             marks.append(spent())
             select_keyframes(analysis)
             marks.append(spent())

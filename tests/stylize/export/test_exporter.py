@@ -128,7 +128,7 @@ def test_what_is_not_finished_is_named(world, project):
     (project / "stylize.toml").write_text(LAYERS)
     gone = next(p for p in (project / "stack" / "hero" / "layers").rglob("0003.png") if p.parent.name != "confidence")
     gone.rename(gone.with_name("moved"))
-    with pytest.raises(UsageError, match=r"0003.png: is gone; run it first"):
+    with pytest.raises(UsageError, match=r"0003.png: is missing; run it first"):
         export(world, project, out="none")
     assert not (world.root / "none").exists()
     gone.with_name("moved").rename(gone)

@@ -151,7 +151,7 @@ def test_comments_in_the_plan_survive(world):
 
 def test_max_keys_is_for_the_whole_clip(world):
     assert len(run(world, settings={"select.max_gap": 1, "select.max_keys": 4}).keys) <= 4
-    with pytest.raises(UsageError, match="--max-keys 1 is too few: nothing crosses a cut"):
+    with pytest.raises(UsageError, match="--max-keys 1 is too few: each of the 2 shots needs a key"):
         run(world, settings={"select.max_keys": 1})
 
 
