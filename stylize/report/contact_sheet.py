@@ -1,4 +1,4 @@
-"""One picture that shows where the keys of a clip are and why: to look at before anything is painted."""
+"""Contact sheet: one image of the keys with their reasons, the coverage curve and suggestions for more keys."""
 
 from __future__ import annotations
 
@@ -19,25 +19,34 @@ if TYPE_CHECKING:
 
 Color: TypeAlias = tuple[int, int, int]
 
-_PAPER, _PANEL, _INK, _QUIET, _LINE = (
-    (24, 26, 30),
-    (34, 37, 43),
-    (236, 237, 240),
-    (152, 157, 168),
-    (70, 75, 86),
-)
-_CURVE, _WEAK = (104, 178, 235), (238, 120, 92)
+_PAPER = (24, 26, 30)
+_PANEL = (34, 37, 43)
+_INK = (236, 237, 240)
+_QUIET = (152, 157, 168)
+_LINE = (70, 75, 86)
+_CURVE = (104, 178, 235)
+_AREA = (43, 62, 80)
+_WEAK = (238, 120, 92)
 _KINDS: Mapping[str, Color] = {
     "auto": (104, 178, 235),
     "user": (246, 196, 83),
     "locked": (240, 137, 62),
     "override": (126, 204, 128),
 }
-_MARGIN, _GAP, _CHART = 28, 16, 190
-_MOST = 60  # key thumbnails at most; a plan with more is looked at on the review page
-_COMPARED = 240  # long side in pixels at which structure is compared: brush strokes are smaller, shapes larger
-_SSIM_WINDOW = 7  # pixels; scikit-image's window, the least side of an image
-_WORST = 4  # frames shown that are explained the least
+_MARGIN = 28
+"""Pixels around the sheet."""
+_GAP = 16
+"""Pixels between thumbnails."""
+_CHART = 190
+"""Height of the coverage curve in pixels."""
+_MOST_KEYS = 60
+"""Thumbnails of keys, at most; the review page shows plans with more."""
+_COMPARED = 240
+"""Long side in pixels at which structure is compared: brush strokes are smaller, shapes larger."""
+_SSIM_WINDOW = 7
+"""Side of scikit-image's window in pixels, the least side of an image."""
+_WORST_FRAMES = 4
+"""Frames of the lowest coverage that are shown."""
 
 
 @dataclass(frozen=True)
@@ -64,19 +73,19 @@ def contact_sheet(
     Parameters
     ----------
     frame_at
-        Gives a frame of the clip by number, RGB (H, W, 3), uint8 or uint16; any size, small ones are quicker.
+        Returns a frame of the clip by number, RGB (H, W, 3), uint8 or uint16, in any size; small ones are faster.
     keys, shots
-        Of the plan.
+        The keys and shots of the plan.
     coverage
         Share of each frame of the clip that the keys explain, 0 to 1.
     names
-        What frames are called, by number; None: their numbers.
+        Names of the frames; their numbers if None.
     painted
         Painted keys to show in place of the frames, each with the structural similarity of its luminance to the
         frame's (Wang et al., "Image Quality Assessment", 2004): the lower, the less the painting follows the
         frame's shapes, and the more propagation has to smear.
     width
-        Of the sheet in pixels, 640 or more; its height follows from the number of keys.
+        Width of the sheet in pixels, 640 or more; its height follows from the number of keys.
 
     Returns
     -------
@@ -95,9 +104,9 @@ def contact_sheet(
     if outside:
         raise ValueError(f"frame {outside[0]} is outside the {count} frames that coverage is given for")
     share = np.clip(np.asarray(coverage, np.float64), 0, 1)
-    advice = _advice(keys, share, shots)
+    suggestions = _suggestions(keys, share, shots)
     cells = []
-    for key in keys[:_MOST]:
+    for key in keys[:_MOST_KEYS]:
         text = f"{key.reason}. {key.note}".rstrip(". ")
         if (image := (painted or {}).get(key.frame)) is not None:
             text = f"{100 * structural_similarity(image, frame_at(key.frame)):.0f} % of the structure kept. {text}"
@@ -105,7 +114,7 @@ def contact_sheet(
     taken = {key.frame for key in keys}
     order = [int(f) for f in np.argsort(share, kind="stable") if int(f) not in taken]
     worst = [_Cell(f, _WEAK, "", f"{100 * (1 - share[f]):.1f} % not explained") for f in _apart(order, count)]
-    return _Sheet(frame_at, painted or {}, names, width).draw(title, cells, worst, advice, keys, share, shots)
+    return _Sheet(frame_at, painted or {}, names, width).draw(title, cells, worst, suggestions, keys, share, shots)
 
 
 def structural_similarity(painted: Image, frame: Image) -> float:
@@ -124,7 +133,7 @@ def structural_similarity(painted: Image, frame: Image) -> float:
     return float(np.clip(similarity(*gray), 0, 1))  # type: ignore[no-untyped-call]
 
 
-def _advice(keys: Sequence[Key], share: np.ndarray, shots: Sequence[Shot]) -> list[Suggestion]:
+def _suggestions(keys: Sequence[Key], share: np.ndarray, shots: Sequence[Shot]) -> list[Suggestion]:
     from keyframes import suggest
 
     found = [
@@ -140,11 +149,11 @@ def _advice(keys: Sequence[Key], share: np.ndarray, shots: Sequence[Shot]) -> li
 
 
 def _apart(order: Sequence[int], count: int) -> list[int]:
-    """Take the first frames of `order` that are not close to each other."""
+    """Return the first frames of `order` that are not close to each other."""
     least = max(count // 12, 2)  # neighbors look the same
     kept: list[int] = []
     for frame in order:
-        if len(kept) == _WORST:
+        if len(kept) == _WORST_FRAMES:
             break
         if all(abs(frame - other) >= least for other in kept):
             kept.append(frame)
@@ -152,7 +161,7 @@ def _apart(order: Sequence[int], count: int) -> list[int]:
 
 
 class _Sheet:
-    """Draws from top to bottom."""
+    """Drawing of one sheet, from top to bottom."""
 
     def __init__(
         self,
@@ -172,7 +181,7 @@ class _Sheet:
         title: str,
         cells: Sequence[_Cell],
         worst: Sequence[_Cell],
-        advice: Sequence[Suggestion],
+        suggestions: Sequence[Suggestion],
         keys: Sequence[Key],
         share: np.ndarray,
         shots: Sequence[Shot],
@@ -181,29 +190,29 @@ class _Sheet:
         from PIL import ImageDraw
 
         rows = -(-len(cells) // self._columns) + -(-len(worst) // self._columns)
-        height = 2 * _MARGIN + 84 + _CHART + 60 + rows * (self._thumb + 108) + 130 + 26 * (len(advice) + 1)
+        height = 2 * _MARGIN + 84 + _CHART + 60 + rows * (self._thumb + 108) + 130 + 26 * (len(suggestions) + 1)
         canvas = Canvas.new("RGB", (self._width, height), _PAPER)
         pen = ImageDraw.Draw(canvas)
         y = _MARGIN
         self._text(pen, (_MARGIN, y), title or "Keys", 26, _INK)
-        shown = "" if len(keys) <= _MOST else f" (the first {_MOST} below)"
+        shown = "" if len(keys) <= _MOST_KEYS else f" (the first {_MOST_KEYS} below)"
         facts = (
             f"{len(share)} frames, {len(shots)} {'shot' if len(shots) == 1 else 'shots'}, {len(keys)} "
             f"{'key' if len(keys) == 1 else 'keys'}{shown}: {100 * share.mean():.1f} % explained"
         )
         self._text(pen, (_MARGIN, y + 38), facts, 17, _QUIET)
         y += 76
-        self._chart(pen, y, keys, share, shots, advice)
+        self._chart(pen, y, keys, share, shots, suggestions)
         y += _CHART + 44
         pictures: list[tuple[int, int, Image]] = []
         y = self._cells(pen, pictures, y, cells)
         if worst:
             self._text(pen, (_MARGIN, y + 6), "Least explained", 19, _INK)
             y = self._cells(pen, pictures, y + 42, worst)
-        if advice:
+        if suggestions:
             self._text(pen, (_MARGIN, y + 6), "One more key would help most at", 19, _INK)
             y += 38
-            for suggestion in advice:
+            for suggestion in suggestions:
                 self._text(pen, (_MARGIN, y), self._name(suggestion.frame), 16, _WEAK)
                 self._text(pen, (_MARGIN + 110, y), suggestion.reason, 16, _QUIET)
                 y += 26
@@ -227,7 +236,7 @@ class _Sheet:
         keys: Sequence[Key],
         share: np.ndarray,
         shots: Sequence[Shot],
-        advice: Sequence[Suggestion],
+        suggestions: Sequence[Suggestion],
     ) -> None:
         """Draw the coverage of each frame with shots, keys and suggestions, from just below the worst up."""
         left, right, bottom = _MARGIN + 54, self._width - _MARGIN, top + _CHART - 22
@@ -248,10 +257,10 @@ class _Sheet:
                 pen.line((x, top, x, bottom), fill=_INK, width=2)
             self._text(pen, (x + 3, bottom + 4), self._name(shot.start), 13, _QUIET)
         curve = [at(t, float(v)) for t, v in enumerate(share)]
-        pen.polygon([(curve[0][0], bottom), *curve, (curve[-1][0], bottom)], fill=(43, 62, 80))
+        pen.polygon([(curve[0][0], bottom), *curve, (curve[-1][0], bottom)], fill=_AREA)
         if len(curve) > 1:
             pen.line(curve, fill=_CURVE, width=2)
-        for suggestion in advice:
+        for suggestion in suggestions:
             x, y = at(suggestion.frame, float(share[suggestion.frame]))
             pen.polygon([(x, y + 4), (x - 6, y + 15), (x + 6, y + 15)], fill=_WEAK)
         for key in keys:

@@ -1,4 +1,4 @@
-"""Pieces of a self-contained HTML page: texts escaped, pictures inline, nothing fetched, no script."""
+"""Elements of self-contained HTML pages: escaped text, inline images, no scripts, no network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from propagate.arrays import Image
 
 Series: TypeAlias = "tuple[str, str, Sequence[float | None]]"
-"""A name, a style class (``a`` or ``b``), a value per frame; None leaves a gap."""
+"""A name, a CSS class (``a`` or ``b``), a value per frame; None leaves a gap."""
 THUMB = 240
 """Long side of a thumbnail in pixels: sixty of them make a page of half a megabyte."""
 
@@ -54,17 +54,17 @@ def thumbnail(image: Image) -> str:
         shown = cv2.resize(shown, size, interpolation=cv2.INTER_AREA)
     done, data = cv2.imencode(".jpg", np.ascontiguousarray(shown[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 80])
     if not done:
-        raise ValueError(f"an image of {image.shape} cannot be made a thumbnail")
+        raise ValueError(f"image of shape {image.shape} cannot be encoded as JPEG")
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")
 
 
 def picture(url: str | None, words: str) -> str:
-    """Return an image element with `words` for those who cannot see it; a dash when there is none."""
+    """Return an image element with `words` as its alternative text; a dash without an image."""
     return f'<img src="{escape(url)}" alt="{escape(words)}">' if url else "–"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return a table: numbers and their heads to the right, `str` escaped; elements come as `bytes`."""
+    """Return a table: numbers aligned to the right, `str` escaped, `bytes` inserted as HTML."""
     body = [list(row) for row in rows]
 
     def number(value: Any) -> bool:
@@ -82,16 +82,16 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 
 def curve(series: Sequence[Series], keys: Iterable[int], cuts: Iterable[int], count: int, top: float = 1.0) -> str:
-    """Return an SVG of curves over the frames, 0 to `top`, with keys as lines and cuts as dashes.
+    """Return an SVG of curves over the frames, 0 to `top`, with keys as solid and cuts as dashed lines.
 
     Parameters
     ----------
     series
         The curves.
     keys, cuts
-        Frames.
+        Their frames.
     count
-        Frames in all.
+        The number of frames.
     top
         The value at the upper edge.
     """
@@ -125,7 +125,7 @@ def curve(series: Sequence[Series], keys: Iterable[int], cuts: Iterable[int], co
 
 
 def page(title: str, parts: Iterable[str]) -> str:
-    """Return the whole page; the policy in its head forbids anything that does not come with it."""
+    """Return the complete page; its content security policy forbids scripts and anything from elsewhere."""
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'

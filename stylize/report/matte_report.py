@@ -1,4 +1,4 @@
-"""What is wrong with a matte, as a page: curves over time, and the worst frames as pictures."""
+"""Matte report: a page with curves of the matte's metrics over time and its worst frames."""
 
 from __future__ import annotations
 
@@ -19,97 +19,98 @@ if TYPE_CHECKING:
     from stylize.mattes.metrics import MatteMetrics
 
 SHOWN = 12
+"""Worst frames that are shown, at most."""
 _OUTSIDE = np.array([255, 60, 60], np.float32)
-"""Laid over what the matte leaves out, so that its edge is seen against the picture."""
+"""Color over the area outside the matte, which makes its edge visible."""
 
 
 def write_check(
     place: Path,
     name: str,
-    facts: Sequence[MatteMetrics],
+    metrics: Sequence[MatteMetrics],
     mattes: Sequence[F32],
     frames: Sequence[Image] | None = None,
     first: int = 0,
 ) -> None:
-    """Write the page.
+    """Write the page of a matte.
 
     Parameters
     ----------
     place
         An HTML file; it is replaced.
     name
-        What the matte is called.
-    facts
-        Of every frame, from `check_mattes`.
+        The name of the matte.
+    metrics
+        The metrics of every frame, from `check_mattes`.
     mattes, frames
         As for `check_mattes`; read for the worst frames only.
     first
-        What the first frame is called.
+        The number of the first frame.
     """
-    wrong = [one for one in facts if issues(one)]
-    chatter = [one.chatter for one in facts]
+    wrong = [one for one in metrics if issues(one)]
+    chatter = [one.chatter for one in metrics]
     most = _above(max(chatter, default=0.0), CHATTER)
-    step = _above(max((one.jump for one in facts), default=0.0), JUMP)
-    count = len(facts)
+    step = _above(max((one.jump for one in metrics), default=0.0), JUMP)
+    count = len(metrics)
     parts = [
         f"<h1>{escape(name)}</h1>",
-        f'<p class="soft">{escape(_summary(facts, wrong, frames is not None))}</p>',
-        "<h2>How much of the frame it covers</h2>",
-        page.curve([("area", "a", [one.area for one in facts])], [], [], count),
-        "<h2>Where its edge chatters</h2>",
+        f'<p class="soft">{escape(_summary(metrics, wrong, frames is not None))}</p>',
+        "<h2>Area</h2>",
+        page.curve([("area", "a", [one.area for one in metrics])], [], [], count),
+        "<h2>Edge chatter</h2>",
         page.curve(
-            [("chatter", "a", chatter), (f"worth a look: {CHATTER:g}", "b", [CHATTER] * count)],
+            [("chatter", "a", chatter), (f"threshold: {CHATTER:g}", "b", [CHATTER] * count)],
             *([], [], count, most),
         ),
-        "<h2>Where its area jumps</h2>",
+        "<h2>Jumps of the area</h2>",
         page.curve(
             [
-                ("change since the frame before", "a", [one.jump for one in facts]),
-                (f"worth a look: {JUMP:g}", "b", [JUMP] * count),
+                ("change since the previous frame", "a", [one.jump for one in metrics]),
+                (f"threshold: {JUMP:g}", "b", [JUMP] * count),
             ],
             *([], [], count, step),
         ),
         "<h2>Holes and specks</h2>",
-        _parts_curve(facts),
+        _parts_curve(metrics),
         "<h2>Worst frames</h2>",
         _worst(wrong, mattes, frames, first),
     ]
     write_text(place, page.page(f"matte — {name}", parts))
 
 
-def _summary(facts: Sequence[MatteMetrics], wrong: Sequence[MatteMetrics], moved: bool) -> str:
-    mean = sum(one.chatter for one in facts) / max(len(facts), 1)
-    way = "" if moved else "; without the clip, so motion counts as chatter: name it with --clip"
-    return f"{len(facts)} frames, {len(wrong)} to look at, mean chatter {mean:.3f}{way}"
+def _summary(metrics: Sequence[MatteMetrics], wrong: Sequence[MatteMetrics], moved: bool) -> str:
+    mean = sum(one.chatter for one in metrics) / max(len(metrics), 1)
+    way = "" if moved else "; without --clip, motion counts as chatter"
+    return f"{len(metrics)} frames, {len(wrong)} with issues, mean chatter {mean:.3f}{way}"
 
 
-def _parts_curve(facts: Sequence[MatteMetrics]) -> str:
-    holes, specks = [one.holes for one in facts], [one.specks for one in facts]
+def _parts_curve(metrics: Sequence[MatteMetrics]) -> str:
+    holes, specks = [one.holes for one in metrics], [one.specks for one in metrics]
     if not any(holes) and not any(specks):
-        return "<p>There are none.</p>"
+        return "<p>None.</p>"
     top = float(max(*holes, *specks, 1))
-    return page.curve([("holes", "a", holes), ("specks", "b", specks)], [], [], len(facts), top)
+    return page.curve([("holes", "a", holes), ("specks", "b", specks)], [], [], len(metrics), top)
 
 
 def _worst(wrong: Sequence[MatteMetrics], mattes: Sequence[F32], frames: Sequence[Image] | None, first: int) -> str:
     if not wrong:
-        return "<p>Nothing is wrong with any frame.</p>"
+        return "<p>No frame has issues.</p>"
     ranked = sorted(wrong, key=_badness, reverse=True)[:SHOWN]
     rows = [[one.frame + first, ", ".join(issues(one)), *_pictures(one, mattes, frames, first)] for one in ranked]
     left = "" if len(wrong) <= SHOWN else f"<p>The worst {SHOWN} of {len(wrong)}.</p>"
-    over = ["the frame before", "over the clip"] if frames is not None else ["the frame before"]
-    return left + page.table(["frame", "what", "matte", *over], rows)
+    over = ["previous matte", "over the clip"] if frames is not None else ["previous matte"]
+    return left + page.table(["frame", "issues", "matte", *over], rows)
 
 
 def _badness(one: MatteMetrics) -> float:
-    """How far beyond what is let pass; a hole or speck counts like a slight chatter."""
+    """Return the largest excess over a threshold; a hole or speck counts like slight chatter."""
     return max(one.chatter / CHATTER, one.jump / JUMP, min(0.8 + 0.2 * (one.holes + one.specks), 3.0))
 
 
 def _pictures(one: MatteMetrics, mattes: Sequence[F32], frames: Sequence[Image] | None, first: int) -> list[bytes]:
     matte = mattes[one.frame]
     before = _gray(mattes[one.frame - 1]) if one.frame else None
-    found: list[tuple[Image | None, str]] = [(_gray(matte), "matte"), (before, "matte before")]
+    found: list[tuple[Image | None, str]] = [(_gray(matte), "matte"), (before, "previous matte")]
     if frames is not None:
         found.append((_over(frames[one.frame], matte), "over the clip"))
     return [
@@ -129,6 +130,6 @@ def _over(frame: Any, matte: F32) -> Image:
 
 
 def _above(value: float, least: float) -> float:
-    """Return a round number over both, for the upper edge of a curve."""
+    """Return a round number above both, for the upper edge of a curve."""
     wanted = max(value, 1.5 * least)
     return next(top for top in (0.1, 0.2, 0.3, 0.5, 1.0) if wanted <= top or top == 1.0)
