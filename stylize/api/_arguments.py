@@ -21,7 +21,13 @@ AnySettings: TypeAlias = Settings | Mapping[str, Any] | None
 def make_request(
     clip: PathLike, style: PathLike | Sequence[PathLike] = (), *, matte: PathLike | None = None, **given: Any
 ) -> RunRequest:
-    """Return the request of a run; in `given`, paths may be strings: ``output``, ``project``, ``keys``, ``scenes``."""
+    """Return the request of a run.
+
+    Parameters
+    ----------
+    **given
+        Other fields of `RunRequest`; the paths ``output``, ``project``, ``keys``, ``scenes`` may be strings.
+    """
     styles = [style] if isinstance(style, (str, Path)) else style
     for name in ("output", "project", "keys", "scenes"):
         if given.get(name) is not None:

@@ -30,6 +30,11 @@ def write_report(clip: PathLike, *, project: PathLike | None = None) -> ReportRe
     project
         Folder of the project; ``NAME.stylize`` beside the clip by default.
 
+    Returns
+    -------
+    ReportResult
+        The page, ``report/index.html`` in the project; it needs no other file and no network.
+
     Raises
     ------
     UsageError

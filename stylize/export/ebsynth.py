@@ -17,15 +17,22 @@ if TYPE_CHECKING:
 
 ROWS = 20
 """Keys that the application takes in one project."""
-_KEYS_WEIGHT, _VIDEO_WEIGHT, _MASK_WEIGHT = 1.0, 4.0, 1.0  # the application's own defaults, as all below
-_MAPPING, _DEFLICKER, _DIVERSITY = 10.0, 1.0, 3500.0
-_DETAIL_HIGH, _GPU = 1, True
-_END = 704  # a number that every project ends with; its meaning is not known
+_KEYS_WEIGHT = 1.0
+"""Weights and switches, here and below: the defaults of the application."""
+_VIDEO_WEIGHT = 4.0
+_MASK_WEIGHT = 1.0
+_MAPPING = 10.0
+_DEFLICKER = 1.0
+_DIVERSITY = 3500.0
+_DETAIL_HIGH = 1
+_GPU = True
+_END = 704
+"""Number at the end of every project file; its meaning is unknown."""
 
 
 @dataclass(frozen=True)
 class EbsRow:
-    """A key, the frames from and to which it is carried, and where these go (``out_0010/[####].png``)."""
+    """A key, the first and last frame of its propagation, and their output (``out_0010/[####].png``)."""
 
     key: int
     first: int
