@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import functools
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stylize.api._arguments import AnySettings, PathLike, make_request
 from stylize.errors import UsageError
-from stylize.media.frame_images import check_keys, files_for, find_keys
+from stylize.media.frame_images import check_keys, find_keys
 from stylize.pipeline import keyframing
 from stylize.pipeline.context import measure_matte, open_run
 from stylize.progress import OnProgress, Overwrite, StageTimer, allowed, ignore
 from stylize.project.plan_file import clip_facts, read_plan, save_plan
-from stylize.storage.atomic import disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -211,16 +209,12 @@ def import_keys(
         info = context.whole.info
         found = find_keys(Path(folder), info, context.project.keys.layer_cache)
         check_keys(found, info)
-        place = context.project.keys.overrides
+        store = context.project.keys
         for index, path in found.items():
-            target = place / f"{info.names[index]}{path.suffix.lower()}"
+            target = store.override_path(info.names[index], path)
             if target.exists() and not allowed(overwrite, target):
                 raise UsageError(f"{target}: exists; pass -y to replace it")
-            with disk_errors(target):
-                place.mkdir(parents=True, exist_ok=True)
-                for old in files_for(place, info.names[index]):
-                    old.unlink()
-                shutil.copyfile(path, target)
+            store.import_override(info.names[index], path)
         plan = read_plan(context.project, info) or new_plan(clip_facts(info), ())
         keys = [Key(index, f"painted by hand: {path.name}", 0.0, "override") for index, path in found.items()]
         left = [key for key in plan.keys if key.frame not in found]

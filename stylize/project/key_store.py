@@ -11,6 +11,7 @@ current inputs. Without any of these the key is painted.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -135,6 +136,20 @@ class KeyStore:
             take = self.takes.add(name, partial, recipe)
             write_recipe(path, {**recipe, "take": take.number, "file": file_hash(partial), "before": before})
         return path
+
+    def override_path(self, name: str, source: Path) -> Path:
+        """Return the file in overrides/ that `import_override` writes for a frame."""
+        return self.overrides / f"{name}{source.suffix.lower()}"
+
+    def import_override(self, name: str, source: Path) -> Path:
+        """Copy the artist's file to overrides/ in place of all earlier ones of the frame."""
+        target = self.override_path(name, source)
+        with disk_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            for old in files_for(self.overrides, name):
+                old.unlink()
+            shutil.copyfile(source, target)
+        return target
 
     def restore(self, name: str, take: Take) -> Path:
         """Make a take the file in use for its key, and return that file.

@@ -310,7 +310,7 @@ def test_matte_report_shows_the_worst_frames_first(clip, scene, tmp_path):
     text = page.read_text("utf-8")
     assert "&lt;m&gt;" in text
     assert "<m>" not in text
-    assert f"{sum(bool(issues(one)) for one in facts)} to look at" in text
+    assert f"{sum(bool(issues(one)) for one in facts)} with issues" in text
     worst = text.index("Worst frames")
     assert text.index("area changes by 100%", worst) < text.index("data:image/jpeg", worst)
     assert text.count("data:image/jpeg", worst) >= 5
