@@ -73,7 +73,7 @@ def test_frames_after_a_change_are_those_of_a_run_from_nothing(shot):
     assert (found[5] | found[9]) & set(range(14, 23))  # followed where the look of their frames returns
 
 
-def test_a_key_more_leaves_spans_that_asked_for_none(shot):
+def test_added_key_keeps_spans_without_dependencies(shot):
     root, view = shot
     keys = painted(root, (0, 9, 13))
     project = Project(root / "p")
@@ -98,7 +98,7 @@ def test_alpha_in_one_key_concerns_all(shot):
     assert {image.shape[2] for image in made(project, view, keys)[1]} == {4}
 
 
-def test_without_notes_or_facts_every_key_counts(world):
+def test_without_records_a_span_depends_on_every_key(world):
     folder = world.keys("0001.png", "0003.png", "0005.png")
     keys = {index: folder / f"{index:04d}.png" for index in (1, 3, 5)}
     project = Project(world.root / "p")

@@ -107,7 +107,7 @@ def test_no_key_is_in_a_dissolve(world):
     assert not [key.frame for key in found.keys if 14 <= key.frame < 25]
 
 
-def test_the_choice_looks_inside_the_matte_and_the_region(world):
+def test_selection_is_weighted_by_matte_and_region(world):
     frames = synthetic.reveal(24, 10)
     clip = clip_of(world.root / "door", frames)
     veil = np.zeros((*frames[0].shape[:2], 3), np.uint8)
@@ -121,7 +121,7 @@ def test_the_choice_looks_inside_the_matte_and_the_region(world):
         auto(world, {"select.roi": "900,0,5,5"}, clip=clip)
 
 
-def test_a_new_matte_is_a_new_choice_and_the_same_one_is_not(world):
+def test_changed_matte_selects_keys_again(world):
     run(world)
     plan = world.root / "frames.stylize" / "keyframes.toml"
     before = plan.read_text()
@@ -145,7 +145,7 @@ def test_max_keys_and_keys_set_by_hand(world, caplog):
     assert len(auto(world, {"select.max_keys": 5, "select.max_gap": 1}).keys) <= 5
 
 
-def test_the_region_stands_in_the_plan(world):
+def test_region_is_saved_in_the_plan(world):
     auto(world, {"select.roi": "0,0,32,48"})
     text = (world.root / "frames.stylize" / "keyframes.toml").read_text()
     assert parse_plan(text).options == SelectOptions(roi="0,0,32,48")

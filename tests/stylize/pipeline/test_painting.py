@@ -95,7 +95,7 @@ def shot(tmp_path, monkeypatch):
     return Shot(tmp_path)
 
 
-def test_all_but_the_first_follow_somebody_and_nothing_is_painted_twice(shot):
+def test_every_key_but_the_first_has_parents_and_is_painted_once(shot):
     order = shot.paint()
     parents = shot.parents()
     assert sorted(order) == KEYS
@@ -106,7 +106,7 @@ def test_all_but_the_first_follow_somebody_and_nothing_is_painted_twice(shot):
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_changed_key_has_exactly_its_descendants_painted_again(shot, key):
+def test_changed_key_repaints_exactly_its_descendants(shot, key):
     shot.paint()
     parents = shot.parents()
     shot.change(key)
@@ -119,7 +119,7 @@ def test_a_changed_key_has_exactly_its_descendants_painted_again(shot, key):
     assert (read_image(shot.root / "keys" / f"{key:04d}.png") == 200).all()
 
 
-def test_a_locked_key_is_not_painted_again_for_anothers_sake(shot):
+def test_locked_key_is_not_repainted_after_its_parent(shot):
     order = shot.paint()
     shot.locked = (order[1],)
     shot.change(order[0])
@@ -139,7 +139,7 @@ def test_a_locked_key_and_one_painted_by_hand_are_followed(shot):
     assert any(0 in of for of in shot.parents().values())
 
 
-def test_with_agreement_off_nobody_follows_anybody(shot):
+def test_without_agreement_no_key_has_parents(shot):
     shot.options = AgreementOptions(level="off")
     assert sorted(shot.paint()) == KEYS
     assert not any(shot.parents().values())
@@ -147,7 +147,7 @@ def test_with_agreement_off_nobody_follows_anybody(shot):
     assert shot.paint() == []
 
 
-def test_a_key_more_or_less_leaves_the_others_alone(shot):
+def test_added_or_removed_key_does_not_repaint_others(shot):
     shot.paint()
     shot.keys = [0, 4, 6, 8, 12]
     assert shot.paint() == [6]
@@ -155,7 +155,7 @@ def test_a_key_more_or_less_leaves_the_others_alone(shot):
     assert shot.paint() == []
 
 
-def test_a_run_that_was_stopped_goes_on_with_the_same_result(shot, tmp_path, monkeypatch):
+def test_stopped_painting_resumes_to_the_same_result(shot, tmp_path, monkeypatch):
     shot.paint()
     whole = {k: read_image(shot.root / "keys" / f"{k:04d}.png") for k in KEYS}
     again = Shot(tmp_path / "again")

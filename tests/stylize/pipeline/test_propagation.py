@@ -14,7 +14,7 @@ from stylize.project.project import Project
 from tests.stylize import fakes
 
 
-def test_layers_know_finished_frames_and_forget_torn_ones(tmp_path, rng):
+def test_frame_store_ignores_torn_records(tmp_path, rng):
     layer = FrameStore(tmp_path / "abc")
     for name in ("0000", "0001"):
         write_image(layer.path(name), rng.integers(0, 255, (8, 8, 3), np.uint8))
@@ -43,7 +43,7 @@ class Outer:
     distant_keys: int = 1
 
 
-def test_threads_do_not_make_a_layer_stale_and_everything_else_does(world):
+def test_only_threads_do_not_change_the_frame_store(world):
     folder = world.keys("0001.png", "0004.png")
     keys = {1: folder / "0001.png", 4: folder / "0004.png"}
     project = Project(world.root / "p")
@@ -59,7 +59,7 @@ def test_threads_do_not_make_a_layer_stale_and_everything_else_does(world):
         assert frame_stores(project, FullFrameView(clip[:6]), keys, Outer()) != here
 
 
-def test_a_finished_layer_is_not_carried_again(world):
+def test_finished_frames_are_not_propagated_again(world):
     folder, seen = world.keys("0001.png"), []
     with open_clip(world.frames) as clip:
         project, keys = Project(world.root / "p"), {1: folder / "0001.png"}

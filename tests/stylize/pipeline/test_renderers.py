@@ -29,7 +29,7 @@ def test_auto_without_models_paints_with_patches_and_says_why(world, caplog):
     assert "sd15" in caplog.text
 
 
-def test_where_nobody_wants_diffusion_nothing_is_said_of_it(world, caplog, monkeypatch):
+def test_auto_is_silent_about_diffusion_that_is_not_installed(world, caplog, monkeypatch):
     monkeypatch.setattr("stylize.pipeline.renderers.find_spec", lambda _: None)
     with caplog.at_level(logging.WARNING):
         assert select_renderer("auto", [world.style], settings()).name == "patch"
@@ -56,7 +56,7 @@ def test_where_nobody_wants_diffusion_nothing_is_said_of_it(world, caplog, monke
         ("patch", {"select__coverage": 0.5}, ""),
     ],
 )
-def test_options_that_the_renderer_does_not_read_are_told(caplog, renderer, given, words):
+def test_unused_options_are_logged(caplog, renderer, given, words):
     with caplog.at_level(logging.WARNING):
         warn_unused_options(renderer, settings(**given))
     assert words in caplog.text
@@ -65,7 +65,7 @@ def test_options_that_the_renderer_does_not_read_are_told(caplog, renderer, give
     assert "prompt," not in caplog.text
 
 
-def test_a_run_tells_what_its_renderer_does_not_read(world, caplog):
+def test_run_logs_options_unused_by_its_renderer(world, caplog):
     run(world, settings={"diffusion.prompt": "a fox"})
     assert "renderer fake ignores these options: diffusion.prompt" in caplog.text
 
@@ -164,7 +164,7 @@ def test_keys_by_diffusion_from_end_to_end(world, tiny):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_what_is_stopped_keeps_its_finished_keys_and_goes_on(world, tiny, monkeypatch, capsys):
+def test_interrupted_diffusion_keeps_finished_keys(world, tiny, monkeypatch, capsys):
     """Ctrl-C in the middle of a key: one line, code 130; the next run paints the rest to the same result."""
     from stylize.render.diffusion import callbacks as steering
 

@@ -35,7 +35,7 @@ def pictures(folder):
     return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
-def test_ten_lines_do_the_whole_job(world):
+def test_stylize_clip_runs_end_to_end(world):
     result = run(world)
     assert result.frames == 10
     assert result.renderer == "fake"
@@ -174,7 +174,7 @@ def test_keys_painted_by_hand_are_carried_and_nothing_is_painted(world):
     np.testing.assert_array_equal(read_image(world.root / "out" / "0007.png"), read_image(folder / "7.png"))
 
 
-def test_a_shot_without_a_key_is_told_before_work(world):
+def test_shot_without_key_is_refused_before_work(world):
     with pytest.raises(MediaError, match=r"no painted key for the shot of frames 0006 to 0009; paint one of them"):
         run(world, style=(), keys=world.keys("0001.png"), renderer=None)
     assert fakes.CARRIED == []
@@ -239,7 +239,7 @@ def test_the_recipe_is_in_the_output(world):
         assert "comment" not in file.metadata
 
 
-def test_the_default_place_is_in_the_project_and_may_be_made_anew(world):
+def test_default_output_is_in_the_project_and_is_overwritten_by_its_own_run(world):
     result = run(world, output=None, overwrite=False)
     assert result.output == world.root / "frames.stylize" / "out" / "frames"
     assert run(world, output=None, overwrite=False, settings={"synthesis.seed": 1}).output == result.output
@@ -279,7 +279,7 @@ def test_settings_shape_the_matte_and_the_next_run_knows_it(world):
     assert pictures(world.root / "out") == first
 
 
-def test_progress_tells_every_stage_to_its_end(world):
+def test_progress_reports_every_stage_to_its_end(world):
     seen = {}
     run(world, on_progress=lambda stage, share: seen.update({stage: share}))
     assert list(seen) == ["shots", "analysis", "keys", "paint", "propagate", "write", "report"]
@@ -325,7 +325,7 @@ def test_sd_without_models_and_unknown_renderers(world):
 
 
 @pytest.mark.parametrize("failing", [0, 1, 5, 8])
-def test_a_run_broken_off_goes_on_to_the_same_result(world, monkeypatch, failing):
+def test_interrupted_run_resumes_to_the_same_result(world, monkeypatch, failing):
     """Broken after any number of carried frames, the next run ends with the very same files."""
     run(world, output=world.root / "undisturbed", project=world.root / "p1")
 

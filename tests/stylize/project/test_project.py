@@ -44,7 +44,7 @@ def test_opening_writes_nothing_and_locking_does(world, info):
 
 
 @pytest.mark.parametrize("left", [".lock", ".lock.4321", ".lock.stale.4321", ".project.partial.json"])
-def test_what_a_killed_first_run_left_is_no_hindrance(world, info, left):
+def test_project_opens_after_a_killed_first_run(world, info, left):
     root = world.root / "p"
     root.mkdir()
     held = {"pid": 2**22 + 1, "host": socket.gethostname(), "since": 0}  # no such process: numbers end before
@@ -63,7 +63,7 @@ def test_a_clip_that_changed_in_its_place_is_not_called_another_one(project, inf
         Project.open(project.root, replace(info, fingerprint="of other frames"))
 
 
-def test_a_project_that_cannot_be_made_says_how_to_work_elsewhere(world, info):
+def test_unwritable_project_error_names_the_project_option(world, info):
     (world.root / "file").touch()
     with (
         pytest.raises(DeviceError, match=r"p cannot be written: .*; choose another folder with --project DIR"),
@@ -85,7 +85,7 @@ def test_a_project_that_cannot_be_made_says_how_to_work_elsewhere(world, info):
         ({"schema": "stylize-project.x"}, "damaged"),
     ],
 )
-def test_what_is_not_this_clips_project_is_refused(project, info, change, words):
+def test_project_of_another_clip_or_version_is_refused(project, info, change, words):
     path = project.root / "project.json"
     text = json.dumps({**project.about(), **change})
     path.write_text(text)
@@ -95,7 +95,7 @@ def test_what_is_not_this_clips_project_is_refused(project, info, change, words)
     assert path.read_text() == text
 
 
-def test_a_folder_that_is_no_project_is_not_filled(tmp_path, info):
+def test_foreign_folder_is_not_used_as_project(tmp_path, info):
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "holiday.jpg").touch()
     with pytest.raises(UsageError, match="not a project folder"):
@@ -112,7 +112,7 @@ def test_two_runs_on_one_project(project, info):
         pass
 
 
-def test_recall_makes_once_and_again_when_inputs_or_version_change(project, rng):
+def test_step_cache_recomputes_on_changed_inputs_or_version(project, rng):
     calls = []
 
     @step(version=1)
@@ -133,14 +133,14 @@ def test_recall_makes_once_and_again_when_inputs_or_version_change(project, rng)
     assert len(calls) == 4
 
 
-def test_recall_makes_a_damaged_result_again(project):
+def test_step_cache_recomputes_a_damaged_result(project):
     assert project.cache.recall("one", lambda: 1) == 1
     path = next((project.root / "cache").iterdir())
     path.write_bytes(path.read_bytes()[:30])
     assert project.cache.recall("one", lambda: 1) == 1
 
 
-def test_a_full_disk_leaves_nothing_half_written(project, monkeypatch):
+def test_full_disk_leaves_no_partial_file(project, monkeypatch):
     from pathlib import Path
 
     real = Path.write_bytes
@@ -156,7 +156,7 @@ def test_a_full_disk_leaves_nothing_half_written(project, monkeypatch):
     assert list((project.root / "cache").iterdir()) == []
 
 
-def test_a_machine_made_key_is_known_and_a_changed_one_is_the_artists(project, rng):
+def test_changed_rendered_key_becomes_a_manual_key(project, rng):
     image = rng.integers(0, 255, (8, 8, 3), np.uint8)
     path = project.keys.save("0003", image, {"fingerprint": "f"})
     assert project.keys.recipe("0003")["fingerprint"] == "f"
@@ -166,12 +166,12 @@ def test_a_machine_made_key_is_known_and_a_changed_one_is_the_artists(project, r
     assert project.keys.manual_key("0003") == path
 
 
-def test_a_file_put_into_keys_is_the_artists(project, rng):
+def test_new_file_in_keys_is_a_manual_key(project, rng):
     write_image(project.keys.path("0004"), rng.integers(0, 255, (8, 8, 3), np.uint8))
     assert project.keys.manual_key("0004") == project.keys.path("0004")
 
 
-def test_a_run_killed_between_recipe_and_key_is_not_an_artist(project, rng, monkeypatch):
+def test_run_killed_between_recipe_and_key_makes_no_manual_key(project, rng, monkeypatch):
     image = rng.integers(0, 255, (8, 8, 3), np.uint8)
     project.keys.save("0003", image, {"fingerprint": "old"})
     from pathlib import Path
@@ -189,7 +189,7 @@ def test_a_run_killed_between_recipe_and_key_is_not_an_artist(project, rng, monk
     assert project.keys.recipe("0003") is None
 
 
-def test_an_override_wins_and_two_are_refused(project, rng):
+def test_override_has_precedence_and_two_are_refused(project, rng):
     image = rng.integers(0, 255, (8, 8, 3), np.uint8)
     project.keys.save("0003", image, {})
     override = project.root / "overrides" / "0003.tif"
@@ -200,7 +200,7 @@ def test_an_override_wins_and_two_are_refused(project, rng):
         project.keys.manual_key("0003")
 
 
-def test_changed_settings_are_told(project):
+def test_changed_settings_are_reported(project):
     assert project.record_settings({"select": {"max_keys": None, "coverage": 0.9}}) == []
     changes = project.record_settings({"select": {"max_keys": 4, "coverage": 0.9}})
     assert changes == ["select.max_keys None → 4"]

@@ -29,7 +29,7 @@ def world(tmp_path, monkeypatch, rng):
     return world
 
 
-def test_a_folder_that_is_moved_whole_goes_on(world, tmp_path):
+def test_project_moved_with_its_inputs_resumes(world, tmp_path):
     project = world.root / "work" / "p"
     asked = {"renderer": "fake", "matte": f"not {world.root / 'front'}"}
     first = stylize_clip(world.frames, world.style, project=project, **asked)
@@ -45,7 +45,7 @@ def test_a_folder_that_is_moved_whole_goes_on(world, tmp_path):
     assert str(world.root) not in about
 
 
-def test_a_project_that_is_moved_alone_says_what_it_lacks(world, tmp_path):
+def test_project_moved_alone_names_the_missing_input(world, tmp_path):
     project = world.root / "p"
     stylize_clip(world.frames, world.style, project=project, renderer="fake")
     shutil.move(project, tmp_path / "p")
@@ -57,7 +57,7 @@ def test_a_project_that_is_moved_alone_says_what_it_lacks(world, tmp_path):
     assert again.frames == 10
 
 
-def test_a_copy_keeps_to_the_originals(world, tmp_path):
+def test_copied_project_keeps_original_inputs(world, tmp_path):
     project = world.root / "p"
     stylize_clip(world.frames, world.style, project=project, renderer="fake")
     shutil.copytree(world.root, tmp_path / "copy")
@@ -65,7 +65,7 @@ def test_a_copy_keeps_to_the_originals(world, tmp_path):
 
 
 @pytest.mark.parametrize("old", [r"D:\Film\Shot 1\work\p", r"\\server\Film\Shot 1\work\p", "/film/Shot 1/work/p"])
-def test_from_another_system(tmp_path, old):
+def test_paths_of_another_system_are_relocated(tmp_path, old):
     (tmp_path / "clip.mp4").touch()
     (tmp_path / "style.png").touch()
     split = "\\" if "\\" in old else "/"

@@ -75,7 +75,7 @@ def test_the_page_of_a_run(world):
     assert len(re.findall('class="cut"', text)) == 1
 
 
-def test_names_cannot_break_out_of_the_page(world):
+def test_names_are_escaped_in_the_page(world):
     evil = '<script>alert("x")</script>&\'"'
     project = Project(world.root / "p")
     facts = {
@@ -96,7 +96,7 @@ def test_names_cannot_break_out_of_the_page(world):
     assert evil in checker.texts
 
 
-def test_a_report_of_nothing(world):
+def test_report_of_an_unfinished_project_is_refused(world):
     with pytest.raises(UsageError, match="nothing to report yet"):
         write_report(Project(world.root / "p"))
     folder = world.root / "p" / "report"
@@ -125,7 +125,7 @@ def test_a_curve_has_gaps_where_nothing_is_known():
     assert svg.count('class="key"') == svg.count('class="cut"') == 1
 
 
-def test_a_tables_heads_stand_over_their_numbers():
+def test_table_heads_are_aligned_with_numbers():
     made = page.table(["frame", "why", "clip"], [[3, "a < b", b"<i>x</i>"], [12, None, b""]])
     assert "<tr><th class=n>frame</th><th>why</th><th>clip</th></tr>" in made
     assert "<tr><td class=n>3</td><td>a &lt; b</td><td><i>x</i></td></tr>" in made
