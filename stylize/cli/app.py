@@ -1,41 +1,44 @@
 """The `stylize` command: parse, call, show progress, print, set the exit code.
 
-What can be said is in `stylize.cli.commands`; here each of its commands becomes one of the terminal.
-What takes time to import is imported by functions, so that `main` is there at once to answer Ctrl+C.
+The commands are in `stylize.cli.commands`; here each of them becomes one of the terminal. Slow imports are inside of
+functions, so that `main` answers Ctrl+C at once.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import inspect
     from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
     from types import FrameType
 
     import typer
-    from typer.core import TyperCommand
 
     from stylize.cli.commands import Answer, Command
-    from stylize.cli.flags import Flag
 
 ABOUT = "Paint a few frames of a clip, carry the paint to all others."
 
 
-def make_app() -> typer.Typer:
-    """Make every command of `stylize.cli.commands` one of the terminal."""
+def make_app(words: Collection[str] | None = None) -> typer.Typer:
+    """Make the typer application: every command of `stylize.cli.commands` becomes one of the terminal.
+
+    Parameters
+    ----------
+    words
+        The words of the command line. Commands that they do not name get no parameters, which saves their import;
+        None gives all of them.
+    """
     import typer
 
-    from stylize.cli.commands import FAMILIES, all_commands
+    from stylize.cli.commands import FAMILIES, all_commands, show_version
 
-    top = typer.Typer(
-        name="stylize", help=ABOUT, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
-    )
-    top.callback(invoke_without_command=True, help=ABOUT)(top_function())
+    top = typer.Typer(name="stylize", help=ABOUT, no_args_is_help=True, pretty_exceptions_enable=False)
+    top.callback(invoke_without_command=True, help=ABOUT)(show_version)
     families: dict[str, typer.Typer] = {}
     for command in all_commands():
         *first, name = command.words.split()
@@ -45,144 +48,107 @@ def make_app() -> typer.Typer:
                 families[first[0]] = typer.Typer(no_args_is_help=True, help=FAMILIES[first[0]])
                 top.add_typer(families[first[0]], name=first[0])
             of = families[first[0]]
-        of.command(name, help=command.help, cls=told_with_defaults(command))(terminal_function(command))
+        named = words is None or not {name, *first}.isdisjoint(words)
+        of.command(name, help=command.help)(terminal_function(command) if named else _unnamed)
     return top
 
 
-def told_with_defaults(command: Command) -> type[TyperCommand]:
-    """Return the class of a command whose help tells the defaults of its settings.
-
-    They are asked of the settings when the page is asked for, and no earlier: rooms are slow to import.
-    """
-    from typer.core import TyperCommand
-
-    from stylize.cli.flags import help_of
-
-    class Told(TyperCommand):
-        def format_help(self, ctx: Any, formatter: Any) -> None:
-            from stylize.settings.schema import option_table
-
-            defaults = option_table()
-            helps = {flag.name: help_of(flag, defaults) for flag in command.flags}
-            for one in self.params:
-                one.help = helps.get(one.name or "", getattr(one, "help", None))  # type: ignore[attr-defined]
-            super().format_help(ctx, formatter)
-
-    return Told
+def _unnamed() -> None:
+    """Stand for a command that the command line does not name."""
 
 
 def terminal_function(command: Command) -> Callable[..., None]:
-    """Return the function whose signature typer reads: one parameter for each flag."""
-    from types import SimpleNamespace
+    """Return the function whose signature typer reads: the command's own parameters, and one for each setting."""
+    import inspect
+    from typing import get_type_hints
 
     import typer
 
-    from stylize.cli.flags import settings_of
+    from stylize.cli.commands import PROVIDED
+    from stylize.cli.flags import AsJson, Yes, setting_parameter, setting_values
+
+    hints = get_type_hints(command.call, include_extras=True)
+    own = [
+        one.replace(annotation=hints[one.name], kind=one.KEYWORD_ONLY)
+        for one in inspect.signature(command.call).parameters.values()
+    ]
+    wanted = {one.name for one in own if one.name in PROVIDED}
+    own = [one for one in own if one.name not in PROVIDED]
+    generated = [setting_parameter(flag) for flag in command.flags]
+    if "overwrite" in wanted:
+        generated.append(inspect.Parameter("yes", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Yes))
+    if command.json:
+        generated.append(inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=AsJson))
 
     def run(**given: Any) -> None:
-        values = {flag: given[flag.name] for flag in command.flags}
-        ask = SimpleNamespace(**{flag.name: value for flag, value in values.items() if not flag.setting})
-        ask.settings = settings_of(values)
-        ask.overwrite = may_overwrite(getattr(ask, "yes", False))
+        asked = {one.name: given[one.name] for one in own}
+        if "settings" in wanted:
+            asked["settings"] = setting_values(command.flags, given)
+        if "overwrite" in wanted:
+            asked["overwrite"] = may_overwrite(given["yes"])
         try:
-            with interrupts() as interrupted, progress(interrupted) as ask.on_progress:
-                answer = command.call(ask)
-        except KeyboardInterrupt:
-            print("stylize: interrupted; finished work is kept, run again to go on", file=sys.stderr)
-            raise typer.Exit(130) from None
-        show(answer, getattr(ask, "json", False))
+            with interrupts() as interrupted, progress(interrupted) as on_progress:
+                if "on_progress" in wanted:
+                    asked["on_progress"] = on_progress
+                answer = command.call(**asked)
+        except KeyboardInterrupt as stop:
+            code = 143 if isinstance(stop, Terminated) else 130
+            word = "terminated" if code == 143 else "interrupted"
+            print(f"stylize: {word}; finished work is kept, run again to resume", file=sys.stderr)
+            raise typer.Exit(code) from None
+        show(answer, given.get("as_json", False))
         raise typer.Exit(answer.exit_code)
 
-    return with_flags(run, command.flags, command.needs)
+    run.__annotations__ = {one.name: one.annotation for one in (*own, *generated)}
+    run.__signature__ = inspect.Signature([*own, *generated])  # type: ignore[attr-defined]
+    return run
 
 
-def top_function() -> Callable[..., None]:
-    """Return what answers when no command is named."""
-    import typer
-
-    from stylize.cli.flags import Flag
-
-    def top(version: bool) -> None:
-        if version:
-            from stylize import __version__
-
-            print(f"stylize {__version__}")
-            raise typer.Exit
-
-    return with_flags(top, [Flag("", "--version", bool, "Print the version.")])
-
-
-def with_flags(
-    function: Callable[..., None], flags: Sequence[Flag], needs: Collection[str] = ()
-) -> Callable[..., None]:
-    """Give a function the signature that takes these flags; `needs` names those that must be given."""
-    import inspect
-
-    parameters = [parameter(flag, flag.name in needs) for flag in flags]
-    function.__annotations__ = {p.name: p.annotation for p in parameters}
-    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return function
-
-
-def parameter(flag: Flag, must: bool) -> inspect.Parameter:
-    """Return a flag as a parameter that typer understands."""
-    import inspect
-
-    import typer
-
-    from stylize.cli.flags import HEADINGS
-
-    plain = flag.kind is bool and not flag.setting and "/" not in flag.spelling
-    texts: dict[str, Any] = {"help": flag.help, "min": flag.least}
-    texts["metavar"] = "" if flag.kind is bool else flag.metavar or None
-    if flag.positional:
-        note: Any = typer.Argument(**{**texts, "metavar": flag.metavar or flag.spelling})
-    else:
-        note = typer.Option(*flag.spelling.split(), **texts, rich_help_panel=HEADINGS.get(flag.group))
-    default = inspect.Parameter.empty if must else False if plain else None
-    kind: Any = flag.kind if plain or must else flag.kind | None
-    only = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(flag.name, only, default=default, annotation=Annotated[kind, note])
+class Terminated(KeyboardInterrupt):
+    """The request of the system to end: SIGTERM."""
 
 
 @contextmanager
-def interrupts() -> Iterator[Callable[[], bool]]:
-    """Hand out whether Ctrl+C was pressed: its exception is lost in callbacks of the compiler of kernels."""
-    pressed: list[int] = []
+def interrupts() -> Iterator[Callable[[], KeyboardInterrupt | None]]:
+    """Yield the function that returns the request to end, if there was one.
 
-    def note(number: int, frame: FrameType | None) -> None:
-        pressed.append(number)
-        signal.default_int_handler(number, frame)
+    The exception of a signal is lost where it arrives in a callback of the kernels' compiler.
+    """
+    requests: list[KeyboardInterrupt] = []
 
-    with answering_interrupts(note):
-        yield lambda: bool(pressed)
+    def note(number: int, _frame: FrameType | None) -> None:
+        requests.append(Terminated() if number == signal.SIGTERM else KeyboardInterrupt())
+        raise requests[-1]
+
+    with answering_signals(note):
+        yield lambda: requests[-1] if requests else None
 
 
 @contextmanager
-def answering_interrupts(answer: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Have Ctrl+C answered by a function within the block, unless it is to be ignored."""
-    before = signal.getsignal(signal.SIGINT)
-    if not callable(before):
-        yield
-        return
-    signal.signal(signal.SIGINT, answer)
+def answering_signals(answer: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Answer Ctrl+C and SIGTERM by a function within the block; a signal that is ignored stays so."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
+        if callable(handler) or handler == signal.SIG_DFL:
+            signal.signal(number, answer)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def leave(_number: int, _frame: FrameType | None) -> None:
+def leave(number: int, _frame: FrameType | None) -> None:
     """End before any work has begun; typer would answer KeyboardInterrupt itself, with another code."""
-    print("stylize: interrupted", file=sys.stderr)
-    raise SystemExit(130)
+    print(f"stylize: {'terminated' if number == signal.SIGTERM else 'interrupted'}", file=sys.stderr)
+    raise SystemExit(128 + number)
 
 
 @contextmanager
-def progress(interrupted: Callable[[], bool]) -> Iterator[Callable[[str, float], None]]:
+def progress(interrupted: Callable[[], KeyboardInterrupt | None]) -> Iterator[Callable[[str, float], None]]:
     """Show a bar with the remaining time for every stage; one final line each when not a terminal.
 
-    What is told of progress afterwards raises KeyboardInterrupt once `interrupted` says so.
+    Progress updates raise KeyboardInterrupt once `interrupted` returns one.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -192,8 +158,8 @@ def progress(interrupted: Callable[[], bool]) -> Iterator[Callable[[str, float],
     tasks: dict[str, Any] = {}
 
     def show_stage(stage: str, share: float) -> None:
-        if interrupted():
-            raise KeyboardInterrupt
+        if (request := interrupted()) is not None:
+            raise request
         if stage not in tasks:
             tasks[stage] = bars.add_task(stage, total=1.0)
             bars.start()
@@ -225,7 +191,7 @@ def show(answer: Answer, as_json: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that the error tree gives."""
-    with answering_interrupts(leave):
+    with answering_signals(leave):
         answer(sys.argv[1:] if arguments is None else arguments)
 
 
@@ -247,7 +213,8 @@ def answer(arguments: Sequence[str]) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[Notes()], force=True)
     usage_error: Any = typer.BadParameter.__base__  # typer shows no name for all that it finds wrong
     try:
-        code = make_app()(normalize_arguments(arguments), prog_name="stylize", standalone_mode=False)
+        words = [*arguments, *os.environ.get("COMP_WORDS", "").split()]  # the latter while a shell completes a line
+        code = make_app(words)(normalize_arguments(arguments), prog_name="stylize", standalone_mode=False)
     except usage_error as error:
         where = error.ctx.command_path if error.ctx else "stylize"
         what = " ".join(error.format_message().split()).rstrip(".")

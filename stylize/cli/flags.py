@@ -1,280 +1,263 @@
-"""Every flag of the command line, said once: spelling, kind, help, and the setting behind it."""
+"""Flags of the command line: those of one job as parameter types, and those of settings by the option behind them.
+
+A flag of a setting is generated from the option: type, choices, bounds, default and help are those of its field.
+"""
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from stylize.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-HEADINGS = {
+    from propagate.option_fields import OptionField
+
+PANELS = {
     "reading": "Reading the clip",
     "shots": "Cuts",
     "keys": "Choosing keys",
-    "agree": "Painting",
-    "paint": "Painting",
-    "seed": "Painting",
+    "painting": "Painting",
     "diffusion": "Stable Diffusion and image editors",
     "models": "Models",
-    "download": "Models",
     "matte": "Matte",
-    "write": "Writing",
-    "synth": "Synthesis",
+    "making": "Making mattes",
+    "writing": "Writing",
+    "synthesis": "Synthesis",
 }
-"""Group of flags → the heading that they stand under in a command's help; others stand at its top."""
+"""Group of flags → the heading above them in a command's help."""
+
+Clip = Annotated[Path, typer.Argument(metavar="CLIP", help="A video, a folder of numbered images, or a project.")]
+Styles = Annotated[
+    list[Path] | None, typer.Option("--style", metavar="REF", help="Picture that gives the style; repeatable.")
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="OUT", help="Video to write, or a folder for images; default: in the project."
+    ),
+]
+NeededOutput = Annotated[
+    Path, typer.Option("--output", "-o", metavar="OUT", help="Video to write, or a folder for images.")
+]
+ProjectFolder = Annotated[
+    Path | None, typer.Option("--project", metavar="DIR", help="Project folder; default: NAME.stylize beside the clip.")
+]
+RendererName = Annotated[
+    str | None,
+    typer.Option(
+        "--renderer",
+        metavar="NAME",
+        help="Renderer for the keyframes: auto, patch, sd, edit, or one from another package.",
+        autocompletion=lambda: ["auto", "patch", "sd", "edit"],
+    ),
+]
+Keys = Annotated[
+    Path | None, typer.Option("--keys", metavar="DIR", help="Folder of keys that you painted, named by frame.")
+]
+NeededKeys = Annotated[Path, typer.Option("--keys", metavar="DIR", help="Folder of painted keys, named by frame.")]
+MatteSpec = Annotated[
+    str | None, typer.Option("--matte", metavar="M", help="Where to style: white or alpha of a video or of images.")
+]
+Start = Annotated[
+    str | None, typer.Option("--start", metavar="T", help="First frame: 10, seconds as 2.5s, or a timecode.")
+]
+End = Annotated[str | None, typer.Option("--end", metavar="T", help="Frame or time to stop before.")]
+Scenes = Annotated[
+    Path | None,
+    typer.Option(
+        "--scenes", metavar="CSV", rich_help_panel=PANELS["shots"], help="Shots from a scene list of PySceneDetect."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object on stdout.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Replace an existing output without asking.")]
 
 
 @dataclass(frozen=True)
-class Flag:
-    """A flag of the command line.
+class SettingFlag:
+    """A flag that sets options.
 
     Attributes
     ----------
     group
-        Flags of a group come together on every command that takes it; empty for one that stands with its
-        only command.
+        Key of `PANELS`.
     spelling
-        As written: the long one first, then others that do the same; EbSynth's have one dash. In capitals
-        and without a dash: an argument that is given by its place.
-    kind
-        ``int``, ``float``, ``str``, ``bool``, ``Path``, or ``list`` of one of these.
-    help
-        One line.
-    setting
-        Full names of the options that take the value; empty for what belongs to one job only.
+        As written: the long one first, then others for the same; EbSynth's have one dash.
+    settings
+        Full names of the options that take the value, separated by spaces; the first one describes the flag.
     metavar
-        What stands for the value in the help.
-    least
-        The lowest number that is taken; None for any.
-    stands_for
-        Of a plain flag: the value that its setting gets.
+        Placeholder of the value in the help; by default its choices or bounds.
+    value
+        The value that a flag without one sets.
+    effect
+        Help in place of the option's, for a flag that sets one value.
     """
 
     group: str
     spelling: str
-    kind: type
-    help: str
-    setting: str = ""
+    settings: str
     metavar: str = ""
-    least: int | None = None
-    stands_for: float | None = None
+    value: float | None = None
+    effect: str = ""
 
     @property
     def name(self) -> str:
         """The flag as an identifier."""
-        return self.spelling.split()[0].partition("/")[0].lstrip("-").replace("-", "_").lower()
-
-    @property
-    def positional(self) -> bool:
-        """Whether it is given by its place and not by its name."""
-        return not self.spelling.startswith("-")
+        return self.spelling.split()[0].partition("/")[0].lstrip("-").replace("-", "_")
 
 
-def flags_of(*groups: str) -> list[Flag]:
-    """Return the flags of these groups, in the order of the groups."""
-    return [flag for group in groups for flag in FLAGS if flag.group == group]
+SETTING_FLAGS = (
+    SettingFlag("reading", "--missing", "clip.missing"),
+    SettingFlag("reading", "--rate", "clip.rate", "FPS"),
+    SettingFlag("reading", "--allow-truncated", "clip.allow_truncated"),
+    SettingFlag("reading", "--assume-matrix", "clip.assume_matrix"),
+    SettingFlag("shots", "--cut", "shots.cut"),
+    SettingFlag("keys", "--coverage", "select.coverage"),
+    SettingFlag("keys", "--max-keys", "select.max_keys"),
+    SettingFlag("keys", "--min-gap", "select.min_gap"),
+    SettingFlag("keys", "--max-gap", "select.max_gap"),
+    SettingFlag("keys", "--liveliness", "select.liveliness"),
+    SettingFlag("keys", "--calm", "select.liveliness", value=0.0, effect="Few keys, steady paint: --liveliness 0."),
+    SettingFlag("keys", "--lively", "select.liveliness", value=1.0, effect="Many keys: --liveliness 1."),
+    SettingFlag("keys", "--roi", "select.roi", "X,Y,W,H"),
+    SettingFlag("painting", "--style-strength", "patch.style_strength"),
+    SettingFlag("painting", "--keep-colors", "patch.keep_colors"),
+    SettingFlag("painting", "--stroke-scale", "patch.stroke_scale"),
+    SettingFlag("painting", "--palette-reach", "patch.palette_reach"),
+    SettingFlag("painting", "--agreement", "agreement.level"),
+    SettingFlag("painting", "--anchors", "agreement.anchors"),
+    SettingFlag("diffusion", "--model", "diffusion.model edit.model", "MODEL"),
+    SettingFlag("diffusion", "--prompt", "diffusion.prompt edit.prompt"),
+    SettingFlag("diffusion", "--negative-prompt", "diffusion.negative_prompt"),
+    SettingFlag("diffusion", "--blend-prompts", "diffusion.blend_prompts"),
+    SettingFlag("diffusion", "--strength", "diffusion.strength"),
+    SettingFlag("diffusion", "--steps", "diffusion.steps edit.steps"),
+    SettingFlag("diffusion", "--guidance --cfg", "diffusion.guidance"),
+    SettingFlag("diffusion", "--control", "diffusion.controls", "MAP"),
+    SettingFlag("diffusion", "--control-scale", "diffusion.control_scale"),
+    SettingFlag("diffusion", "--style-adapter", "diffusion.style_adapter", "MODEL"),
+    SettingFlag("diffusion", "--style-scale --ip-scale", "diffusion.style_scale"),
+    SettingFlag("diffusion", "--style-blocks", "diffusion.style_blocks"),
+    SettingFlag("diffusion", "--style-mask", "diffusion.style_masks", "MASK"),
+    SettingFlag("diffusion", "--lora", "diffusion.loras", "PATH[:WEIGHT]"),
+    SettingFlag("diffusion", "--embedding", "diffusion.embeddings", "PATH"),
+    SettingFlag("diffusion", "--scheduler", "diffusion.scheduler", "NAME"),
+    SettingFlag("diffusion", "--fast", "diffusion.fast"),
+    SettingFlag("diffusion", "--clip-skip", "diffusion.clip_skip"),
+    SettingFlag("diffusion", "--seed-per-key", "diffusion.seed_per_key"),
+    SettingFlag("diffusion", "--megapixels", "diffusion.megapixels edit.megapixels"),
+    SettingFlag("diffusion", "--device", "diffusion.device edit.device making.device"),
+    SettingFlag("diffusion", "--dtype", "diffusion.dtype making.dtype"),
+    SettingFlag("diffusion", "--safety-checker", "diffusion.safety_checker"),
+    SettingFlag("models", "--download", "models.download"),
+    SettingFlag("models", "--allow-pickle", "models.allow_pickle"),
+    SettingFlag("synthesis", "--seed", "synthesis.seed propagate.seed", "N"),
+    SettingFlag("synthesis", "--threads", "synthesis.threads propagate.threads"),
+    SettingFlag("synthesis", "--backend -backend", "synthesis.backend"),
+    SettingFlag("synthesis", "--patch-size -patchsize", "synthesis.patch_size"),
+    SettingFlag("synthesis", "--uniformity -uniformity", "synthesis.uniformity"),
+    SettingFlag("synthesis", "--pyramid-levels -pyramidlevels", "synthesis.pyramid_levels"),
+    SettingFlag("synthesis", "--search-vote-iters -searchvoteiters", "synthesis.search_vote_iters"),
+    SettingFlag("synthesis", "--patchmatch-iters -patchmatchiters", "synthesis.patchmatch_iters"),
+    SettingFlag("synthesis", "--stop-threshold -stopthreshold", "synthesis.stop_threshold"),
+    SettingFlag("synthesis", "--extra-pass-3x3 -extrapass3x3", "synthesis.extra_pass_3x3"),
+    SettingFlag("matte", "--matte-invert", "matte.invert"),
+    SettingFlag("matte", "--matte-choke", "matte.choke"),
+    SettingFlag("matte", "--matte-feather", "matte.feather"),
+    SettingFlag("matte", "--matte-levels", "matte.levels", "BLACK,WHITE"),
+    SettingFlag("matte", "--matte-stabilize", "matte.stabilize"),
+    SettingFlag("matte", "--matte-fit", "matte.fit"),
+    SettingFlag("matte", "--matte-missing", "matte.missing"),
+    SettingFlag("matte", "--matte-match", "matte.match"),
+    SettingFlag("making", "--maker", "making.maker"),
+    SettingFlag("making", "--segmenter", "making.segmenter", "MODEL"),
+    SettingFlag("making", "--edges --refine", "making.edges"),
+    SettingFlag("making", "--matter", "making.matter", "MODEL"),
+    SettingFlag("writing", "--quality", "output.quality"),
+    SettingFlag("writing", "--image-format", "output.image_format"),
+    SettingFlag("writing", "--metadata/--no-metadata", "output.metadata"),
+    SettingFlag("writing", "--light", "compose.light"),
+)
+"""Every flag of a setting; commands name them by group or one by one."""
 
 
-def settings_of(values: Mapping[Flag, Any]) -> dict[str, Any]:
-    """Return what flags say of settings, by full name; those that were not given are None or False.
+def select_flags(names: str) -> tuple[SettingFlag, ...]:
+    """Return flags by name or group, separated by spaces: ``keys matte seed``, without ``-light``."""
+    wanted = names.split()
+    return tuple(
+        flag
+        for name in wanted
+        for flag in SETTING_FLAGS
+        if name in (flag.group, flag.name) and f"-{flag.name}" not in wanted
+    )
+
+
+def setting_parameter(flag: SettingFlag) -> inspect.Parameter:
+    """Return a flag as a parameter that typer reads, generated from its option."""
+    from stylize.settings.schema import option_table
+
+    option = option_table()[flag.settings.split()[0]]
+    choices = list(option.choices)
+    note = typer.Option(
+        *flag.spelling.split(),
+        help=flag_help(flag, option),
+        metavar="" if option.kind is bool or flag.value is not None else flag.metavar or placeholder(option),
+        rich_help_panel=PANELS[flag.group],
+        show_default=False,
+        autocompletion=(lambda: choices) if choices else None,
+    )
+    kind: Any = bool if flag.value is not None else list[str] if option.kind is tuple else option.kind
+    kind = str if option.schedule or option.choices else kind
+    return inspect.Parameter(
+        flag.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, note]
+    )
+
+
+def placeholder(option: OptionField) -> str:
+    """Return the placeholder of a value: its choices, its bounds, or its kind."""
+    if option.choices:
+        return "|".join(option.choices)
+    low, high = (f"{bound:.15g}" for bound in (option.low, option.high))
+    if option.kind in (int, float) and low != "-inf":
+        unit = f" {option.unit}" if option.unit not in ("", "keys", "threads", "rounds", "sweeps", "levels") else ""
+        return f"{'>' if option.above_low else ''}{low}..{high if high != 'inf' else ''}{unit}"
+    return {int: "N", float: "X"}.get(option.kind, "TEXT")
+
+
+def flag_help(flag: SettingFlag, option: OptionField) -> str:
+    """Return the help of a flag: the effect of its option and its default."""
+    if flag.effect:
+        return flag.effect
+    default, effect = option.default, option.effect.replace("[", "\\[")  # brackets are markup to typer
+    if default is None or default is False or default in ("", ()):
+        return effect
+    words = "on" if default is True else f"{default:g}" if isinstance(default, float) else str(default)
+    return f"{effect} Default: {' '.join(default) if isinstance(default, tuple) else words}."
+
+
+def setting_values(flags: Iterable[SettingFlag], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that flags give to settings, by full name.
 
     Raises
     ------
     UsageError
-        If two flags want different values of one setting.
+        If two flags give different values to one setting.
     """
     found: dict[str, Any] = {}
-    said: dict[str, str] = {}
-    for flag, value in values.items():
-        if not flag.setting or value is None or (flag.stands_for is not None and not value):
+    source: dict[str, str] = {}
+    for flag in flags:
+        value = given[flag.name]
+        if value is None or (flag.value is not None and not value):
             continue
-        wanted = value if flag.stands_for is None else flag.stands_for
-        spelled = flag.spelling.split()[0]
-        for name in flag.setting.split():
-            if name in found and found[name] != wanted:
-                raise UsageError(f"{said[name]} and {spelled} contradict each other; leave one of them out")
-            found[name], said[name] = wanted, spelled
+        value, spelled = value if flag.value is None else flag.value, flag.spelling.split()[0]
+        for name in flag.settings.split():
+            if name in found and found[name] != value:
+                raise UsageError(f"{source[name]} and {spelled} contradict each other; leave one of them out")
+            found[name], source[name] = value, spelled
     return found
-
-
-def help_of(flag: Flag, defaults: Mapping[str, Any]) -> str:
-    """Return a flag's help with the default of its setting, if that is more than "off" or "as it comes".
-
-    Parameters
-    ----------
-    flag
-        Any flag.
-    defaults
-        Every option by full name, as `stylize.settings.schema.describe` gives them.
-    """
-    value = defaults[flag.setting.split()[0]].default if flag.setting and flag.stands_for is None else None
-    if value is None or value is False or value in ("", ()):
-        return flag.help
-    words = "on" if value is True else f"{value:g}" if isinstance(value, float) else str(value)
-    return f"{flag.help} Default: {' '.join(value) if isinstance(value, tuple) else words}."
-
-
-JOB = (
-    Flag("clip", "CLIP", Path, "A video, a folder of images, or a project."),
-    Flag("style", "--style", list[Path], "A picture to paint like; may repeat.", metavar="REF"),
-    Flag("output", "--output -o", Path, "A video's name, or a folder's for images.", metavar="OUT"),
-    Flag("project", "--project", Path, "Where the work is kept; beside the clip by default.", metavar="DIR"),
-    Flag("renderer", "--renderer", str, "Who paints the keys: auto, patch, sd, edit or files.", metavar="NAME"),
-    Flag("handmade", "--keys", Path, "Keys painted by you, named by frame.", metavar="DIR"),
-    Flag("matte", "--matte", str, "Where to style: white or alpha of a video or images.", metavar="M"),
-    Flag("range", "--start", str, "First frame: 10, seconds 2.5s or timecode.", metavar="T"),
-    Flag("range", "--end", str, "Where to stop, before this frame or time.", metavar="T"),
-    Flag("key", "--key", int, "Only the key of this frame.", metavar="N"),
-    Flag("dry", "--dry-run", bool, "Say what would be done, and do nothing."),
-    Flag("json", "--json", bool, "One JSON object on stdout."),
-    Flag("yes", "--yes -y", bool, "Overwrite an existing output without asking."),
-)
-EBSYNTH = (
-    Flag("ebsynth", "--style -style", Path, "The painting.", metavar="S"),
-    Flag("ebsynth", "--guide -guide", list[Path], "What the style shows, and the target.", metavar="A B"),
-    Flag("ebsynth", "--weight -weight", list[float], "Of the guide or style before it.", metavar="W"),
-    Flag("ebsynth", "--style-weight -styleweight", float, "Of the style itself."),
-    Flag("ebsynth", "--output -output -o", Path, "The image to write; output.png if not said.", metavar="OUT"),
-    Flag("ebsynth", "--error", Path, "Also write how badly each pixel fits.", metavar="MAP"),
-)
-SETTINGS = (
-    Flag("reading", "--missing", str, "For holes in a sequence: error, hold or black.", "clip.missing"),
-    Flag("reading", "--rate", str, "Frames per second of a sequence: 25, 23.976; 24 if not said.", "clip.rate"),
-    Flag("reading", "--allow-truncated", bool, "Use what a broken video has.", "clip.allow_truncated"),
-    Flag("reading", "--assume-matrix", str, "Of untagged video: bt601, bt709, bt2020.", "clip.assume_matrix"),
-    Flag("shots", "--scenes", Path, "PySceneDetect's list of scenes, in place of cuts.", metavar="CSV"),
-    Flag("shots", "--cut", float, "Share of the picture that is new at a cut; 1 finds no cuts.", "shots.cut"),
-    Flag("keys", "--coverage", float, "Share of every shot that keys must explain.", "select.coverage"),
-    Flag("keys", "--max-keys", int, "At most so many keys.", "select.max_keys"),
-    Flag("keys", "--min-gap", int, "Least distance between keys, in frames.", "select.min_gap"),
-    Flag("keys", "--max-gap", int, "Greatest distance between keys, in frames.", "select.max_gap"),
-    Flag("keys", "--liveliness", float, "0 calm, few keys, to 1 lively.", "select.liveliness"),
-    Flag("keys", "--calm", bool, "Few keys: --liveliness 0.", "select.liveliness", stands_for=0.0),
-    Flag("keys", "--lively", bool, "Many keys: --liveliness 1.", "select.liveliness", stands_for=1.0),
-    Flag("keys", "--roi", str, "Only this must be explained; px or %.", "select.roi", metavar="X,Y,W,H"),
-    Flag("paint", "--style-strength", float, "More: bolder strokes, less detail.", "patch.style_strength"),
-    Flag("paint", "--keep-colors", float, "0 the style's colors, 1 the clip's.", "patch.keep_colors"),
-    Flag("paint", "--stroke-scale", float, "2 strokes twice as large, 0.5 finer.", "patch.stroke_scale"),
-    Flag("paint", "--palette-reach", float, "More: more of the style's colors.", "patch.palette_reach"),
-    Flag("diffusion", "--model", str, "What paints: preset, folder or file.", "diffusion.model edit.model"),
-    Flag("diffusion", "--prompt", str, "What is to be seen.", "diffusion.prompt edit.prompt"),
-    Flag("diffusion", "--negative-prompt", str, "What is not to be seen.", "diffusion.negative_prompt"),
-    Flag(
-        "diffusion",
-        "--blend-prompts",
-        bool,
-        "Scheduled prompts run into each other.",
-        "diffusion.blend_prompts",
-    ),
-    Flag("diffusion", "--strength", str, "0 the frame as it is, to 1 free of it.", "diffusion.strength"),
-    Flag("diffusion", "--steps", int, "More is finer and slower.", "diffusion.steps edit.steps"),
-    Flag("diffusion", "--guidance --cfg", str, "More: obeys the prompt harder.", "diffusion.guidance"),
-    Flag(
-        "diffusion",
-        "--control",
-        list[str],
-        "What of the frame is kept, how much, in which steps: depth:0.5:0-0.8; may repeat; none.",
-        "diffusion.controls",
-        metavar="MAP",
-    ),
-    Flag("diffusion", "--control-scale", str, "Times the weight of every control.", "diffusion.control_scale"),
-    Flag(
-        "diffusion",
-        "--style-adapter",
-        str,
-        "What carries the style: an IP-Adapter, attention or none.",
-        "diffusion.style_adapter",
-    ),
-    Flag("diffusion", "--style-scale --ip-scale", str, "More: more like the style.", "diffusion.style_scale"),
-    Flag("diffusion", "--style-blocks", str, "style, layout or all.", "diffusion.style_blocks"),
-    Flag(
-        "diffusion",
-        "--style-mask",
-        list[str],
-        "Where each style is painted, one picture for each.",
-        "diffusion.style_masks",
-        metavar="MASK",
-    ),
-    Flag("diffusion", "--lora", list[str], "A LoRA; may repeat.", "diffusion.loras", metavar="PATH[:WEIGHT]"),
-    Flag("diffusion", "--embedding", list[str], "A textual inversion; may repeat.", "diffusion.embeddings"),
-    Flag("diffusion", "--scheduler", str, "unipc, dpm++, euler-a, ddim and others.", "diffusion.scheduler"),
-    Flag("diffusion", "--fast", str, "Few steps by a LoRA: hyper or lcm.", "diffusion.fast"),
-    Flag("diffusion", "--clip-skip", int, "Last layers of the text encoder left out.", "diffusion.clip_skip"),
-    Flag("diffusion", "--seed-per-key", bool, "Other noise for each key.", "diffusion.seed_per_key"),
-    Flag(
-        "diffusion",
-        "--megapixels",
-        float,
-        "Size to paint at; 0 the model's own.",
-        "diffusion.megapixels edit.megapixels",
-    ),
-    Flag("diffusion", "--device", str, "auto, cuda, mps or cpu.", "diffusion.device edit.device making.device"),
-    Flag("diffusion", "--dtype", str, "auto, float16, bfloat16 or float32.", "diffusion.dtype making.dtype"),
-    Flag(
-        "diffusion",
-        "--safety-checker",
-        bool,
-        "Refuse what the model's checker flags.",
-        "diffusion.safety_checker",
-    ),
-    Flag("download", "--download", bool, "Fetch models that are not here.", "models.download"),
-    Flag("agree", "--agreement", str, "Keys follow each other: off, weak, strong.", "agreement.level"),
-    Flag("agree", "--anchors", int, "At most so many finished keys are followed.", "agreement.anchors"),
-    Flag("seed", "--seed", int, "Another seed, other strokes.", "synthesis.seed propagate.seed"),
-    Flag("seed", "--threads", int, "All processors by default.", "synthesis.threads propagate.threads"),
-    Flag("synth", "--backend -backend", str, "auto, cpu or cuda.", "synthesis.backend"),
-    Flag("synth", "--patch-size -patchsize", int, "Larger keeps more texture.", "synthesis.patch_size"),
-    Flag("synth", "--uniformity -uniformity", float, "Higher uses the style evenly.", "synthesis.uniformity"),
-    Flag("synth", "--pyramid-levels -pyramidlevels", int, "From coarse to fine.", "synthesis.pyramid_levels"),
-    Flag(
-        "synth",
-        "--search-vote-iters -searchvoteiters",
-        int,
-        "Rounds of search and vote on each level.",
-        "synthesis.search_vote_iters",
-    ),
-    Flag(
-        "synth",
-        "--patchmatch-iters -patchmatchiters",
-        int,
-        "Sweeps in each search.",
-        "synthesis.patchmatch_iters",
-    ),
-    Flag(
-        "synth",
-        "--stop-threshold -stopthreshold",
-        float,
-        "Leave pixels alone that change by less.",
-        "synthesis.stop_threshold",
-    ),
-    Flag(
-        "synth",
-        "--extra-pass-3x3 -extrapass3x3",
-        bool,
-        "End with a pass of small patches.",
-        "synthesis.extra_pass_3x3",
-    ),
-    Flag(
-        "models",
-        "--allow-pickle",
-        bool,
-        "Also take weights that run code when loaded.",
-        "models.allow_pickle",
-    ),
-    Flag("matte", "--matte-invert", bool, "Style the background.", "matte.invert"),
-    Flag("matte", "--matte-choke", float, "Pixels inwards; negative spreads.", "matte.choke"),
-    Flag("matte", "--matte-feather", float, "Pixels over which the edge softens.", "matte.feather"),
-    Flag("matte", "--matte-levels", str, "What becomes 0 and 1: 0.1,0.9.", "matte.levels", "BLACK,WHITE"),
-    Flag("matte", "--matte-stabilize", float, "0 as it is, to 1 calm edges.", "matte.stabilize"),
-    Flag("matte", "--matte-fit", str, "Another size: error, scale or crop.", "matte.fit"),
-    Flag("matte", "--matte-missing", str, "No matte: error, hold or black.", "matte.missing"),
-    Flag("matte", "--matte-match", str, "Frame for frame: auto, number or time.", "matte.match"),
-    Flag("write", "--quality", str, "Of a video: draft, high or best.", "output.quality"),
-    Flag("write", "--image-format", str, "Of a folder of images: png, tif or exr.", "output.image_format"),
-    Flag("write", "--metadata/--no-metadata", bool, "Embed the recipe in the output.", "output.metadata"),
-)
-FLAGS = (*JOB, *EBSYNTH, *SETTINGS)

@@ -1,41 +1,42 @@
-"""Every command: its words, its flags and the call behind it.
+"""Registry of commands: each is a typed function from its arguments to an `Answer`.
 
-A command is a function from what was asked to an `Answer`. It imports what it calls when it is called, prints
-nothing, and knows no terminal: `cli` parses, shows progress, prints and sets the exit code.
+A command imports the public function behind it when it is called, and prints nothing; `stylize.cli.app` parses, shows
+progress, prints and sets the exit code.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib import import_module
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from stylize.cli.flags import Flag, flags_of
+import typer
+
+from stylize.cli.flags import SettingFlag, select_flags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["FAMILIES", "Answer", "Ask", "Command", "all_commands", "command"]
+__all__ = ["FAMILIES", "Answer", "Command", "all_commands", "command", "show_version"]
 
 MODULES: Final = ("run", "keys", "propagate", "matte", "review", "comp", "project", "models", "maps")
 """Files of this room, in the order in which ``stylize --help`` lists their commands."""
 
 FAMILIES: Final = {
-    "keys": "The plan: which frames are painted, and why.",
-    "matte": "Mattes: made from a few hints, refined, checked.",
-    "models": "Weights of learned painters: known ones, where they are, fetching them.",
+    "keys": "Choose keyframes, change the plan, import and export keys.",
+    "matte": "Make mattes from a few hints, refine them, check them.",
+    "models": "List, locate, verify and download the weights of learned painters.",
 }
-"""Commands of two words: the first word and what it is about."""
+"""Commands of two words: the first word and its help."""
 
-Ask: TypeAlias = SimpleNamespace
-"""What was asked: the value of every flag by name; ``settings`` by full name; ``overwrite``, whether an
-existing file may be replaced; ``on_progress``, called with a stage and its finished share."""
+PROVIDED: Final = ("settings", "overwrite", "on_progress")
+"""Parameters of a command that the application provides: values of settings by full name; the answer whether an
+existing file may be replaced; the function that takes a stage and its finished share."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command has to say.
+    """The result of a command.
 
     Attributes
     ----------
@@ -44,7 +45,7 @@ class Answer:
     lines
         The same for a person.
     exit_code
-        0 when all is well.
+        0 for success.
     """
 
     facts: dict[str, Any]
@@ -54,42 +55,40 @@ class Answer:
 
 @dataclass(frozen=True)
 class Command:
-    """A command by its words (``keys auto``), flags, those of them that must be given, help and function."""
+    """A command by its words (``keys auto``), with its function, the flags of its settings, and its help."""
 
     words: str
-    flags: tuple[Flag, ...]
-    needs: frozenset[str]
+    call: Callable[..., Answer] = field(repr=False)
+    flags: tuple[SettingFlag, ...]
     help: str
-    call: Callable[[Ask], Answer] = field(repr=False)
+    json: bool
 
 
 _COMMANDS: dict[str, Command] = {}
 
 
 def command(
-    words: str, *flags: str | Flag, needs: str = "", text: str | None = None
-) -> Callable[[Callable[[Ask], Answer]], Callable[[Ask], Answer]]:
-    """Make a function a command.
+    words: str, settings: str = "", *, text: str = "", json: bool = True
+) -> Callable[[Callable[..., Answer]], Callable[..., Answer]]:
+    """Register a function as a command.
 
     Parameters
     ----------
     words
-        As a person types them.
-    flags
-        Groups of `stylize.cli.flags`, and flags that only this command has.
-    needs
-        Names of flags that must be given; those without dashes must too, unless their metavar is in brackets.
+        The command as a person types it.
+    settings
+        Groups and names of the setting flags that it takes, see `select_flags`; their values arrive as `settings`.
     text
-        The help, in place of the function's docstring.
+        Help in place of the function's docstring.
+    json
+        True if it takes ``--json``.
     """
-    own = tuple(one for each in flags for one in ([each] if isinstance(each, Flag) else flags_of(each)))
-    must = frozenset(needs.split()) | {f.name for f in own if f.positional and f.metavar[:1] != "["}
 
-    def wrap(function: Callable[[Ask], Answer]) -> Callable[[Ask], Answer]:
-        _COMMANDS[words] = Command(words, own, must, text or function.__doc__ or "", function)
+    def register(function: Callable[..., Answer]) -> Callable[..., Answer]:
+        _COMMANDS[words] = Command(words, function, select_flags(settings), text or function.__doc__ or "", json)
         return function
 
-    return wrap
+    return register
 
 
 def all_commands() -> tuple[Command, ...]:
@@ -97,3 +96,12 @@ def all_commands() -> tuple[Command, ...]:
     for name in MODULES:
         import_module(f"stylize.cli.commands.{name}")
     return tuple(_COMMANDS.values())
+
+
+def show_version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Print the version if it is asked for; the command line without a command."""
+    if version:
+        from stylize import __version__
+
+        print(f"stylize {__version__}")
+        raise typer.Exit

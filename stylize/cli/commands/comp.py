@@ -1,57 +1,102 @@
-"""What a finished project hands on."""
+"""Commands that composite and export a finished project."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated, Any
 
-from stylize.cli.commands import Answer, Ask, command
-from stylize.cli.flags import Flag
+import typer
 
-WHAT = Flag("", "--what", list[str], "flat, layers, mattes, exr, otio, nuke, ae; may repeat.", metavar="PART")
-FORMAT = Flag("", "--format", str, "png or tif with 16 bits, prores 4444, or vp9 with alpha.")
-FIRST = Flag("", "--first", int, "Number of the first image; 1001 by default.", least=0)
-COLOR = Flag("", "--color", str, "srgb, rec709, linear or acescg; EXR is linear by default.")
-MOTION = Flag("", "--motion/--no-motion", bool, "Motion vectors in EXR frames; they are in by default.")
-DELIVERY = Flag("", "--output -o", Path, "The folder for all of it.", metavar="DIR")
+from stylize.cli.commands import Answer, command
+from stylize.cli.flags import Clip, End, Output, ProjectFolder, Start
+
+PARTS = ["flat", "layers", "mattes", "exr", "otio", "nuke", "ae"]
+FORMATS = ["png", "tif", "prores", "vp9"]
+SPACES = ["srgb", "rec709", "linear", "acescg"]
 
 
-@command("comp", "clip", "output", "project", "range", "json", "yes", "write", LIGHT := Flag(
-    "", "--light", str, "display mixes the pictures' values, linear mixes light.", "compose.light"
-))  # fmt: skip
-def comp(ask: Ask) -> Answer:
-    """Lay the finished layers of a project over its clip again: one flattened clip, nothing is painted."""
+@command("comp", "writing")
+def comp(
+    clip: Clip,
+    output: Output = None,
+    project: ProjectFolder = None,
+    start: Start = None,
+    end: End = None,
+    *,
+    settings: dict[str, Any],
+    overwrite: Callable[[Path], bool],
+    on_progress: Callable[[str, float], None],
+) -> Answer:
+    """Composite the finished layers of a project over its clip again; nothing is painted."""
     from stylize.api.composite import composite_project
     from stylize.text import counted
 
     result = composite_project(
-        ask.clip, ask.output, project=ask.project, start=ask.start, end=ask.end, settings=ask.settings,
-        overwrite=ask.overwrite, on_progress=ask.on_progress,
+        clip, output, project=project, start=start, end=end, settings=settings, overwrite=overwrite,
+        on_progress=on_progress,
     )  # fmt: skip
     words = f"{result.output}  ({counted(result.frames, 'frame')}, layers {', '.join(result.layers)})"
     return Answer(asdict(result), [words])
 
 
-@command(
-    "export", "clip", DELIVERY, "project", "range", WHAT, FORMAT, FIRST, COLOR, MOTION, LIGHT, "json", "yes",
-    needs="output",
-)  # fmt: skip
-def export(ask: Ask) -> Answer:
-    """Write layers, mattes, EXR frames and scripts for editors and compositors."""
+@command("export", "light")
+def export(
+    clip: Clip,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for all files.")],
+    what: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--what", metavar="|".join(PARTS), help="Part to write; repeatable.", autocompletion=lambda: PARTS
+        ),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="|".join(FORMATS),
+            help="Format of layers: png, tif (16 bits), prores (4444) or vp9, all with alpha. Default: png.",
+            autocompletion=lambda: FORMATS,
+        ),
+    ] = None,
+    first: Annotated[
+        int | None, typer.Option("--first", metavar="0..", min=0, help="Number of the first image. Default: 1001.")
+    ] = None,
+    color: Annotated[
+        str | None,
+        typer.Option(
+            "--color",
+            metavar="|".join(SPACES),
+            help="Color space of images. Default: srgb, for EXR linear.",
+            autocompletion=lambda: SPACES,
+        ),
+    ] = None,
+    motion: Annotated[
+        bool | None, typer.Option("--motion/--no-motion", help="Motion vectors in EXR frames. Default: on.")
+    ] = None,
+    project: ProjectFolder = None,
+    start: Start = None,
+    end: End = None,
+    *,
+    settings: dict[str, Any],
+    overwrite: Callable[[Path], bool],
+    on_progress: Callable[[str, float], None],
+) -> Answer:
+    """Write layers, mattes, EXR frames, and scripts for editors and compositors."""
     from stylize.api.export import export_project
     from stylize.export.options import ExportOptions
 
-    given = {
-        "what": tuple(ask.what) if ask.what else None,
-        "form": ask.format,
-        "first": ask.first,
-        "space": ask.color,
-        "motion": ask.motion,
+    given: dict[str, Any] = {
+        "what": tuple(what) if what else None,
+        "form": form,
+        "first": first,
+        "space": color,
+        "motion": motion,
     }
     options = ExportOptions(**{name: value for name, value in given.items() if value is not None})
     result = export_project(
-        ask.clip, ask.output, options, project=ask.project, start=ask.start, end=ask.end, settings=ask.settings,
-        overwrite=ask.overwrite, on_progress=ask.on_progress,
+        clip, output, options, project=project, start=start, end=end, settings=settings, overwrite=overwrite,
+        on_progress=on_progress,
     )  # fmt: skip
-    lines = [f"{result.output}/{file}" for file in result.files.values()]
-    return Answer(asdict(result), lines)
+    return Answer(asdict(result), [f"{result.output}/{file}" for file in result.files.values()])

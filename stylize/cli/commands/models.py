@@ -1,26 +1,30 @@
-"""Models: which are known, where they are, whether they are whole; fetching them."""
+"""Commands that list, locate, verify and download models."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import Annotated, Any
 
-from stylize.cli.commands import Answer, Ask, command
-from stylize.cli.flags import Flag
+import typer
 
-NAME = Flag("", "NAME", str, "A preset, org/name of the hub, or a path.")
-NAMES = Flag("", "NAMES", list[str], "Presets, org/name of the hub, or paths.", metavar="NAME...")
-SOME = Flag("", "NAMES", list[str], "Which; all that are here by default.", metavar="[NAME...]")
-KIND = Flag("", "--kind", str, "Only models of this kind.", metavar="KIND")
-QUICK = Flag("", "--quick", bool, "Leave out the hashes, which read every byte.")
-REVISION = Flag("", "--revision", str, "Branch, tag or commit.", metavar="REV")
+from stylize.cli.commands import Answer, command
+
+Names = Annotated[
+    list[str], typer.Argument(metavar="NAME...", help="Presets, org/name of the hub, or paths.", show_default=False)
+]
 
 
-@command("models list", KIND, "json", "models")
-def models_list(ask: Ask) -> Answer:
-    """Show the models that are known by name, and which are here."""
+@command("models list", "allow_pickle")
+def models_list(
+    kind: Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only models of this kind.")] = None,
+    *,
+    settings: dict[str, Any],
+) -> Answer:
+    """List the models that are known by name, and which are present."""
     from stylize.api.models import list_models
 
-    found, lines = list_models(ask.kind, settings=ask.settings), []
+    found, lines = list_models(kind, settings=settings), []
     for preset, path in ((one.preset, one.path) for one in found):
         size = f"{preset.megabytes / 1000:.1f} GB" if preset.megabytes >= 1000 else f"{preset.megabytes} MB"
         lines.append(
@@ -32,12 +36,23 @@ def models_list(ask: Ask) -> Answer:
     return Answer({"models": rows}, [*lines, f"{here} of {len(rows)} are here; fetch: stylize models fetch NAME"])
 
 
-@command("models check", SOME, QUICK, "json", "models")
-def models_check(ask: Ask) -> Answer:
-    """Look whether models are whole; exit code 5 if one is not."""
+@command("models check", "allow_pickle")
+def models_check(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME...]", help="Models to verify; all that are present by default.", show_default=False
+        ),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", metavar="", help="Skip the hashes, which read every byte.")] = False,
+    *,
+    settings: dict[str, Any],
+    on_progress: Callable[[str, float], None],
+) -> Answer:
+    """Verify that models are complete; exit code 5 if one is not."""
     from stylize.api.models import check_models
 
-    found = check_models(ask.names or (), quick=ask.quick, settings=ask.settings, on_progress=ask.on_progress)
+    found = check_models(names or (), quick=quick, settings=settings, on_progress=on_progress)
     rows, lines = [], []
     for one in found:
         findings = [{"file": file, "what": fault} for file, fault in one.findings]
@@ -55,19 +70,31 @@ def models_check(ask: Ask) -> Answer:
     return Answer({"models": rows}, lines or ["no known model is here; see: stylize models list"], 5 * bad)
 
 
-@command("models path", NAME, "json", "models")
-def models_path(ask: Ask) -> Answer:
-    """Print where a model is."""
+@command("models path", "allow_pickle")
+def models_path(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A preset, org/name of the hub, or a path.", show_default=False)
+    ],
+    *,
+    settings: dict[str, Any],
+) -> Answer:
+    """Print the place of a model."""
     from stylize.api.models import model_path
 
-    place = model_path(ask.name, settings=ask.settings)
+    place = model_path(name, settings=settings)
     return Answer({"path": place}, [str(place)])
 
 
-@command("models fetch", NAMES, REVISION, "json", "models", needs="names")
-def models_fetch(ask: Ask) -> Answer:
-    """Download models; a broken download goes on where it stopped."""
+@command("models fetch", "allow_pickle")
+def models_fetch(
+    names: Names,
+    revision: Annotated[str | None, typer.Option("--revision", metavar="REV", help="Branch, tag or commit.")] = None,
+    *,
+    settings: dict[str, Any],
+    on_progress: Callable[[str, float], None],
+) -> Answer:
+    """Download models; an interrupted download resumes where it stopped."""
     from stylize.api.models import fetch_models
 
-    places = fetch_models(ask.names, revision=ask.revision, settings=ask.settings, on_progress=ask.on_progress)
+    places = fetch_models(names, revision=revision, settings=settings, on_progress=on_progress)
     return Answer({"models": places}, [f"{name}  {place}" for name, place in places.items()])

@@ -1,24 +1,25 @@
-"""What is known of a project and of the machine."""
+"""Commands that describe a project and the installation."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 
-from stylize.cli.commands import Answer, Ask, command
+from stylize.cli.commands import Answer, command
+from stylize.cli.flags import Clip, ProjectFolder
 
 
-@command("report", "clip", "project", "json")
-def report(ask: Ask) -> Answer:
+@command("report")
+def report(clip: Clip, project: ProjectFolder = None) -> Answer:
     """Write the report page of a project again."""
     from stylize.api.report import write_report
 
-    made = write_report(ask.clip, project=ask.project)
+    made = write_report(clip, project=project)
     return Answer(asdict(made), [str(made.report)])
 
 
-@command("doctor", "json")
-def doctor(_ask: Ask) -> Answer:
-    """Check that everything is here that a run needs, and say how to mend what is not."""
+@command("doctor")
+def doctor() -> Answer:
+    """Check the installation, and show how to repair it."""
     from stylize.api.doctor import format_check, run_doctor
 
     result = run_doctor()

@@ -1,46 +1,84 @@
-"""The cores without a project: carrying keys over a clip, and one image from a style and guides."""
+"""Commands without a project: carry painted keys over a clip, synthesize one image."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated, Any
 
-from stylize.cli.commands import Answer, Ask, command
-from stylize.cli.flags import Flag
+import typer
+
+from stylize.cli.commands import Answer, command
+from stylize.cli.flags import Clip, End, MatteSpec, NeededKeys, NeededOutput, Scenes, Start
 from stylize.errors import UsageError
 
-CONFIDENCE = Flag("", "--confidence", Path, "Also write how sure each pixel is.", metavar="DIR")
-ERROR = Flag("", "--error", Path, "Also write how badly each pixel fits.", metavar="DIR")
 
-
-@command(
-    "propagate", "clip", "handmade", "output", "matte", "range", CONFIDENCE, ERROR, "json", "yes", "reading",
-    "shots", "seed", "write", needs="keys output",
-)  # fmt: skip
-def propagate(ask: Ask) -> Answer:
+@command("propagate", "reading shots matte seed threads writing -light")
+def propagate(
+    clip: Clip,
+    keys: NeededKeys,
+    output: NeededOutput,
+    matte: MatteSpec = None,
+    start: Start = None,
+    end: End = None,
+    confidence: Annotated[
+        Path | None,
+        typer.Option("--confidence", metavar="DIR", help="Also write how certain each pixel is, white for certain."),
+    ] = None,
+    error: Annotated[
+        Path | None,
+        typer.Option("--error", metavar="DIR", help="Also write the color difference to the key that explains it."),
+    ] = None,
+    scenes: Scenes = None,
+    *,
+    settings: dict[str, Any],
+    overwrite: Callable[[Path], bool],
+    on_progress: Callable[[str, float], None],
+) -> Answer:
     """Carry painted keys over the frames of a clip, without a project."""
     from stylize.api.propagate import propagate_clip
 
     result = propagate_clip(
-        ask.clip, ask.keys, ask.output, matte=ask.matte, start=ask.start, end=ask.end,
-        confidence=ask.confidence, error=ask.error, scenes=ask.scenes,
-        settings=ask.settings, overwrite=ask.overwrite, on_progress=ask.on_progress,
+        clip, keys, output, matte=matte, start=start, end=end, confidence=confidence, error=error, scenes=scenes,
+        settings=settings, overwrite=overwrite, on_progress=on_progress,
     )  # fmt: skip
     facts = {"output": result.output, "frames": result.frames, "seconds": result.seconds}
     return Answer(facts, [f"{result.output}  ({result.frames} frames)"])
 
 
-@command("synth", "ebsynth", "seed", "synth", "json", "yes", needs="style guide")
-def synth(ask: Ask) -> Answer:
-    """Make one image from a style and guides, as the EbSynth command does."""
+@command("synth", "synthesis")
+def synth(
+    style: Annotated[Path, typer.Option("--style", "-style", metavar="S", help="The painting.")],
+    guide: Annotated[
+        list[Path], typer.Option("--guide", "-guide", metavar="A B", help="Guide of the style, and of the target.")
+    ],
+    weight: Annotated[
+        list[float] | None,
+        typer.Option("--weight", "-weight", metavar="W", help="Weight of the guide or style before it."),
+    ] = None,
+    style_weight: Annotated[
+        float, typer.Option("--style-weight", "-styleweight", metavar="W", help="Weight of the style itself.")
+    ] = 1.0,
+    output: Annotated[Path, typer.Option("--output", "-output", "-o", metavar="OUT", help="Image to write.")] = Path(
+        "output.png"
+    ),
+    error: Annotated[
+        Path | None, typer.Option("--error", metavar="MAP", help="Also write how badly each pixel fits.")
+    ] = None,
+    *,
+    settings: dict[str, Any],
+    overwrite: Callable[[Path], bool],
+    on_progress: Callable[[str, float], None],
+) -> Answer:
+    """Synthesize one image from a style and guides, as the EbSynth command does."""
     from stylize.api.synthesize import synthesize_image
 
-    if len(ask.guide) % 2:
-        raise UsageError(f"--guide {ask.guide[-1]} names one image; it takes two: --guide SOURCE TARGET")
-    pairs = list(zip(ask.guide[::2], ask.guide[1::2], strict=True))
+    if len(guide) % 2:
+        raise UsageError(f"--guide {guide[-1]} names one image; it takes two: --guide SOURCE TARGET")
+    pairs = list(zip(guide[::2], guide[1::2], strict=True))
     result = synthesize_image(
-        ask.style, pairs, ask.output or Path("output.png"), weights=ask.weight or (), error=ask.error,
-        style_weight=1.0 if ask.style_weight is None else ask.style_weight,
-        settings=ask.settings, overwrite=ask.overwrite, on_progress=ask.on_progress,
+        style, pairs, output, weights=weight or (), error=error, style_weight=style_weight, settings=settings,
+        overwrite=overwrite, on_progress=on_progress,
     )  # fmt: skip
     return Answer(asdict(result), [f"{result.output}  (energy {result.energy:.3f})"])

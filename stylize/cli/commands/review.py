@@ -1,40 +1,48 @@
-"""The page on which the plan is looked at and changed."""
+"""Command that opens the review page."""
 
 from __future__ import annotations
 
 import sys
+from typing import Annotated, Any
 
-from stylize.cli.commands import Answer, Ask, command
-from stylize.cli.flags import Flag
+import typer
 
-PORT = Flag("", "--port", int, "Where to listen; a free one by default.", metavar="N", least=0)
-HOST = Flag("", "--host", str, "Address to listen on; 127.0.0.1 by default.", metavar="H")
-REMOTE = Flag("", "--allow-remote", bool, "Allow an address that others can reach; nothing is encrypted.")
-QUIET = Flag("", "--no-browser", bool, "Do not open a browser.")
+from stylize.cli.commands import Answer, command
+from stylize.cli.flags import Clip, End, MatteSpec, ProjectFolder, RendererName, Start, Styles
 
 
-@command("review", "clip", "style", "project", "renderer", "matte", "range", PORT, HOST, REMOTE, QUIET)
-def review(ask: Ask) -> Answer:
-    """Open a page that shows the keys, why they were chosen and what they cost, and lets you change them."""
+@command("review", "matte", json=False)
+def review(
+    clip: Clip,
+    style: Styles = None,
+    project: ProjectFolder = None,
+    renderer: RendererName = None,
+    matte: MatteSpec = None,
+    start: Start = None,
+    end: End = None,
+    port: Annotated[int, typer.Option("--port", metavar="N", min=0, help="Port of the page; 0: a free one.")] = 0,
+    host: Annotated[str, typer.Option("--host", metavar="H", help="Address to listen on.")] = "127.0.0.1",
+    allow_remote: Annotated[
+        bool,
+        typer.Option(
+            "--allow-remote", metavar="", help="Allow an address that others can reach; nothing is encrypted."
+        ),
+    ] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", metavar="", help="Do not open a browser.")] = False,
+    *,
+    settings: dict[str, Any],
+) -> Answer:
+    """Open a page that shows the keys, their reasons and their cost, and lets you change them."""
     from stylize.pipeline.request import RunRequest
     from stylize.review.server.serve import serve
 
-    request = RunRequest(
-        ask.clip,
-        tuple(ask.style or ()),
-        project=ask.project,
-        renderer=ask.renderer,
-        matte=ask.matte,
-        start=ask.start,
-        end=ask.end,
-    )
     serve(
-        request,
-        ask.settings,
-        host=ask.host or "127.0.0.1",
-        port=ask.port or 0,
-        allow_remote=ask.allow_remote,
-        browser=not ask.no_browser,
+        RunRequest(clip, tuple(style or ()), project=project, renderer=renderer, matte=matte, start=start, end=end),
+        settings,
+        host=host,
+        port=port,
+        allow_remote=allow_remote,
+        browser=not no_browser,
         say=lambda line: print(line, file=sys.stderr, flush=True),
     )
-    return Answer({}, ["review ended; the plan is as you left it"])
+    return Answer({}, ["review ended; the plan keeps your edits"])

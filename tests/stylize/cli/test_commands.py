@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from stylize.cli import app
-from stylize.cli.flags import flags_of, help_of
+from stylize.cli.flags import flag_help, placeholder, select_flags
 from stylize.media import read_image, write_image
 from stylize.settings.schema import option_table
 from tests.stylize import fakes
@@ -249,17 +249,60 @@ def test_synth_with_ebsynths_spelling(world, call, rng):
     assert "invalid synthesis.patch_size 4; use an odd number" in error_line(err)
 
 
-def test_help_tells_every_default_under_its_heading(call, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
+def test_help_shows_effect_bounds_and_default_of_every_setting(call, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "240")
     code, page, _ = call("run", "--help")
     assert code == 0
-    said = " ".join(page.replace("│", " ").split())
-    defaults = option_table()
-    for flag in flags_of("reading", "shots", "keys", "agree", "paint", "matte", "diffusion", "write"):
-        assert help_of(flag, defaults) in said, flag.spelling
-    assert "Share of every shot that keys must explain. Default: 0.97." in said
-    assert "0 the style's colors, 1 the clip's. Default: 0." in said
-    assert [said.index(f"─ {one} ─") for one in ("Options", "Matte", "Choosing keys", "Writing")]
+    text = " ".join(page.replace("│", " ").split())
+    for flag in select_flags("reading shots keys painting diffusion models matte seed threads writing -light"):
+        option = option_table()[flag.settings.split()[0]]
+        assert flag_help(flag, option).replace("\\[", "[") in text, flag.spelling
+        assert flag.value is not None or option.kind is bool or (flag.metavar or placeholder(option)) in text
+    assert ">0..1 Share of each shot that keys must explain." in text
+    assert "draft|high|best" in text
+    headings = (
+        "Options",
+        "Cuts",
+        "Choosing keys",
+        "Painting",
+        "Stable Diffusion and image editors",
+        "Matte",
+        "Writing",
+    )
+    places = [text.index(f"─ {one} ─") for one in headings]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("run --style-s", {"--style-strength", "--style-scale"}),
+        ("run --quality ", {"draft", "high", "best"}),
+        ("run --agreement s", {"strong"}),
+        (
+            "keys ",
+            {"auto", "list", "add", "remove", "move", "lock", "unlock", "ban", "unban", "import", "export", "sheet"},
+        ),
+        ("export --format p", {"png", "prores"}),
+        ("prop", {"propagate"}),
+    ],
+)
+def test_tab_completes_commands_options_and_choices(line, expected):
+    words = ["stylize", *line.split(" ")]
+    asked = {"_STYLIZE_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    done = subprocess.run(
+        [sys.executable, "-m", "stylize"], env={**os.environ, **asked}, capture_output=True, text=True, check=False
+    )
+    assert expected <= set(done.stdout.split()) or expected == set(done.stdout.split()), done.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+def test_completion_is_offered_for_every_shell(shell):
+    asked = {"_STYLIZE_COMPLETE": f"source_{shell}"}
+    done = subprocess.run(
+        [sys.executable, "-m", "stylize"], env={**os.environ, **asked}, capture_output=True, text=True, check=False
+    )
+    assert "_STYLIZE_COMPLETE" in done.stdout
 
 
 @pytest.mark.parametrize(("words", "motion"), [((), True), (("--no-motion",), False)])
@@ -710,6 +753,21 @@ def test_what_is_to_be_ignored_stays_ignored(call, monkeypatch, interruptible):
         "stylize.cli.ebsynth_args.normalize_arguments", lambda words: signal.raise_signal(signal.SIGINT) or words
     )
     assert call("--version")[0] == 0
+
+
+def test_termination_is_one_line_and_keeps_finished_work(world, call, monkeypatch):
+    paint = fakes.FakeRenderer.paint
+
+    def end(*given, **named):
+        signal.raise_signal(signal.SIGTERM)
+        return paint(*given, **named)
+
+    monkeypatch.setattr(fakes.FakeRenderer, "paint", end)
+    code, _, err = call("run", world.frames, "--style", world.style, "-o", "out", "--renderer", "fake")
+    assert code == 143
+    assert error_line(err) == "stylize: terminated; finished work is kept, run again to resume"
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert not list(world.root.rglob(".lock"))
 
 
 def test_an_interrupt_that_a_library_swallows_still_ends_the_run(world, call, monkeypatch, interruptible):

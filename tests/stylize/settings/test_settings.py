@@ -4,19 +4,19 @@ import dataclasses
 
 import pytest
 
-from stylize.cli.flags import FLAGS
+from stylize.cli.flags import SETTING_FLAGS
 from stylize.errors import UsageError
 from stylize.settings.loading import load_settings
 from stylize.settings.schema import SECTIONS, Settings, option_table, section_class
 
 
-def load(tmp_path, text=None, flags=None, environment=None, user=None):
+def load(tmp_path, text=None, flags=None, environment=None, user=None, layer=None):
     project, own = tmp_path / "stylize.toml", tmp_path / "user.toml"
     if text is not None:
         project.write_text(text, encoding="utf-8")
     if user is not None:
         own.write_text(user, encoding="utf-8")
-    return load_settings(project, flags, environment=environment or {}, user_file=own)
+    return load_settings(project, flags, layer=layer, environment=environment or {}, user_file=own)
 
 
 def test_nothing_given_means_defaults(tmp_path):
@@ -90,13 +90,19 @@ def test_auto_and_empty_mean_decide_for_me(tmp_path):
 
 
 def test_every_flag_sets_an_option_that_exists_and_none_is_defined_twice():
-    known = option_table()
-    targets = [setting for flag in FLAGS for setting in flag.setting.split()]
-    assert [target for target in targets if target not in known] == []
-    # a flag that stands for one value of an option is short for the flag that takes any
-    whole = [setting for flag in FLAGS if flag.stands_for is None for setting in flag.setting.split()]
-    assert len(whole) == len(set(whole))
-    assert set(whole) == set(targets)
+    targets = [setting for flag in SETTING_FLAGS for setting in flag.settings.split()]
+    assert [target for target in targets if target not in option_table()] == []
+    # a flag that sets one value of an option is short for the flag that takes any
+    general = [setting for flag in SETTING_FLAGS if flag.value is None for setting in flag.settings.split()]
+    assert len(general) == len(set(general))
+    assert set(general) == set(targets)
+
+
+def test_environment_over_layer_over_project(tmp_path):
+    project = "[select]\nmax_keys = 1\nmin_gap = 1\ncoverage = 0.5"
+    layer = {"select.max_keys": 2, "select.min_gap": 2}
+    settings = load(tmp_path, project, layer=layer, environment={"STYLIZE_SELECT_MAX_KEYS": "3"})
+    assert (settings.select.max_keys, settings.select.min_gap, settings.select.coverage) == (3, 2, 0.5)
 
 
 def test_options_are_frozen_and_equal_by_value():
