@@ -72,7 +72,8 @@ def everyday_table(table: Mapping[str, OptionField], flags: Mapping[str, str]) -
 def _row(option: OptionField, name: str, flag: str) -> str:
     """Return one row of a section."""
     spelled = f"{_code(name)}<br>{_code(flag)}" if flag else _code(name)
-    takes = option.expected or {bool: "true or false", tuple: "list of texts"}.get(option.kind, option.kind.__name__)
+    kinds: dict[Any, str] = {bool: "true or false", tuple: "list of texts"}
+    takes = option.expected or kinds.get(option.kind, option.kind.__name__)
     takes += ", or a schedule" if option.schedule and option.name != "rate" else ""
     return f"| {spelled} | {_default(option.default)} | {_cell(takes)} | {_cell(option.effect)} |"
 
