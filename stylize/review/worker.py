@@ -46,7 +46,7 @@ class Teller(logging.Handler):
         self.say(note=record.getMessage())
 
 
-def context(order: dict[str, Any], teller: Teller) -> None:
+def run_order(order: dict[str, Any], teller: Teller) -> None:
     """Do what `order` says: choose keys, paint some, carry the painted matte, or run the whole job."""
     from stylize.api.keys import choose_keys
     from stylize.pipeline.request import RunRequest
@@ -86,7 +86,7 @@ def main() -> int:
     order = json.loads(sys.stdin.readline())
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     try:
-        context(order, teller)
+        run_order(order, teller)
     except KeyboardInterrupt:
         teller.say(end="cancelled")
         return 130

@@ -234,7 +234,7 @@ def test_runs_from_the_page_take_the_settings_that_it_was_opened_with(world, mon
         house = Workspace(work, given)
         monkeypatch.setattr(house.runner, "start", orders.append)
         house.run(house.first, "run", None)
-    worker.work(json.loads(json.dumps(orders[0])), worker.Teller())
+    worker.run_order(json.loads(json.dumps(orders[0])), worker.Teller())
     assert Project.open(world.root / "frames.stylize").about()["settings"]["matte"]["choke"] == 1.5
 
 
