@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import cv2
 import numpy as np
@@ -82,6 +82,7 @@ class ShotAnalysis:
         float32 (length,): share of the frame that the frame before does not explain; 0 for the first.
     """
 
+    type_id: ClassVar[str] = "shot-analysis"
     length: int
     nodes: NDArray[np.int32]
     size: tuple[int, int]

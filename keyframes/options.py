@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Interval, Unit
 from typing_extensions import Doc
@@ -19,6 +19,7 @@ Share = Annotated[float, Interval(gt=0, le=1)]
 class ShotOptions:
     """What counts as the end of a shot."""
 
+    type_id: ClassVar[str] = "shot-options"
     cut: Annotated[
         Share,
         Doc("Share of the picture that must be new at a cut. Lower finds cuts between similar pictures; 1 finds none."),
@@ -45,6 +46,7 @@ class ShotOptions:
 class AnalysisOptions:
     """How closely a shot is analyzed for keyframe selection."""
 
+    type_id: ClassVar[str] = "analysis-options"
     side: Annotated[
         int,
         Interval(ge=64, le=2048),
@@ -89,6 +91,7 @@ class AnalysisOptions:
 class SelectOptions:
     """Which frames become keys."""
 
+    type_id: ClassVar[str] = "select-options"
     coverage: Annotated[
         Share, Doc("Share of each shot that keys must explain. Higher: more keys; lower: more is synthesized.")
     ] = 0.97

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Interval, Unit
 from typing_extensions import Doc
@@ -21,6 +21,7 @@ Seed = Annotated[int, Interval(ge=0, le=2**32 - 1)]
 class PropagateOptions:
     """How painted keys are carried to the other frames."""
 
+    type_id: ClassVar[str] = "propagate-options"
     blend_limit: Annotated[
         float,
         Interval(gt=0, le=1e6),
@@ -73,6 +74,7 @@ class PropagateOptions:
 class SynthesisOptions:
     """How patch synthesis searches, and for how long; the names of EbSynth's options where it has them."""
 
+    type_id: ClassVar[str] = "synthesis-options"
     patch_size: Annotated[
         int,
         Ge(3),

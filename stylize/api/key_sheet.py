@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stylize.api._arguments import PathLike, make_request
 from stylize.api.keys import needed_plan
-from stylize.errors import UsageError
+from stylize.errors import OutputExistsError
 from stylize.media import read_image, write_image
 from stylize.pipeline.context import measure_matte, open_run
 from stylize.pipeline.keyframing import choose_keys
@@ -64,7 +64,7 @@ def key_sheet(
     with open_run(make_request(clip, project=project)) as context:
         target = Path(output) if output else context.project.report_path.with_name("keys.png")
         if output is not None and target.exists() and not allowed(overwrite, target):
-            raise UsageError(f"{target}: exists; pass -y to replace it")
+            raise OutputExistsError(f"{target}: exists; pass -y to replace it")
         plan = needed_plan(context)
         settings = replace(context.settings, select=plan.options)
         watch = StageTimer(on_progress)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stylize.api._arguments import AnySettings, PathLike, make_request
-from stylize.errors import UsageError
+from stylize.errors import OutputExistsError, UsageError
 from stylize.media.frame_images import check_keys, find_keys
 from stylize.pipeline import keyframing
 from stylize.pipeline.context import measure_matte, open_run
@@ -213,7 +213,7 @@ def import_keys(
         for index, path in found.items():
             target = store.override_path(info.names[index], path)
             if target.exists() and not allowed(overwrite, target):
-                raise UsageError(f"{target}: exists; pass -y to replace it")
+                raise OutputExistsError(f"{target}: exists; pass -y to replace it")
             store.import_override(info.names[index], path)
         plan = read_plan(context.project, info) or new_plan(clip_facts(info), ())
         keys = [Key(index, f"painted by hand: {path.name}", 0.0, "override") for index, path in found.items()]

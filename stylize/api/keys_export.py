@@ -11,7 +11,7 @@ import numpy as np
 
 from stylize.api._arguments import PathLike, make_request
 from stylize.api.keys import needed_plan
-from stylize.errors import UsageError
+from stylize.errors import OutputExistsError, UsageError
 from stylize.export.ebsynth import ROWS, EbsRow, ebs_project, rows_between
 from stylize.media import write_image
 from stylize.media.bit_depth import to_8_bits
@@ -86,7 +86,7 @@ def _painted(context: RunContext, frame: int) -> Image:
 def _ask(targets: list[Path], overwrite: Overwrite) -> None:
     for target in targets:
         if target.exists() and not allowed(overwrite, target):
-            raise UsageError(f"{target}: exists; pass -y to replace it")
+            raise OutputExistsError(f"{target}: exists; pass -y to replace it")
 
 
 def _export_ebs(

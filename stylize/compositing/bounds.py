@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -38,6 +38,7 @@ class MatteBounds:
         Mean share of the frame that the matte covers, 0 to 1.
     """
 
+    type_id: ClassVar[str] = "matte-bounds"
     boxes: NDArray[np.int32]
     marks: tuple[str, ...]
     area: float

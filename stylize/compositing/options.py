@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from typing_extensions import Doc
 
@@ -15,6 +15,7 @@ from propagate.option_fields import check_options, described
 class ComposeOptions:
     """How layers are composited."""
 
+    type_id: ClassVar[str] = "compose-options"
     light: Annotated[
         Literal["display", "linear"],
         Doc("Mixes edges and blends in display values, as paint programs do, or in linear light, as compositors do."),

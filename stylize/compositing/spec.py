@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from stylize.errors import UsageError
+from stylize.errors import UnknownOptionError, UsageError
 from stylize.mattes import absolute_spec
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _layer(entry: Mapping[str, Any], index: int, path: Path, sections: Collectio
         raise UsageError(f"{where}: invalid name {name!r}; use one that a folder can have")
     for option, value in entry.items():
         if option not in _KNOWN and not (option in sections and isinstance(value, dict)):
-            raise UsageError(f"{where}: unknown option {option}{_suggest(option, (*_KNOWN, *sections))}")
+            raise UnknownOptionError(f"{where}: unknown option {option}{_suggest(option, (*_KNOWN, *sections))}")
     settings = {
         f"{section}.{option}": value
         for section, group in entry.items()

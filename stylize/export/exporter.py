@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stylize.errors import UsageError
+from stylize.errors import OutputExistsError, UsageError
 from stylize.export.after_effects import after_effects_script
 from stylize.export.color_space import encode
 from stylize.export.comp_description import CompDescription, CompLayer, is_uneven, plate_footage, plate_name
@@ -205,7 +205,7 @@ def _check_folder(place: Path, overwrite: Overwrite) -> None:
         if not (place / MANIFEST).is_file():
             raise UsageError(f"{place}: is not empty and not an export; choose an empty folder")
         if not allowed(overwrite, place):
-            raise UsageError(f"{place}: holds an export already; pass -y to replace it")
+            raise OutputExistsError(f"{place}: holds an export already; pass -y to replace it")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -33,6 +33,7 @@ _LARGEST = 0.9
 class Hints:
     """Hints on the subject: boxes, painted mattes and points, by frame of the clip."""
 
+    type_id: ClassVar[str] = "matte-hints"
     boxes: dict[int, Box] = field(default_factory=dict)
     painted: dict[int, Path] = field(default_factory=dict)
     points: dict[int, tuple[Point, ...]] = field(default_factory=dict)

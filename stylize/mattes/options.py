@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Interval, Unit
 from typing_extensions import Doc
@@ -16,6 +16,7 @@ from propagate.option_fields import OptionError, check_options, described
 class MatteOptions:
     """How a matte is fitted to its clip, stabilized and shaped, in this order."""
 
+    type_id: ClassVar[str] = "matte-options"
     fit: Annotated[
         Literal["error", "scale", "crop"],
         Doc(
@@ -69,6 +70,7 @@ class MatteOptions:
 class MakingOptions:
     """How a subject is segmented and its edges are refined; sam2 and vitmatte need models."""
 
+    type_id: ClassVar[str] = "making-options"
     maker: Annotated[
         Literal["color", "sam2"],
         Doc(

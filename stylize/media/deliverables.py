@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stylize.errors import DeviceError, UsageError
+from stylize.errors import DeviceError, OutputExistsError, UsageError
 from stylize.media.info import ClipInfo
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def check_output(out: str | Path, clip: Clip | ClipInfo, *, overwrite: bool = Fa
     elif place.is_dir():
         raise UsageError(f"{place} is a folder and has a video's name; remove it or choose another output")
     elif place.exists() and not overwrite:
-        raise UsageError(f"{place} exists; pass -y to replace it or choose another output")
+        raise OutputExistsError(f"{place} exists; pass -y to replace it or choose another output")
     if kind is not None:
         check_size(place, kind, info)
     check_writable(place)
@@ -210,7 +210,9 @@ def _check_folder(place: Path, info: ClipInfo, overwrite: bool) -> None:
     if other is not None:
         raise UsageError(f"{place} holds {other.name}, which is none of the clip's frames; choose an empty folder")
     if there and not overwrite:
-        raise UsageError(f"{place} holds {len(there)} frames already; pass -y to replace them or choose another output")
+        raise OutputExistsError(
+            f"{place} holds {len(there)} frames already; pass -y to replace them or choose another output"
+        )
 
 
 def check_writable(place: Path) -> None:

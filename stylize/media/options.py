@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from typing_extensions import Doc
 
@@ -16,6 +16,7 @@ from stylize.media.timecode import frame_rate
 class ClipOptions:
     """How the clip is read."""
 
+    type_id: ClassVar[str] = "clip-options"
     missing: Annotated[
         Literal["error", "hold", "black"],
         Doc('Frame for a number that an image sequence lacks: "error" refuses, "hold" repeats the last, "black".'),
@@ -41,6 +42,7 @@ class ClipOptions:
 class OutputOptions:
     """How the result is written."""
 
+    type_id: ClassVar[str] = "output-options"
     quality: Annotated[
         Literal["draft", "high", "best"],
         Doc('Of a video: "draft" is small, "high" looks like the frames, "best" survives another encoding.'),

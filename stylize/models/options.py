@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from typing_extensions import Doc
 
@@ -17,6 +17,7 @@ from propagate.option_fields import described
 class ModelOptions:
     """Where models are searched, and which files are accepted."""
 
+    type_id: ClassVar[str] = "model-options"
     folders: Annotated[
         tuple[str, ...] | str,
         Doc(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stylize.errors import UsageError
+from stylize.errors import PlanError
 from stylize.settings.key_settings import check_plan_settings
 from stylize.storage.atomic import write_text
 
@@ -21,7 +21,7 @@ def read_plan(project: Project, info: ClipInfo) -> Plan | None:
 
     Raises
     ------
-    UsageError
+    PlanError
         If the file is damaged, was made for another clip, or has invalid settings of a key.
     """
     from keyframes import parse_plan
@@ -33,7 +33,7 @@ def read_plan(project: Project, info: ClipInfo) -> Plan | None:
         plan.check_clip(clip_facts(info))
         check_plan_settings(plan, project.plan_path)
     except (ValueError, OSError) as error:
-        raise UsageError(f"{project.plan_path}: {error}") from error
+        raise PlanError(f"{project.plan_path}: {error}") from error
     return plan
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
 from annotated_types import Interval, Unit
 from typing_extensions import Doc
 
 from propagate.option_fields import check_options, described, option_fields
-from stylize.errors import UsageError
+from stylize.errors import UnknownOptionError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,9 @@ def make_options(kind: type[T], given: Mapping[str, Any], renderer: str) -> T:
     known = {one.name for one in option_fields(kind)}
     for name in given:
         if name not in known:
-            raise UsageError(f"unknown option {name!r} of renderer {renderer}; use one of {', '.join(sorted(known))}")
+            raise UnknownOptionError(
+                f"unknown option {name!r} of renderer {renderer}; use one of {', '.join(sorted(known))}"
+            )
     try:
         return kind(**given)
     except ValueError as error:
@@ -41,6 +43,7 @@ def make_options(kind: type[T], given: Mapping[str, Any], renderer: str) -> T:
 class AgreementOptions:
     """How far a key follows the keys that were painted before it."""
 
+    type_id: ClassVar[str] = "agreement-options"
     level: Annotated[
         Literal["off", "weak", "strong"],
         Doc(
@@ -67,6 +70,7 @@ class AgreementOptions:
 class PatchOptions:
     """How the renderer without weights paints."""
 
+    type_id: ClassVar[str] = "patch-options"
     style_strength: Annotated[
         Share, Doc("0: the frame's own forms, recolored; 1: bold strokes, small features go.")
     ] = 0.6

@@ -14,13 +14,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from keyframes import edits, new_plan
-from stylize.errors import StylizeError, UsageError
+from stylize.errors import ProjectBusyError, StylizeError, UsageError
 from stylize.project.plan_file import clip_facts, read_plan, save_plan
 from stylize.review.history import History, Step
 from stylize.settings.key_settings import check_key_options
 from stylize.settings.loading import changed
 from stylize.storage.atomic import disk_errors, write_text
-from stylize.storage.lock import ProjectBusyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
-from stylize.errors import UsageError
+from stylize.errors import UnknownOptionError
 from stylize.settings.loading import changed
 from stylize.settings.schema import PLUGINS, RENDERERS, Settings, option_table
 
@@ -39,4 +39,4 @@ def check_key_options(settings: Mapping[str, Any], where: str) -> None:
         if name not in known and not name.startswith(f"{PLUGINS}."):
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"a key may set {', '.join(known)}"
-            raise UsageError(f"{where}: unknown option {name!r} of a key; {hint}")
+            raise UnknownOptionError(f"{where}: unknown option {name!r} of a key; {hint}")

@@ -13,7 +13,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
 from propagate.option_fields import OptionError
-from stylize.errors import UsageError
+from stylize.errors import UnknownOptionError, UsageError
 from stylize.settings.schema import PLUGINS, SECTIONS, Settings, option_table, section_class
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _assembled(given: Mapping[str, Given]) -> Settings:
     for name, entry in given.items():
         section, _, option = name.partition(".")
         if section not in SECTIONS or not option:
-            raise UsageError(f"{entry.where}: unknown section {section!r}{_suggest(section, SECTIONS)}")
+            raise UnknownOptionError(f"{entry.where}: unknown section {section!r}{_suggest(section, SECTIONS)}")
         trees[section][option] = entry
     trees[PLUGINS] = _plugin_tables(trees[PLUGINS])
     return Settings(**{section: _section(section, tree) for section, tree in trees.items()})
@@ -112,7 +112,7 @@ def _section(section: str, given: Mapping[str, Given]) -> Any:
     values: dict[str, Any] = {}
     for name, (value, where) in given.items():
         if name not in known:
-            raise UsageError(f"{where}: unknown option {section}.{name}{_suggest(name, known)}")
+            raise UnknownOptionError(f"{where}: unknown option {section}.{name}{_suggest(name, known)}")
         values[name] = _converted(value, hints[name], f"{section}.{name}", where)
     try:
         return kind(**values)
@@ -157,7 +157,7 @@ def _flatten(tree: Mapping[str, Any], prefix: str, path: Path) -> Iterator[tuple
         if isinstance(value, dict):
             yield from _flatten(value, f"{prefix}{name}.", path)
             if not value and not prefix and name not in SECTIONS:
-                raise UsageError(f"{path}: unknown section [{name}]{_suggest(name, SECTIONS)}")
+                raise UnknownOptionError(f"{path}: unknown section [{name}]{_suggest(name, SECTIONS)}")
         elif name == "layers" and not prefix:
             continue  # read by `stylize.compositing.spec`
         elif not prefix:
@@ -175,7 +175,7 @@ def _read_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str
     spelled = {f"STYLIZE_{name.replace('.', '_').upper()}": name for name in option_table()}
     for variable, value in mine.items():
         if variable not in spelled:
-            raise UsageError(f"environment: unknown option {variable}{_suggest(variable, spelled)}")
+            raise UnknownOptionError(f"environment: unknown option {variable}{_suggest(variable, spelled)}")
         yield spelled[variable], value
 
 

@@ -1,4 +1,4 @@
-"""One name for one content: what a step read, as a hash."""
+"""Fingerprints: one hash for one content, the same on every machine and in every version."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def fingerprint(*things: Any) -> str:
     Parameters
     ----------
     *things
-        None, numbers, text, bytes, fractions, arrays, frozen dataclasses (by class name and fields),
+        None, numbers, text, bytes, fractions, arrays, frozen dataclasses (by their `type_id` and fields),
         mappings, sequences, sets, clips and other `HasFingerprint` objects, and `Path`: the file's bytes.
 
     Raises
@@ -52,6 +52,22 @@ def fingerprint(*things: Any) -> str:
     digest = hashlib.blake2b(digest_size=16)
     _feed(digest, things)
     return digest.hexdigest()
+
+
+def type_id(thing: Any) -> str:
+    """Return the stable id of a dataclass, its class attribute ``type_id``.
+
+    Stored data and fingerprints name types by it, so that renaming a class or moving a module makes no result stale.
+
+    Raises
+    ------
+    TypeError
+        If the class has none.
+    """
+    found = getattr(type(thing), "type_id", None)
+    if not isinstance(found, str):
+        raise TypeError(f"{type(thing).__qualname__} has no type_id; add one before it is stored or fingerprinted")
+    return found
 
 
 def step(version: int) -> Callable[[F], F]:
@@ -99,7 +115,7 @@ def _spell_compound(thing: Any) -> tuple[str, bytes, list[Any]]:
         return "named", thing.fingerprint.encode(), []
     if is_dataclass(thing) and not isinstance(thing, type):
         parts = [(f.name, getattr(thing, f.name)) for f in fields(thing) if f.compare]
-        return "object", type(thing).__qualname__.encode(), parts
+        return "object", type_id(thing).encode(), parts
     if isinstance(thing, Mapping):
         return "mapping", b"", sorted(thing.items(), key=lambda item: str(item[0]))
     if isinstance(thing, Sequence):

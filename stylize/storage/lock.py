@@ -10,7 +10,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from stylize.errors import UsageError
+from stylize.errors import ProjectBusyError
 from stylize.storage.atomic import disk_errors
 
 if TYPE_CHECKING:
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _HELD: set[str] = set()  # locks of this very process: its own pid in a file proves nothing after a restart
-
-
-class ProjectBusyError(UsageError):
-    """Somebody else works on the project."""
 
 
 def holder(path: Path) -> dict[str, Any]:

@@ -12,11 +12,17 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-PACKAGES = ("stylize.", "keyframes.", "propagate.")
+from stylize.storage.fingerprint import type_id
+
+STORED: Final = {
+    "shot-analysis": "keyframes.coverage:ShotAnalysis",
+    "matte-bounds": "stylize.compositing.bounds:MatteBounds",
+}
+"""Id of a type that is stored → its class; an id outlives renames of the class."""
 
 
 def dumps(value: Any) -> bytes:
@@ -62,13 +68,19 @@ def _encode(value: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
     if isinstance(value, Mapping):
         return {"map": [[_encode(k, arrays), _encode(v, arrays)] for k, v in value.items()]}
     if hasattr(value, "to_arrays"):  # a result that knows a compact spelling of its own
-        kind = f"{type(value).__module__}:{type(value).__qualname__}"
-        return {"object": kind, "arrays": _encode(value.to_arrays(), arrays)}
+        return {"object": _stored_id(value), "arrays": _encode(value.to_arrays(), arrays)}
     if is_dataclass(value) and not isinstance(value, type):
-        kind = f"{type(value).__module__}:{type(value).__qualname__}"
         named = {f.name: _encode(getattr(value, f.name), arrays) for f in fields(value) if f.init}
-        return {"object": kind, "fields": named}
+        return {"object": _stored_id(value), "fields": named}
     raise TypeError(f"{type(value).__name__} cannot be stored")
+
+
+def _stored_id(value: Any) -> str:
+    """Return the id of a value's type; TypeError if `STORED` lacks it."""
+    found = type_id(value)
+    if found not in STORED:
+        raise TypeError(f"{type(value).__qualname__} is not in the table of stored types")
+    return found
 
 
 def _decode(tree: Any, arrays: Any) -> Any:
@@ -77,13 +89,10 @@ def _decode(tree: Any, arrays: Any) -> Any:
     if not isinstance(tree, dict):
         return tree
     if "object" in tree:
-        module, _, name = tree["object"].partition(":")
-        if not f"{module}.".startswith(PACKAGES):
-            raise ValueError(f"unexpected class {tree['object']}")
-        kind: Any = getattr(import_module(module), name)
-        if not isinstance(kind, type) or not is_dataclass(kind):
-            raise ValueError(f"{tree['object']} is no dataclass")
-        made: Any = kind
+        if tree["object"] not in STORED:
+            raise ValueError(f"unknown type {tree['object']!r}")
+        module, _, name = STORED[tree["object"]].partition(":")
+        made: Any = getattr(import_module(module), name)
         if "arrays" in tree:
             return made.from_arrays(_decode(tree["arrays"], arrays))
         return made(**{key: _decode(item, arrays) for key, item in tree["fields"].items()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Interval, Unit
 from typing_extensions import Doc
@@ -57,6 +57,7 @@ class Weighted:
 class DiffusionOptions:
     """How Stable Diffusion paints keys."""
 
+    type_id: ClassVar[str] = "diffusion-options"
     model: Annotated[
         str, Doc("Preset, folder in diffusers' layout or checkpoint file; auto: the first preset present.")
     ] = "auto"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Interval, Unit
 from typing_extensions import Doc
@@ -18,6 +18,7 @@ Share = Annotated[float, Interval(ge=0, le=1)]
 class EditOptions:
     """How an image editor paints keys."""
 
+    type_id: ClassVar[str] = "edit-options"
     model: Annotated[
         str,
         Doc("Image editor that takes several pictures: FLUX.2-klein, FLUX.2, Qwen-Image-Edit-Plus; auto: a preset."),

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from stylize.errors import MediaError, StylizeError, UsageError
+from stylize.errors import MediaError, ProjectBusyError, StylizeError, UsageError
 from stylize.review.plan_editor import ConflictError
-from stylize.storage.lock import ProjectBusyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

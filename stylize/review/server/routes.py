@@ -17,13 +17,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from stylize.errors import UsageError
+from stylize.errors import ProjectBusyError, UsageError
 from stylize.review.plan_editor import ACTIONS
 from stylize.review.serializers import details, state
 from stylize.review.server.handlers import RequestError, inside, needs, read, session_of, write
 from stylize.review.server.image_routes import frame_picture, painted_matte, take_picture
 from stylize.review.server.uploads import decoded
-from stylize.storage.lock import ProjectBusyError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -114,7 +114,7 @@ def _as_before(job: RunRequest) -> RunRequest:
 
 def begin(context: RunContext) -> None:
     """Make the project's folder, and remember what is named; one that is worked on is let be."""
-    from stylize.storage.lock import ProjectBusyError
+    from stylize.errors import ProjectBusyError
 
     with contextlib.suppress(ProjectBusyError), context.project.lock():
         if context.request.styles or context.request.keys is not None or context.request.matte is not None:

@@ -668,7 +668,7 @@ def test_two_runs_at_once(world, call):
     run = ("run", world.frames, "--style", world.style, "-o", "out", "--renderer", "fake")
     with Project.open(default_project_folder(world.frames), probe(world.frames)).lock():
         code, _, err = call(*run)
-    assert code == 2
+    assert code == 75
     assert f"process {os.getpid()} on" in error_line(err)
     assert call(*run)[0] == 0
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stylize.errors import DeviceError, MediaError, UsageError
+from stylize.errors import DeviceError, MediaError, ProjectBusyError, UsageError
 from stylize.media import probe, write_image
 from stylize.project.project import SCHEMA, Project, default_project_folder
 from stylize.storage.fingerprint import step
@@ -106,7 +106,7 @@ def test_foreign_folder_is_not_used_as_project(tmp_path, info):
 
 def test_two_runs_on_one_project(project, info):
     with (
-        pytest.raises(UsageError, match="is working on this project"),
+        pytest.raises(ProjectBusyError, match="is working on this project"),
         Project.open(project.root, info).lock(),
     ):
         pass

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -11,12 +12,14 @@ from stylize.storage.fingerprint import file_hash, fingerprint, step
 
 @dataclass(frozen=True)
 class Options:
+    type_id: ClassVar[str] = "test-options"
     size: int = 5
     weight: float = 1.0
 
 
 @dataclass(frozen=True)
 class Others:
+    type_id: ClassVar[str] = "test-others"
     size: int = 5
     weight: float = 1.0
 
@@ -68,6 +71,13 @@ def test_a_path_stands_for_its_bytes(tmp_path):
 def test_unknown_kinds_are_refused():
     with pytest.raises(TypeError, match="object has no fingerprint"):
         fingerprint([1, object()])
+
+    @dataclass(frozen=True)
+    class Unnamed:
+        size: int = 5
+
+    with pytest.raises(TypeError, match="Unnamed has no type_id"):
+        fingerprint(Unnamed())
 
 
 def test_a_fingerprint_is_the_same_on_every_day():

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from stylize.errors import UsageError
+from stylize.errors import ProjectBusyError
 from stylize.storage.lock import alive, locked
 
 
@@ -28,7 +28,7 @@ def test_a_second_holder_is_told_who_has_it(tmp_path):
     path = tmp_path / ".lock"
     with locked(path):
         with (
-            pytest.raises(UsageError, match=f"process {os.getpid()} on {socket.gethostname()}"),
+            pytest.raises(ProjectBusyError, match=f"process {os.getpid()} on {socket.gethostname()}"),
             locked(path),
         ):
             pass
@@ -54,7 +54,7 @@ def test_our_own_number_in_an_old_lock_is_a_dead_namesake(tmp_path):
 def test_who_cannot_be_asked_is_respected(tmp_path, text):
     path = tmp_path / ".lock"
     path.write_text(text)
-    with pytest.raises(UsageError, match="delete"), locked(path):
+    with pytest.raises(ProjectBusyError, match="delete"), locked(path):
         pass
     assert path.read_text() == text
 
@@ -65,7 +65,7 @@ def test_of_many_processes_one_holds_it_at_a_time(tmp_path):
     program = f"""
 import sys, time
 from pathlib import Path
-from stylize.errors import UsageError
+from stylize.errors import ProjectBusyError
 from stylize.storage.lock import locked
 book = Path({str(tmp_path / "book")!r})
 for _ in range(400):
@@ -75,7 +75,7 @@ for _ in range(400):
             time.sleep(0.002)
             book.write_text(before + "x")
             break
-    except UsageError:
+    except ProjectBusyError:
         time.sleep(0.005)
 else:
     sys.exit("never got it")
