@@ -39,8 +39,8 @@ class PaintedOver(MatteSequence):
         super().__init__(mattes)
         self._painted = painted
 
-    def _at(self, at: int) -> F32:
-        return self._painted[at] if at in self._painted else self._mattes[at]
+    def _item(self, index: int) -> F32:
+        return self._painted[index] if index in self._painted else self._mattes[index]
 
 
 def refine_all(

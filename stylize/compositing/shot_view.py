@@ -11,6 +11,7 @@ import numpy as np
 from stylize.compositing.bounds import track_crop
 from stylize.mattes import estimate_foreground
 from stylize.media.frame_images import read_key, read_keys
+from stylize.media.lazy_sequence import LazySequence
 from stylize.media.window import Window
 from stylize.storage.fingerprint import fingerprint
 
@@ -71,7 +72,7 @@ class FullFrameView(Sequence["Image"]):
         return
 
 
-class MattedView(Sequence["Image"]):
+class MattedView(LazySequence["Image", "list[Image]"]):
     """A shot through a matte: frames and keys in a crop that tracks the subject, without the background.
 
     Inside the matte, and at its soft edge, colors are those of the subject, and beyond the edge they are
@@ -119,10 +120,11 @@ class MattedView(Sequence["Image"]):
     def __len__(self) -> int:
         return len(self.clip)
 
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        return self._cache.get(range(len(self))[index])
+    def _item(self, index: int) -> Image:
+        return self._cache.get(index)
+
+    def _slice(self, places: range) -> list[Image]:
+        return [self[place] for place in places]
 
     def window(self, index: int) -> tuple[int, int, int, int]:
         """Return (top, left, height, width) of the crop of frame `index` in pixels."""
@@ -205,7 +207,7 @@ class _ImageCache:
         return kept.copy()
 
 
-class _LazyList(Sequence[Any]):
+class _LazyList(LazySequence[Any, "list[Any]"]):
     """Sequence of the results of a function for each number below `length`."""
 
     def __init__(self, length: int, make: Callable[[int], Any]) -> None:
@@ -214,10 +216,11 @@ class _LazyList(Sequence[Any]):
     def __len__(self) -> int:
         return self._length
 
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        return self._make(range(self._length)[index])
+    def _item(self, index: int) -> Any:
+        return self._make(index)
+
+    def _slice(self, places: range) -> list[Any]:
+        return [self[place] for place in places]
 
 
 ShotView: TypeAlias = FullFrameView | MattedView

@@ -37,12 +37,12 @@ class _PendingMattes(MatteSequence):
     def __len__(self) -> int:
         return self._count
 
-    def _at(self, at: int) -> F32:
-        while at not in self._buffer and not self._work.done():
+    def _item(self, index: int) -> F32:
+        while index not in self._buffer and not self._work.done():
             wait([self._work], timeout=_POLL)
         if self._work.done():
             self._work.result()  # raises the error of the work
-        return self._buffer[at]
+        return self._buffer[index]
 
 
 @contextmanager

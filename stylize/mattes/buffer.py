@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zlib
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 import numpy as np
 
 from stylize.errors import MediaError, UsageError
+from stylize.media.lazy_sequence import LazySequence
 from stylize.storage.atomic import disk_errors
 from stylize.storage.partial import placed
 
@@ -158,26 +158,14 @@ def _unpacked(data: bytes, shape: tuple[int, ...]) -> F32:
     return codes.astype(np.float32) / np.float32(65535)
 
 
-class MatteSequence(Sequence["F32"], ABC):
-    """Mattes computed from other mattes by `_at`, one by one on request; it has no slices."""
+class MatteSequence(LazySequence["F32", "Sequence[F32]"]):
+    """Mattes computed from other mattes by `_item`, one by one on request; it has no slices."""
 
     def __init__(self, mattes: Sequence[F32]) -> None:
         self._mattes = mattes
 
     def __len__(self) -> int:
         return len(self._mattes)
-
-    @overload
-    def __getitem__(self, index: int) -> F32: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[F32]: ...
-    def __getitem__(self, index: int | slice) -> F32 | Sequence[F32]:
-        if isinstance(index, slice):
-            raise TypeError("a matte sequence has no slices; read its mattes one by one")
-        return self._at(range(len(self))[index])
-
-    @abstractmethod
-    def _at(self, at: int) -> F32: ...
 
 
 class CachedMattes(MatteSequence):
@@ -187,10 +175,10 @@ class CachedMattes(MatteSequence):
         super().__init__(mattes)
         self._shelf = MatteBuffer()
 
-    def _at(self, at: int) -> F32:
-        if at not in self._shelf:
-            self._shelf.write(at, self._mattes[at])
-        return self._shelf[at]
+    def _item(self, index: int) -> F32:
+        if index not in self._shelf:
+            self._shelf.write(index, self._mattes[index])
+        return self._shelf[index]
 
     def __enter__(self) -> Self:
         return self

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Self, overload
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -18,9 +17,11 @@ from stylize.mattes.sources.channels import sample_indices
 from stylize.mattes.sources.frame_matching import fit_to_clip, match_frames
 from stylize.mattes.sources.spec import parse_spec
 from stylize.mattes.temporal.stabilize import stabilize
+from stylize.media.lazy_sequence import LazySequence
 from stylize.storage.fingerprint import fingerprint
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from propagate.arrays import F32
@@ -34,7 +35,7 @@ _VERSION = 1
 """Raise it when the same files and options give other mattes."""
 
 
-class MatteClip(Sequence["F32"]):
+class MatteClip(LazySequence["F32", "MatteClip"]):
     """Matte of every frame, computed on request: float32 (H, W), 1 is styled, 0 keeps the clip.
 
     A slice is a view: a frame has the same matte in every slice. It is safe to read from several threads, which
@@ -63,16 +64,14 @@ class MatteClip(Sequence["F32"]):
     def __len__(self) -> int:
         return len(self._span)
 
-    @overload
-    def __getitem__(self, index: int) -> F32: ...
-    @overload
-    def __getitem__(self, index: slice) -> MatteClip: ...
-    def __getitem__(self, index: int | slice) -> F32 | MatteClip:
-        if isinstance(index, slice):
-            return MatteClip(self._mattes, self.options, self._name, self._span[index], self._lock)
-        at = self._span[index]
+    def _slice(self, places: range) -> MatteClip:
+        return MatteClip(
+            self._mattes, self.options, self._name, self._span[places.start : places.stop : places.step], self._lock
+        )
+
+    def _item(self, index: int) -> F32:
         with self._lock:
-            matte = self._mattes[at]
+            matte = self._mattes[self._span[index]]
         return apply_options(matte, self.options)
 
     def close(self) -> None:
@@ -129,7 +128,7 @@ def open_matte(
         return MatteClip(mattes, options, fingerprint(names), stack=stack.pop_all())
 
 
-class _CombinedMattes(Sequence["F32"]):
+class _CombinedMattes(LazySequence["F32", "Sequence[F32]"]):
     """Mattes of all terms of a specification: matched to frames, fitted and combined."""
 
     def __init__(
@@ -151,13 +150,7 @@ class _CombinedMattes(Sequence["F32"]):
     def __len__(self) -> int:
         return self.info.count
 
-    @overload
-    def __getitem__(self, index: int) -> F32: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[F32]: ...
-    def __getitem__(self, index: int | slice) -> F32 | Sequence[F32]:
-        if isinstance(index, slice):
-            raise TypeError("combined mattes have no slices; slice the MatteClip")
+    def _item(self, index: int) -> F32:
         total: F32 | None = None
         for term, source, places in zip(self.terms, self.sources, self.places, strict=True):
             matte = self._of(source, places, index, term)

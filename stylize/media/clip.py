@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self, overload
+from typing import TYPE_CHECKING, Protocol, Self
 
 from stylize.errors import MediaError, UsageError
 from stylize.media.cache import FrameCache
+from stylize.media.lazy_sequence import LazySequence
 from stylize.media.timecode import parse_time
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class FrameSource(Protocol):
         """Release the decoder."""
 
 
-class Clip(Sequence["Image"]):
+class Clip(LazySequence["Image", "Clip"]):
     """Frames of a clip, read when asked for: ``clip[i]`` is (H, W, 3), uint8, or uint16 beyond 8 bits.
 
     ``clip[a:b]`` is a clip of that range; it reads through the same decoders and cache, and closes with the
@@ -48,16 +48,12 @@ class Clip(Sequence["Image"]):
     def __len__(self) -> int:
         return self.info.count
 
-    @overload
-    def __getitem__(self, index: int) -> Image: ...
-    @overload
-    def __getitem__(self, index: slice) -> Clip: ...
-    def __getitem__(self, index: int | slice) -> Image | Clip:
-        if isinstance(index, slice):
-            start, stop, step = index.indices(len(self))
-            if step != 1:
-                raise ValueError(f"a clip cannot be read in steps of {step}; take a range of it")
-            return self.slice(start, stop)
+    def _slice(self, places: range) -> Clip:
+        if places.step != 1:
+            raise ValueError(f"a clip cannot be read in steps of {places.step}; take a range of it")
+        return self.slice(places.start, places.stop)
+
+    def _item(self, index: int) -> Image:
         with self._lock:
             image: Image = self._source.read(self._place(index)).copy()
             return image

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, reduce
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stylize.mattes.temporal.edge_shift import edge_distance, shift_edge
+from stylize.media.lazy_sequence import LazySequence
 from stylize.media.window import Window, window_around
 from stylize.storage.fingerprint import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from propagate.arrays import F32, Flow, Image
 
@@ -59,7 +59,7 @@ class _Mean:
     beside: list[_Beside]
 
 
-class StabilizedMattes(Sequence["F32"]):
+class StabilizedMattes(LazySequence["F32", "Sequence[F32]"]):
     """Mattes stabilized on request; see `stabilize`. Memory does not grow with their number."""
 
     version = 4
@@ -80,19 +80,16 @@ class StabilizedMattes(Sequence["F32"]):
     def __len__(self) -> int:
         return len(self.mattes)
 
-    @overload
-    def __getitem__(self, index: int) -> F32: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[F32]: ...
-    def __getitem__(self, index: int | slice) -> F32 | Sequence[F32]:
-        if isinstance(index, slice):
-            # a slice is a shot: frames beyond its cuts are no neighbors
-            return StabilizedMattes(self.frames[index], self.mattes[index], self.radius, self.strength)
-        at = range(len(self))[index]
-        own = self._matte(at)
+    def _slice(self, places: range) -> StabilizedMattes:
+        # a slice is a shot: frames beyond its cuts are no neighbors
+        index = slice(places.start, places.stop, places.step)
+        return StabilizedMattes(self.frames[index], self.mattes[index], self.radius, self.strength)
+
+    def _item(self, index: int) -> F32:
+        own = self._matte(index)
         if not self.radius or not self.strength or own.min() == own.max():
             return own
-        return self._stabilized(at)
+        return self._stabilized(index)
 
     def beside(self, at: int) -> list[F32]:
         """Return the direct neighbors of a matte, warped to its frame, that show the same subject."""
