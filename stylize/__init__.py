@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from stylize.errors import StylizeError as StylizeError
     from stylize.export.options import ExportOptions as ExportOptions
     from stylize.project.project import Project as Project
+    from stylize.review import open_review as open_review
     from stylize.settings.loading import load_settings as load_settings
     from stylize.settings.schema import Settings as Settings
 
@@ -79,6 +80,7 @@ __all__ = [
     "make_matte",
     "model_path",
     "move_key",
+    "open_review",
     "paint_keys",
     "propagate_clip",
     "refine_matte",
@@ -117,6 +119,7 @@ _HOMES = {
     "make_matte": "stylize.api.mattes",
     "model_path": "stylize.api.models",
     "move_key": "stylize.api.keys",
+    "open_review": "stylize.review",
     "paint_keys": "stylize.api.paint",
     "propagate_clip": "stylize.api.propagate",
     "refine_matte": "stylize.api.mattes",

@@ -61,6 +61,7 @@ NAMES = {
         "make_matte",
         "model_path",
         "move_key",
+        "open_review",
         "paint_keys",
         "propagate_clip",
         "refine_matte",
@@ -165,7 +166,7 @@ def test_no_file_is_a_fragment():
     assert short - SHORT == set()
 
 
-PUBLIC = {name: home for name, home in stylize._HOMES.items() if home.startswith("stylize.api.")}
+PUBLIC = {name: home for name, home in stylize._HOMES.items() if home.startswith(("stylize.api.", "stylize.review"))}
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -183,7 +183,7 @@ class LayerPictures:
             self._opened[1].close()
             self._opened = None
 
-    def kept_matte(self, path: Path, *, full: bool = False) -> bytes:
+    def matte_file(self, path: Path, *, full: bool = False) -> bytes:
         """Return a matte that is a file in the same manner."""
         mark = ("kept matte", str(path), path.stat().st_mtime_ns, full)
         return self._clip.recall(mark, lambda: encode_matte(extract_channel(read_image(path), "luma"), full=full))

@@ -16,9 +16,9 @@ from stylize.mattes import open_matte
 from stylize.mattes.options import MatteOptions
 from stylize.mattes.segment.grabcut import segment_box
 from stylize.review.roto.active_matte import MATTE, use
-from stylize.review.roto.propagation import known_spans, painted_mattes, published, read_matte, write_matte
+from stylize.review.roto.propagation import known_spans, painted_mattes, propagated_frames, read_matte, write_matte
 from stylize.review.roto.stroke_store import StrokeStore
-from stylize.review.roto.strokes import Stroke, matte_from, read_mark, standing
+from stylize.review.roto.strokes import Stroke, active_strokes, build_matte, read_stroke
 from stylize.storage.atomic import disk_errors
 from stylize.storage.fingerprint import file_hash
 
@@ -77,7 +77,7 @@ class MatteEditor:
         with self._turn:
             painted, names = painted_mattes(self.context), self.context.whole.info.names
             carried, old, spans = dict[int, str](), dict[int, str](), known_spans(self.context, painted)
-            told = published(self.context)
+            told = propagated_frames(self.context)
             there = {folder: _listing(folder) for folder in {span.folder for span in spans if span.keys}}
             for span in spans:
                 for frame in range(span.start, span.stop) if span.keys else ():
@@ -99,7 +99,7 @@ class MatteEditor:
             last = self._book.last()
             return {
                 "painted": {frame: _stamp(path) for frame, path in painted.items()},
-                "marks": {frame: len(standing(marks)) for frame, marks in known.items() if standing(marks)},
+                "marks": {frame: len(active_strokes(marks)) for frame, marks in known.items() if active_strokes(marks)},
                 "carried": carried,
                 "old": old,
                 "left": len(self.context.clip) - len(painted) - len(carried) - len(blank) if painted else 0,
@@ -151,9 +151,9 @@ class MatteEditor:
                 return found
 
     def add(self, frame: int, facts: Any) -> None:
-        """Do what somebody paints on a frame: `facts` as for `read_mark`."""
+        """Do what somebody paints on a frame: `facts` as for `read_stroke`."""
         info = self.context.whole.info
-        mark = read_mark(facts, info.width, info.height)
+        mark = read_stroke(facts, info.width, info.height)
         with self._turn:
             with self._hold():  # or it would be for nothing that the matte is made
                 pass
@@ -161,9 +161,9 @@ class MatteEditor:
             if len(marks) >= _MOST_MARKS:
                 raise UsageError(f"frame {frame} has {_MOST_MARKS} marks; clear it, or start with a box")
             mark = replace(mark, number=self._book.next(marks))
-            if not standing(marks) and mark.tool != "clear":
+            if not active_strokes(marks) and mark.tool != "clear":
                 mark = replace(mark, base=self._base(frame, mark))
-            if mark.tool == "clear" and not standing(marks) and frame not in painted_mattes(self.context):
+            if mark.tool == "clear" and not active_strokes(marks) and frame not in painted_mattes(self.context):
                 raise UsageError(f"nothing is painted on frame {frame}")
             self._set(frame, [*marks, mark])
             self._undone.clear()
@@ -237,11 +237,11 @@ class MatteEditor:
 
     def _set(self, frame: int, marks: list[Stroke]) -> None:
         """Let these be the marks of a frame: its matte first, which takes a while to make, then the marks."""
-        name, counted = self.context.whole.info.names[frame], standing(marks)
+        name, counted = self.context.whole.info.names[frame], active_strokes(marks)
         base = next((mark.base for mark in counted if mark.base), "")
         kept = self._root / "base" / base
         under = read_matte(kept) if base and kept.parent.name == "base" and kept.is_file() else None
-        matte = matte_from(self.context.whole[frame], marks, under, lambda *asked: self._cut(frame, *asked))
+        matte = build_matte(self.context.whole[frame], marks, under, lambda *asked: self._cut(frame, *asked))
         path = self._root / "painted" / f"{name}.png"
         with self._hold():
             if matte is None:

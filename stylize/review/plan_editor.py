@@ -48,7 +48,7 @@ class PlanEditor:
     @property
     def revision(self) -> str:
         """A short name of the plan's text; another as soon as anybody changes it."""
-        return _mark(self._text())
+        return _fingerprint(self._text())
 
     @property
     def can(self) -> dict[str, str | None]:
@@ -176,7 +176,7 @@ class PlanEditor:
 
     def _checked(self, revision: str) -> str:
         text = self._text()
-        if _mark(text) != revision:
+        if _fingerprint(text) != revision:
             raise ConflictError("the plan was changed meanwhile; it is read again, nothing was overwritten")
         return text
 
@@ -211,19 +211,19 @@ class PlanEditor:
             path.unlink(missing_ok=True)
 
 
-def _take(desk: PlanEditor, plan: Plan, asked: Mapping[str, Any]) -> Plan:
-    name = desk.context.whole.info.names[asked["frame"]]
-    take = desk.context.project.keys.takes.get(name, asked["take"])
+def _take(editor: PlanEditor, plan: Plan, asked: Mapping[str, Any]) -> Plan:
+    name = editor.context.whole.info.names[asked["frame"]]
+    take = editor.context.project.keys.takes.get(name, asked["take"])
     if plan.key_at(asked["frame"]) is None:
         plan = edits.add(plan, asked["frame"])
     kind = "override" if take.by_hand else "user"
     return edits.choose_take(plan, asked["frame"], take.number, kind=kind)
 
 
-def _settings(desk: PlanEditor, plan: Plan, asked: Mapping[str, Any]) -> Plan:
+def _settings(editor: PlanEditor, plan: Plan, asked: Mapping[str, Any]) -> Plan:
     where = f"key {asked['frame']}"
     check_key_options(asked["settings"], where)
-    changed(desk.context.settings, asked["settings"], where)
+    changed(editor.context.settings, asked["settings"], where)
     now = edits.set_options(plan, asked["frame"], asked["settings"])
     return edits.choose_take(now, asked["frame"], 0)
 
@@ -245,7 +245,7 @@ _TAKES_OFF = ("remove", "move", "settings", "take", "revert")
 """After these a painting by hand may no longer stand: it is named as a take first, so that undo finds it."""
 
 
-def _mark(text: str) -> str:
+def _fingerprint(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 

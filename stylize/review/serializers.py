@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def state(session: Session) -> dict[str, Any]:
     """Return what the page needs at once: the clip, the plan, who works, what can be undone."""
-    context, desk = session.context, session.desk
+    context, editor = session.context, session.plan_editor
     plan, problem = session.plan()
     info, (first, stop) = context.whole.info, context.span
     keys = [] if plan is None else [key for key in plan.keys if first <= key.frame < stop]
@@ -35,12 +35,12 @@ def state(session: Session) -> dict[str, Any]:
             "version": info.fingerprint[:12],
         },
         "project": str(context.project.root),
-        "revision": desk.revision,
+        "revision": editor.revision,
         "generation": session.generation,
         "planned": plan is not None,
         "problem": problem,
         "busy": session.busy(),
-        "can": desk.can,
+        "can": editor.can,
         "keys": [asdict(key) for key in keys],
         "shots": [[max(s.start, first), min(s.stop, stop), s.begins] for s in shots],
         "banned": [] if plan is None else [f for f in plan.banned if first <= f < stop],
@@ -58,8 +58,8 @@ def details(session: Session) -> dict[str, Any]:
     """Return what takes a moment to find out: curves, states of keys, spans, what a run will cost."""
     context = session.context
     plan, _ = session.plan()
-    revision, generation = session.desk.revision, session.generation
-    found, names = session.outlook(), context.whole.info.names
+    revision, generation = session.plan_editor.revision, session.generation
+    found, names = session.status(), context.whole.info.names
     first, stop = context.span
     curves = {"novelty": [], "coverage": []} if plan is None else session.curves.of(plan)
     keys = {}

@@ -1,4 +1,4 @@
-"""Everything that a page looks at, opened once: the clip, the desk, pictures, runs, and who listens."""
+"""Everything that a page looks at, opened once: the clip, the editor, pictures, runs, and who listens."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class Session:
     def __init__(self, context: RunContext, runner: Runner, clip: Pictures) -> None:
         """Open the review of a layer; the one `runner` and the pictures of the `clip` are shared by all."""
         self.context, self.runner = context, runner
-        self.desk = PlanEditor(context)
-        self.matting = MatteEditor(context, self.desk.held)
+        self.plan_editor = PlanEditor(context)
+        self.matte_editor = MatteEditor(context, self.plan_editor.held)
         self.pictures = LayerPictures(context, clip)
         self.curves = Curves(context)
         self.generation = 1
@@ -60,7 +60,7 @@ class Session:
         self._turn = threading.Lock()
         self._looking = threading.Lock()
         self._open = ExitStack()
-        self._outlook: tuple[Any, RunStatus] | None = None
+        self._status: tuple[Any, RunStatus] | None = None
         self._renderer: Renderer | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listeners: set[asyncio.Queue[str]] = set()
@@ -94,13 +94,13 @@ class Session:
 
     def _take(self, context: RunContext) -> None:
         """Let everybody know the work as it is now."""
-        self.context = self.desk.context = self.pictures.context = self.curves.context = context
-        self.matting.adopt(context)
+        self.context = self.plan_editor.context = self.pictures.context = self.curves.context = context
+        self.matte_editor.adopt(context)
 
     def plan(self) -> tuple[Plan | None, str]:
         """Return the plan, or what is wrong with its file."""
         try:
-            return self.desk.plan(), ""
+            return self.plan_editor.plan(), ""
         except StylizeError as error:
             return None, str(error)
 
@@ -112,14 +112,14 @@ class Session:
             return ""
         return f"process {found['pid']} on {found.get('host')} is working on this project"
 
-    def outlook(self) -> RunStatus:
+    def status(self) -> RunStatus:
         """Return what the plan means as it stands; worked out once for each change."""
         plan, problem = self.plan()
-        mark = (self.desk.revision, self.generation)
+        mark = (self.plan_editor.revision, self.generation)
         with self._turn:
-            if self._outlook is None or self._outlook[0] != mark:
-                self._outlook = (mark, self._look(plan, problem))
-            return self._outlook[1]
+            if self._status is None or self._status[0] != mark:
+                self._status = (mark, self._look(plan, problem))
+            return self._status[1]
 
     def listen(self) -> asyncio.Queue[str]:
         """Return a queue of events, each ready to be sent."""
@@ -132,7 +132,7 @@ class Session:
         """Stop listening."""
         self._listeners.discard(queue)
 
-    def tell(self, kind: str, facts: Any) -> None:
+    def publish(self, kind: str, facts: Any) -> None:
         """Send an event to every page, from any thread."""
         line = f"event: {kind}\ndata: {json.dumps(facts, default=str)}\n\n"
         loop = self._loop
@@ -141,20 +141,20 @@ class Session:
                 loop.call_soon_threadsafe(self._deliver, line)
 
     async def watch(self) -> None:
-        """Look at the plan's file and the lock from time to time, and tell what somebody else changed."""
-        before = (self.desk.revision, self.busy())
+        """Look at the plan's file and the lock from time to time, and publish what somebody else changed."""
+        before = (self.plan_editor.revision, self.busy())
         while True:
             await asyncio.sleep(_LOOK)
             with contextlib.suppress(StylizeError):
                 now = (
-                    await asyncio.to_thread(lambda: self.desk.revision),
+                    await asyncio.to_thread(lambda: self.plan_editor.revision),
                     await asyncio.to_thread(self.busy),
                 )
                 if now != before:
                     if before[1] and not now[1]:  # somebody finished: there may be new pictures
                         self.generation += 1
                     before = now
-                    self.tell("plan", {"revision": now[0], "busy": now[1], "generation": self.generation})
+                    self.publish("plan", {"revision": now[0], "busy": now[1], "generation": self.generation})
 
     def order(self, what: str, key: int | None, context: RunContext | None = None) -> dict[str, Any]:
         """Return what a worker is told to do, with this layer's project or another `context`."""
@@ -178,7 +178,7 @@ class Session:
 
     def close(self) -> None:
         """Close what was opened."""
-        self.matting.close()
+        self.matte_editor.close()
         self.pictures.close()
         self._open.close()
 
@@ -201,10 +201,10 @@ class Session:
     def proxies_made(self, done: int, total: int) -> None:
         """Tell how many small pictures of the clip there are."""
         self.proxies = (done, total)
-        self.tell("proxies", {"done": done, "total": total})
+        self.publish("proxies", {"done": done, "total": total})
 
     def run_changed(self, run: Run) -> None:
-        """Take note of a run, and tell of it."""
+        """Take note of a run, and publish of it."""
         import time
 
         now = time.monotonic()
@@ -223,7 +223,7 @@ class Session:
         elif now - self._refreshed > _REFRESH:
             self._refreshed = now
             self.generation += 1
-        self.tell("run", {**asdict(run), "generation": self.generation})
+        self.publish("run", {**asdict(run), "generation": self.generation})
 
     def _deliver(self, line: str) -> None:
         for queue in self._listeners:

@@ -94,7 +94,7 @@ class Workspace:
             mattes = None if context.mattes is None else context.mattes[at : at + 1]
             found: FrameStore | None = None
             if context.visibility is None or context.visibility.outline.shown(at):
-                place = session.outlook().places.get(frame) or last_run(session).get(frame)
+                place = session.status().places.get(frame) or last_run(session).get(frame)
                 if place is None:
                     raise FileNotFoundError
                 found = FrameStore(place[0].parent)
@@ -104,7 +104,9 @@ class Workspace:
             return stack.frame(0)
 
     def _comp_mark(self) -> str:
-        return "-".join(f"{session.generation}.{session.desk.revision[:6]}" for session in self.sessions.values())
+        return "-".join(
+            f"{session.generation}.{session.plan_editor.revision[:6]}" for session in self.sessions.values()
+        )
 
     def _proxies_made(self, done: int, total: int) -> None:
         for session in self.sessions.values():

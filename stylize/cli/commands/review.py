@@ -33,16 +33,21 @@ def review(
     settings: dict[str, Any],
 ) -> Answer:
     """Open a page that shows the keys, their reasons and their cost, and lets you change them."""
-    from stylize.pipeline.request import RunRequest
-    from stylize.review.server.serve import serve
+    from stylize.review import open_review
 
-    serve(
-        RunRequest(clip, tuple(style or ()), project=project, renderer=renderer, matte=matte, start=start, end=end),
-        settings,
+    open_review(
+        clip,
+        style or (),
+        project=project,
+        renderer=renderer,
+        matte=matte,
+        start=start,
+        end=end,
+        settings=settings,
         host=host,
         port=port,
         allow_remote=allow_remote,
         browser=not no_browser,
-        say=lambda line: print(line, file=sys.stderr, flush=True),
+        on_message=lambda line: print(line, file=sys.stderr, flush=True),
     )
     return Answer({}, ["review ended; the plan keeps your edits"])

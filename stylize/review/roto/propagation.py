@@ -99,7 +99,7 @@ def known_spans(context: RunContext, painted: Mapping[int, Path]) -> list[Span]:
     return spans_of(context, painted, shots)
 
 
-def carry_matte(context: RunContext, near: int, watch: StageTimer) -> None:
+def propagate_painted_matte(context: RunContext, near: int, watch: StageTimer) -> None:
     """Carry what is painted over the range, the frames around `near` first, and put it to use.
 
     Raises
@@ -113,14 +113,14 @@ def carry_matte(context: RunContext, near: int, watch: StageTimer) -> None:
     shots = known_shots(context, watch)
     place = context.project.root / MATTE
     write_text(place / "shots.json", json.dumps([[shot.start, shot.stop] for shot in shots]))
-    spans, told = spans_of(context, painted, shots), published(context)
+    spans, told = spans_of(context, painted, shots), propagated_frames(context)
     with watch.stage("carry matte") as share:
         todo = [span for span in spans if span.keys and not _whole(context, span, told)]
         total, done = sum(span.stop - span.start for span in todo), 0
         for span in sorted(todo, key=lambda span: _away(span, near)):
             keys = {frame - span.start: _fitting(context, painted[frame]) for frame in span.keys}
             part = subprogress(share, done, span.stop - span.start, max(total, 1))
-            propagate_mattes(context.whole[span.start : span.stop], keys, _Kept(context, span), part)
+            propagate_mattes(context.whole[span.start : span.stop], keys, _SpanCheckpoint(context, span), part)
             shutil.rmtree(span.folder / WORK, ignore_errors=True)
             done += span.stop - span.start
     _publish(context, painted, spans)
@@ -142,7 +142,7 @@ def _fitting(context: RunContext, path: Path) -> F32:
     return matte
 
 
-class _Kept(MatteCheckpoint):
+class _SpanCheckpoint(MatteCheckpoint):
     """A span's mattes, also as images that the page can show; what is interrupted is gone on with."""
 
     def __init__(self, context: RunContext, span: Span) -> None:
@@ -163,7 +163,7 @@ def write_matte(path: Path, matte: F32) -> None:
     write_image(path, gray, compression=1, durable=False)
 
 
-def published(context: RunContext) -> dict[str, str]:
+def propagated_frames(context: RunContext) -> dict[str, str]:
     """Return from which span each image in ``carried/`` is, by name; of older ones nothing is known."""
     place = context.project.root / MATTE
     try:
@@ -190,7 +190,7 @@ def _publish(context: RunContext, painted: Mapping[int, Path], spans: Sequence[S
     root = context.project.root / MATTE
     old, new, gone = root / "carried", root / ".carried.new", root / ".carried.old"
     names, info = context.whole.info.names, context.whole.info
-    told = published(context)
+    told = propagated_frames(context)
     with disk_errors(root):
         if gone.is_dir() and not old.exists():  # ended between the two renames
             gone.replace(old)

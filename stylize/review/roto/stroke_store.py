@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from stylize.errors import StylizeError
-from stylize.review.roto.strokes import read_mark
+from stylize.review.roto.strokes import read_stroke
 from stylize.storage.atomic import write_text
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class StrokeStore:
         for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
             try:
                 told = json.loads(path.read_text(encoding="utf-8"))
-                marks = [_mark(one, width, height) for one in told["marks"]]
+                marks = [_fingerprint(one, width, height) for one in told["marks"]]
             except (OSError, ValueError, KeyError, TypeError, StylizeError):
                 continue
             if path.stem in frames:
@@ -63,9 +63,9 @@ class StrokeStore:
         return 1 + max([0 if last is None else last[1].number, *(mark.number for mark in besides)])
 
 
-def _mark(facts: Any, width: int, height: int) -> Stroke:
+def _fingerprint(facts: Any, width: int, height: int) -> Stroke:
     base = facts["base"]
     if not isinstance(base, str) or set(base) & set("/\\:"):  # it names a file of ours and nothing else
         raise ValueError(f"base is {base!r}")
     points = [list(point) for point in facts["points"]]
-    return replace(read_mark({**facts, "points": points}, width, height), number=int(facts["number"]), base=base)
+    return replace(read_stroke({**facts, "points": points}, width, height), number=int(facts["number"]), base=base)

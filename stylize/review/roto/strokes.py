@@ -64,7 +64,7 @@ class Stroke:
         return asdict(self)
 
 
-def read_mark(facts: Any, width: int, height: int) -> Stroke:
+def read_stroke(facts: Any, width: int, height: int) -> Stroke:
     """Read a mark that comes from outside.
 
     Raises
@@ -95,13 +95,13 @@ def read_mark(facts: Any, width: int, height: int) -> Stroke:
     return Stroke(tool, placed, size, exact)
 
 
-def standing(marks: Sequence[Stroke]) -> list[Stroke]:
+def active_strokes(marks: Sequence[Stroke]) -> list[Stroke]:
     """Return the marks of a frame that count: those after the last that takes all back."""
     last = max((at for at, mark in enumerate(marks) if mark.tool == "clear"), default=-1)
     return list(marks[last + 1 :])
 
 
-def matte_from(
+def build_matte(
     image: Image,
     marks: Sequence[Stroke],
     base: F32 | None,
@@ -126,7 +126,7 @@ def matte_from(
     -------
     float32 (H, W), or None if nothing is said of the frame.
     """
-    shape, counted = image.shape[:2], standing(marks)
+    shape, counted = image.shape[:2], active_strokes(marks)
     if not counted:
         return None
     begins = [at for at, mark in enumerate(counted) if mark.tool in ("box", "empty")]

@@ -55,20 +55,20 @@ class AuthMiddleware:
         *,
         port: int,
         host: str = "127.0.0.1",
-        most: int = MOST,
-        on_entry: Callable[[], None] | None = None,
+        max_bytes: int = MOST,
+        on_sign_in: Callable[[], None] | None = None,
     ) -> None:
         """Guard `app`, which listens on `host` and `port`.
 
         Parameters
         ----------
-        most
+        max_bytes
             Bytes that a request may have.
-        on_entry
+        on_sign_in
             Called when the link was used and there is a new `token`.
         """
-        self._app, self._port, self._host, self._most = app, port, host, most
-        self._on_entry = on_entry
+        self._app, self._port, self._host, self._max_bytes = app, port, host, max_bytes
+        self._on_entry = on_sign_in
         self._cookie, self._session = f"stylize-review-{port}", secrets.token_urlsafe(32)
         self.token = secrets.token_urlsafe(24)
 
@@ -88,7 +88,7 @@ class AuthMiddleware:
         if scope["method"] == "POST":
             body = await self._whole(receive)
             if body is None:
-                await _refuse(413, f"more than {self._most >> 20} MiB")(scope, receive, _with_headers(send))
+                await _refuse(413, f"more than {self._max_bytes >> 20} MiB")(scope, receive, _with_headers(send))
                 return
             receive = _again(body, receive)
         await self._app(scope, receive, _with_headers(send))
@@ -107,8 +107,8 @@ class AuthMiddleware:
     def _unfit(self, scope: Scope, headers: dict[str, str]) -> Any:
         """Return the refusal of a write that is too large or no JSON."""
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > self._most:
-            return _refuse(413, f"more than {self._most >> 20} MiB")
+        if not length.isdecimal() or int(length) > self._max_bytes:
+            return _refuse(413, f"more than {self._max_bytes >> 20} MiB")
         if scope["method"] != "POST":
             return _refuse(405, "only GET and POST")
         if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
@@ -170,7 +170,7 @@ class AuthMiddleware:
             message = await receive()
             parts.append(message.get("body", b""))
             size += len(parts[-1])
-            if size > self._most:
+            if size > self._max_bytes:
                 return None
             more = message.get("more_body", False)
         return b"".join(parts)

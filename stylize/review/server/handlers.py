@@ -34,29 +34,29 @@ class RequestError(Exception):
         self.status = status
 
 
-def session_of(house: Workspace, request: Request) -> Session:
+def session_of(workspace: Workspace, request: Request) -> Session:
     """Return the session of the layer that a request names; of the first without a name."""
     name = request.query_params.get("layer")
     if name is None:
-        return house.first
-    if name not in house.sessions:
+        return workspace.first
+    if name not in workspace.sessions:
         raise RequestError(404, "this project has no such layer")
-    return house.sessions[name]
+    return workspace.sessions[name]
 
 
-def read(house: Workspace, make: Callable[[Session], Any]) -> Callable[[Request], Any]:
+def read(workspace: Workspace, make: Callable[[Session], Any]) -> Callable[[Request], Any]:
     """Return the handler of a question: `make` gives what is told."""
 
     async def answer(request: Request) -> Response:
         return await safely(
-            lambda: JSONResponse(make(session_of(house, request)), headers={"cache-control": "no-store"})
+            lambda: JSONResponse(make(session_of(workspace, request)), headers={"cache-control": "no-store"})
         )
 
     return answer
 
 
 def write(
-    house: Workspace, do: Callable[[Session, Any], Any], takes: str, tell: Callable[[Session], Any]
+    workspace: Workspace, do: Callable[[Session, Any], Any], takes: str, tell: Callable[[Session], Any]
 ) -> Callable[[Request], Any]:
     """Return the handler of a change: `do` does what a body with the fields `takes` asks, `tell` answers."""
 
@@ -67,16 +67,16 @@ def write(
             return JSONResponse({"error": "this is no JSON"}, 400)
 
         def context() -> Response:
-            session = session_of(house, request)
+            session = session_of(workspace, request)
             done = do(session, _checked(body, takes.split()))
             told = {**tell(session), **(done if isinstance(done, dict) else {})}
             return JSONResponse(told, headers={"cache-control": "no-store"})
 
         made = await safely(context)
         if made.status_code == 200:
-            session = session_of(house, request)
-            facts = {"revision": session.desk.revision, "busy": "", "generation": session.generation}
-            session.tell("plan", facts)
+            session = session_of(workspace, request)
+            facts = {"revision": session.plan_editor.revision, "busy": "", "generation": session.generation}
+            session.publish("plan", facts)
         return made
 
     return answer

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 VIEWS = ("source", "painted", "result", "matte", "confidence", "comp")
 
 
-def frame_picture(house: Workspace) -> Callable[[Request], Any]:
+def frame_picture(workspace: Workspace) -> Callable[[Request], Any]:
     """Return the handler of a view of a frame."""
 
     async def answer(request: Request) -> Response:
@@ -32,10 +32,10 @@ def frame_picture(house: Workspace) -> Callable[[Request], Any]:
         def make() -> Response:
             if view not in VIEWS:
                 raise RequestError(404, "no such view")
-            session = session_of(house, request)
+            session = session_of(workspace, request)
             inside(session, frame)
             if view == "comp":
-                return _picture(request, house.comp(frame, full=full))
+                return _picture(request, workspace.comp(frame, full=full))
             if view == "matte" and request.query_params.get("calm") == "0":
                 return _picture(request, session.pictures.matte(frame, calm=False))
             return _picture(request, _view(session, view, frame, full))
@@ -45,7 +45,7 @@ def frame_picture(house: Workspace) -> Callable[[Request], Any]:
     return answer
 
 
-def take_picture(house: Workspace) -> Callable[[Request], Any]:
+def take_picture(workspace: Workspace) -> Callable[[Request], Any]:
     """Return the handler of an earlier painting."""
 
     async def answer(request: Request) -> Response:
@@ -53,7 +53,7 @@ def take_picture(house: Workspace) -> Callable[[Request], Any]:
         full = request.query_params.get("full") == "1"
 
         def make() -> Response:
-            session = session_of(house, request)
+            session = session_of(workspace, request)
             inside(session, frame)
             name = session.context.whole.info.names[frame]
             try:
@@ -67,7 +67,7 @@ def take_picture(house: Workspace) -> Callable[[Request], Any]:
     return answer
 
 
-def painted_matte(house: Workspace) -> Callable[[Request], Any]:
+def painted_matte(workspace: Workspace) -> Callable[[Request], Any]:
     """Return the handler of a frame's matte as it is painted or carried."""
 
     async def answer(request: Request) -> Response:
@@ -75,9 +75,9 @@ def painted_matte(house: Workspace) -> Callable[[Request], Any]:
         full = request.query_params.get("full") == "1"
 
         def make() -> Response:
-            session = session_of(house, request)
+            session = session_of(workspace, request)
             inside(session, frame)
-            return _picture(request, session.pictures.kept_matte(session.matting.file(frame), full=full))
+            return _picture(request, session.pictures.matte_file(session.matte_editor.file(frame), full=full))
 
         return await safely(make)
 
@@ -90,13 +90,13 @@ def _view(session: Session, view: str, frame: int, full: bool) -> bytes:
         return pictures.clip(frame, full=full)
     if view == "matte":
         return pictures.matte(frame, full=full)
-    outlook = session.outlook()
+    status = session.status()
     if view == "painted":
-        path: Path | None = next((key.file for key in outlook.keys if key.frame == frame), None)
+        path: Path | None = next((key.file for key in status.keys if key.frame == frame), None)
         if path is None:
             raise FileNotFoundError
         return pictures.file(path, full=full)
-    place = outlook.places.get(frame) or last_run(session).get(frame)
+    place = status.places.get(frame) or last_run(session).get(frame)
     if place is None:
         raise FileNotFoundError
     return (

@@ -38,47 +38,47 @@ _BEAT = 15.0
 """Seconds after which an idle stream of events says that it lives."""
 
 
-def make_app(house: Workspace) -> Starlette:
+def make_app(workspace: Workspace) -> Starlette:
     """Return the application; `stylize.review.server.auth.AuthMiddleware` has to stand before it."""
 
     @asynccontextmanager
     async def live(_: Starlette) -> AsyncIterator[None]:
-        house.start()
-        watchers = [asyncio.create_task(session.watch()) for session in house.sessions.values()]
+        workspace.start()
+        watchers = [asyncio.create_task(session.watch()) for session in workspace.sessions.values()]
         yield
         for watcher in watchers:
             watcher.cancel()
-        await run_in_threadpool(house.close)
+        await run_in_threadpool(workspace.close)
 
     def told(session: Session) -> dict[str, Any]:
-        return {**state(session), **house.facts(session)}
+        return {**state(session), **workspace.facts(session)}
 
     def painted(session: Session) -> dict[str, Any]:
-        return session.matting.facts()
+        return session.matte_editor.facts()
 
     def post(path: str, do: Callable[[Session, Any], Any], takes: str, tell: Any = told) -> Route:
-        return Route(path, write(house, do, takes, tell), methods=["POST"])
+        return Route(path, write(workspace, do, takes, tell), methods=["POST"])
 
     routes = [
         Route("/", _page("index.html")),
         *(Route(f"/{name}", _page(name)) for name in page_files() if name != "index.html"),
         Route("/favicon.ico", _page("icon.svg")),
-        Route("/api/state", read(house, told)),
-        Route("/api/details", read(house, details)),
-        Route("/api/matte", read(house, painted)),
-        Route("/api/frame/{view}/{frame:int}", frame_picture(house)),
-        Route("/api/take/{frame:int}/{take:int}", take_picture(house)),
-        Route("/api/matte/{frame:int}", painted_matte(house)),
-        Route("/api/events", _events(house)),
+        Route("/api/state", read(workspace, told)),
+        Route("/api/details", read(workspace, details)),
+        Route("/api/matte", read(workspace, painted)),
+        Route("/api/frame/{view}/{frame:int}", frame_picture(workspace)),
+        Route("/api/take/{frame:int}/{take:int}", take_picture(workspace)),
+        Route("/api/matte/{frame:int}", painted_matte(workspace)),
+        Route("/api/events", _events(workspace)),
         post("/api/edit", edit, "action revision frame to take settings"),
-        post("/api/undo", lambda s, b: s.desk.undo(b["revision"]), "revision"),
-        post("/api/redo", lambda s, b: s.desk.redo(b["revision"]), "revision"),
+        post("/api/undo", lambda s, b: s.plan_editor.undo(b["revision"]), "revision"),
+        post("/api/redo", lambda s, b: s.plan_editor.redo(b["revision"]), "revision"),
         post("/api/upload", upload, "revision frame name data"),
         post("/api/matte/mark", mark, "frame mark", painted),
-        post("/api/matte/undo", lambda s, _: {"frame": s.matting.undo()}, "", painted),
-        post("/api/matte/redo", lambda s, _: {"frame": s.matting.redo()}, "", painted),
+        post("/api/matte/undo", lambda s, _: {"frame": s.matte_editor.undo()}, "", painted),
+        post("/api/matte/redo", lambda s, _: {"frame": s.matte_editor.redo()}, "", painted),
         post("/api/matte/use", use_matte, "wanted", painted),
-        post("/api/run", lambda s, b: run(house, s, b), "what frame"),
+        post("/api/run", lambda s, b: run(workspace, s, b), "what frame"),
         post("/api/cancel", lambda s, _: s.runner.cancel(), ""),
     ]
 
@@ -104,7 +104,7 @@ def edit(session: Session, body: dict[str, Any]) -> None:
     inside(session, body["frame"])
     if session.context.request.keys is not None:
         raise UsageError(f"keys come from {session.context.request.keys}; change the files there")
-    session.desk.edit(body["revision"], action, body)
+    session.plan_editor.edit(body["revision"], action, body)
 
 
 def upload(session: Session, body: dict[str, Any]) -> None:
@@ -113,7 +113,7 @@ def upload(session: Session, body: dict[str, Any]) -> None:
     inside(session, body["frame"])
     called = "".join(c for c in body.get("name", "painting") if c.isprintable())[:80] or "painting"
     with decoded(session.context, body["frame"], body["data"], called) as picture:
-        session.desk.paint_over(body["revision"], body["frame"], picture, called)
+        session.plan_editor.paint_over(body["revision"], body["frame"], picture, called)
     session.failed.pop(body["frame"], None)
 
 
@@ -121,17 +121,17 @@ def mark(session: Session, body: dict[str, Any]) -> None:
     """Take what is painted on a frame to say what the subject is."""
     needs(body, "frame", "mark")
     inside(session, body["frame"])
-    session.matting.add(body["frame"], body["mark"])
+    session.matte_editor.add(body["frame"], body["mark"])
 
 
 def use_matte(session: Session, body: dict[str, Any]) -> None:
     """Put the painted matte to use, or the one before."""
     needs(body, "wanted")
-    session.matting.use(body["wanted"])
+    session.matte_editor.use(body["wanted"])
     session.adopt_matte()
 
 
-def run(house: Workspace, session: Session, body: dict[str, Any]) -> None:
+def run(workspace: Workspace, session: Session, body: dict[str, Any]) -> None:
     """Start a run."""
     if body.get("what") not in RUNS:
         raise RequestError(422, f"what is one of {', '.join(RUNS)}")
@@ -140,7 +140,7 @@ def run(house: Workspace, session: Session, body: dict[str, Any]) -> None:
     busy = session.busy()
     if busy:
         raise ProjectBusyError(busy)
-    house.run(session, body["what"], body.get("frame"))
+    workspace.run(session, body["what"], body.get("frame"))
 
 
 def _page(name: str) -> Callable[[Request], Any]:
@@ -152,10 +152,10 @@ def _page(name: str) -> Callable[[Request], Any]:
     return answer
 
 
-def _events(house: Workspace) -> Callable[[Request], Any]:
+def _events(workspace: Workspace) -> Callable[[Request], Any]:
     async def answer(request: Request) -> Response:
         return StreamingResponse(
-            _stream(session_of(house, request)),
+            _stream(session_of(workspace, request)),
             media_type="text/event-stream",
             headers={"cache-control": "no-store"},
         )
@@ -166,7 +166,7 @@ def _events(house: Workspace) -> Callable[[Request], Any]:
 async def _stream(session: Session) -> AsyncIterator[str]:
     queue = session.listen()
     try:
-        first = {"revision": session.desk.revision, "busy": session.busy(), "generation": session.generation}
+        first = {"revision": session.plan_editor.revision, "busy": session.busy(), "generation": session.generation}
         yield f"event: plan\ndata: {json.dumps(first)}\n\n"
         while True:
             try:

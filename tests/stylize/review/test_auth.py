@@ -16,11 +16,11 @@ WRITES = ("edit", "undo", "redo", "upload", "run", "cancel")
 @pytest.fixture
 def stranger(shared):
     """A client without the cookie."""
-    return TestClient(shared.gate, base_url=HOME)
+    return TestClient(shared.auth, base_url=HOME)
 
 
 def test_the_link_is_for_one_browser_and_leaves_no_token_in_the_address(shared, stranger):
-    token = shared.gate.token
+    token = shared.auth.token
     answer = stranger.get(f"/?token={token}", follow_redirects=False)
     assert answer.status_code == 303
     assert answer.headers["location"] == "/"
@@ -28,10 +28,10 @@ def test_the_link_is_for_one_browser_and_leaves_no_token_in_the_address(shared, 
     assert all(word in cookie for word in ("httponly", "samesite=strict", "path=/"))
     assert token not in cookie
     assert stranger.get("/").status_code == 200
-    third = TestClient(shared.gate, base_url=HOME)
+    third = TestClient(shared.auth, base_url=HOME)
     assert third.get(f"/?token={token}").status_code == 401
     assert "used already" in third.get(f"/?token={token}").text
-    assert third.get(f"/?token={shared.gate.token}", follow_redirects=False).status_code == 303
+    assert third.get(f"/?token={shared.auth.token}", follow_redirects=False).status_code == 303
 
 
 @pytest.mark.parametrize("path", ["/", "/main.js", "/api/state", "/api/frame/source/0", "/api/events", "/none"])
@@ -44,7 +44,7 @@ def test_without_the_cookie_there_is_nothing(stranger, path):
 
 def test_a_wrong_cookie_is_none(shared):
     for value in ("x", '"', "\\", "stylize-review-8123"):
-        client = TestClient(shared.gate, base_url=HOME, headers={"cookie": f"stylize-review-8123={value}"})
+        client = TestClient(shared.auth, base_url=HOME, headers={"cookie": f"stylize-review-8123={value}"})
         assert client.get("/api/state").status_code == 401
 
 
@@ -122,7 +122,7 @@ def test_what_is_too_large_is_refused_before_it_is_read(shared, monkeypatch):
     headers = {"content-type": "application/json", "content-length": str(1 << 40)}
     assert shared.client.post("/api/upload", content=b"{}", headers=headers).status_code == 413
 
-    monkeypatch.setattr(shared.gate, "_most", 1000)
+    monkeypatch.setattr(shared.auth, "_max_bytes", 1000)
     assert shared.client.post("/api/edit", json={"action": "x" * 2000}).status_code == 413
 
     def endless():

@@ -14,8 +14,8 @@ from stylize.pipeline.context import open_run
 from stylize.pipeline.request import RunRequest
 from stylize.progress import StageTimer
 from stylize.review.roto import propagation as carrying
-from stylize.review.roto.propagation import carry_matte
-from stylize.review.roto.strokes import Stroke, matte_from, read_mark
+from stylize.review.roto.propagation import propagate_painted_matte
+from stylize.review.roto.strokes import Stroke, build_matte, read_stroke
 from tests.stylize.mattes import motion
 from tests.stylize.review.visit import OpenVisit
 
@@ -57,7 +57,7 @@ def around(matte):
 
 
 def clip_of(visit):
-    return visit.session.context.job.clip
+    return visit.session.context.request.clip
 
 
 def paint(visit, frame, tool, points=(), size=3.0, exact=False):
@@ -73,20 +73,20 @@ def matte(visit, frame):
 def carry(visit, near=0):
     work = visit.session.context
     with work.project.lock():
-        carry_matte(work, near, StageTimer())
+        propagate_painted_matte(work, near, StageTimer())
     visit.session.adopt_matte()
 
 
 def test_scribbles_find_the_subject_and_correct_it_near_them_only(scene):
     image, truth = scene[0][0], scene[1][0]
     x, y = middle(truth)
-    first = matte_from(image, [Stroke("add", ((x - 6, y), (x + 6, y)), 4)], None)
+    first = build_matte(image, [Stroke("add", ((x - 6, y), (x + 6, y)), 4)], None)
     assert overlap(first, truth) > 0.9
     holed = truth.copy()
     left, right = int(x) - 30, int(x)
     holed[:, left:right] = 0
     marks = [Stroke("add", ((x - 14, y - 5), (x - 14, y + 5)), 4)]
-    mended = matte_from(image, marks, holed)
+    mended = build_matte(image, marks, holed)
     assert overlap(mended, truth) > overlap(holed, truth) + 0.05
     far = cv2.dilate(np.asarray(holed != truth, np.uint8), np.ones((61, 61), np.uint8)) == 0
     assert np.array_equal(mended[far], holed[far])
@@ -95,16 +95,16 @@ def test_scribbles_find_the_subject_and_correct_it_near_them_only(scene):
 def test_exact_strokes_are_the_matte_and_later_ones_win():
     image = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
     add = Stroke("add", ((20.5, 30.5), (60.5, 30.5)), 5, exact=True)
-    found = matte_from(image, [add], None)
+    found = build_matte(image, [add], None)
     assert found[30, 40] == 1
     assert found[45, 40] == 0
     assert abs(found[:, 40].sum() - 10) <= 1.1  # the brush's width
-    found = matte_from(image, [add, Stroke("remove", ((40.5, 30.5),), 3, exact=True)], None)
+    found = build_matte(image, [add, Stroke("remove", ((40.5, 30.5),), 3, exact=True)], None)
     assert found[30, 40] == 0
     assert found[30, 30] == 1
-    again = matte_from(image, [add, Stroke("clear")], None)
+    again = build_matte(image, [add, Stroke("clear")], None)
     assert again is None
-    assert not matte_from(image, [add, Stroke("empty")], None).any()
+    assert not build_matte(image, [add, Stroke("empty")], None).any()
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_exact_strokes_are_the_matte_and_later_ones_win():
 )
 def test_marks_that_make_no_sense_are_refused(facts):
     with pytest.raises(UsageError):
-        read_mark(facts, 80, 60)
+        read_stroke(facts, 80, 60)
 
 
 def test_what_is_refused_leaves_nothing(page):
@@ -164,13 +164,13 @@ def test_a_box_is_carried_over_the_clip_and_becomes_the_projects_matte(page, sce
     assert page.state()["matte"]
     assert page.client.get("/api/frame/matte/4").status_code == 200
     with open_run(RunRequest(clip_of(page))) as work:  # as the next run opens it
-        assert work.job.matte == str(page.session.context.project.root / "matte" / "carried")
+        assert work.request.matte == str(page.session.context.project.root / "matte" / "carried")
         assert overlap(work.mattes[4], truth[4]) > 0.9
     style = clip_of(page).with_name("style.png")
     with open_run(RunRequest(clip_of(page), (style,))) as work:  # whatever else is named
         assert work.mattes is not None
     with open_run(RunRequest(clip_of(page), (style,), matte=clip_of(page))) as work:
-        assert work.job.matte == clip_of(page)
+        assert work.request.matte == clip_of(page)
     facts = page.client.post("/api/matte/use", json={"wanted": False}).json()
     assert facts["use"] == "none"
     with open_run(RunRequest(clip_of(page), (style,))) as work:
@@ -224,20 +224,20 @@ def test_carrying_that_was_interrupted_goes_on_to_the_same_result(page, scene, m
     whole = {path.name: read_image(path).tobytes() for path in folder.iterdir()}
     shutil.rmtree(root / "cache" / "mattes")
     (root / "matte" / "carried.json").unlink()  # else they need not be made again
-    real = carrying._Kept.write
+    real = carrying._SpanCheckpoint.write
 
     def interrupted(shelf, index, matte):
         real(shelf, index, matte)
         if index == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(carrying._Kept, "write", interrupted)
+    monkeypatch.setattr(carrying._SpanCheckpoint, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         carry(page)
     facts = page.client.get("/api/matte").json()
     assert sorted(map(int, facts["carried"])) == [1, 2, 3]  # to be seen already
     assert {path.name: read_image(path).tobytes() for path in folder.iterdir()} == whole
-    monkeypatch.setattr(carrying._Kept, "write", real)
+    monkeypatch.setattr(carrying._SpanCheckpoint, "write", real)
     carry(page)
     assert {path.name: read_image(path).tobytes() for path in folder.iterdir()} == whole
     assert not list((root / "cache" / "mattes").rglob("*.matte"))
@@ -251,7 +251,7 @@ def test_marks_are_taken_back_across_frames_and_outlive_the_server(page, scene):
     paint(page, 3, "empty")
     second = matte(page, 0)
     assert not np.array_equal(first, second)
-    with OpenVisit(None, page.session.context.job) as later:
+    with OpenVisit(None, page.session.context.request) as later:
         assert later.client.get("/api/matte").json()["can"] == {"undo": "empty", "redo": None}
         facts = later.client.post("/api/matte/undo", json={}).json()
         assert (facts["frame"], list(facts["painted"])) == (3, ["0"])
@@ -291,7 +291,7 @@ def test_a_matte_that_was_brought_is_where_painting_begins_and_comes_back(clip, 
         carry(visit)
         assert visit.client.get("/api/matte").json()["former"].endswith("roto")
         visit.client.post("/api/matte/use", json={"wanted": False})
-        assert str(visit.session.context.job.matte).endswith("roto")
+        assert str(visit.session.context.request.matte).endswith("roto")
 
 
 def test_a_layers_painted_matte_is_written_into_the_list_of_layers(clip, scene):

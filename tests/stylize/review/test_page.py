@@ -23,7 +23,7 @@ from stylize.project.project import Project
 from stylize.review import jobs as running
 from stylize.review import worker
 from stylize.review.jobs import Runner
-from stylize.review.server.serve import begin, serve
+from stylize.review.server.serve import serve, start_project
 from stylize.review.workspace import Workspace
 from tests.stylize import fakes
 from tests.stylize.review.visit import OpenVisit
@@ -230,11 +230,11 @@ def test_runs_from_the_page_take_the_settings_that_it_was_opened_with(world, mon
     job = RunRequest(world.frames, (world.style,), renderer="fake", matte=world.root / "matte", start=0, end=1)
     orders = []
     with open_run(job, given := {"matte.choke": 1.5}) as work:
-        begin(work)
-        house = Workspace(work, given)
-        monkeypatch.setattr(house.runner, "start", orders.append)
-        house.run(house.first, "run", None)
-    worker.run_order(json.loads(json.dumps(orders[0])), worker.Teller())
+        start_project(work)
+        workspace = Workspace(work, given)
+        monkeypatch.setattr(workspace.runner, "start", orders.append)
+        workspace.run(workspace.first, "run", None)
+    worker.run_job(json.loads(json.dumps(orders[0])), worker.EventWriter())
     assert Project.open(world.root / "frames.stylize").about()["settings"]["matte"]["choke"] == 1.5
 
 
@@ -302,20 +302,20 @@ def test_a_port_that_is_taken_is_told(world):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(UsageError, match=f"--port {port} on 127.0.0.1: cannot be listened on .*another"):
-            serve(RunRequest(world.frames), port=port, browser=False, say=print)
+        with pytest.raises(UsageError, match=f"--port {port} on 127.0.0.1: cannot listen .*another"):
+            serve(RunRequest(world.frames), port=port, browser=False, on_message=print)
 
 
 @pytest.mark.parametrize("host", ["192.168.1.5", "::", "example.com"])
 def test_an_address_that_others_reach_needs_the_flag(world, host):
     with pytest.raises(UsageError, match="--allow-remote"):
-        serve(RunRequest(world.frames), host=host, browser=False, say=print)
+        serve(RunRequest(world.frames), host=host, browser=False, on_message=print)
     assert not (world.root / "frames.stylize").exists()
 
 
 def test_events_tell_of_a_hand_edit(visit):
     seen = []
-    visit.session.tell = lambda kind, facts: seen.append((kind, facts))
+    visit.session.publish = lambda kind, facts: seen.append((kind, facts))
     visit.plan_path.write_text(visit.plan_path.read_text("utf-8") + "# by hand\n", "utf-8")
     until = time.monotonic() + 10
     while not [1 for kind, _ in seen if kind == "plan"] and time.monotonic() < until:

@@ -124,20 +124,20 @@ def test_undo_outlives_the_server_and_stops_at_a_hand_edit(visit):
     visit.edit("add", frame)
     visit.edit("lock", frame)
     visit.write("undo")
-    visit.session.desk = PlanEditor(visit.session.context)  # as a server that is started anew
+    visit.session.plan_editor = PlanEditor(visit.session.context)  # as a server that is started anew
     assert visit.state()["can"] == {"undo": f"add {frame}", "redo": f"lock {frame}"}
     assert visit.write("redo").status_code == 200
-    visit.session.desk = PlanEditor(visit.session.context)
+    visit.session.plan_editor = PlanEditor(visit.session.context)
     visit.write("undo")
     assert visit.write("undo").status_code == 200
     assert parse_plan(text(visit)).keys == parse_plan(first).keys
     visit.plan_path.write_text(text(visit) + "\n# by hand\n", "utf-8")
-    visit.session.desk = PlanEditor(visit.session.context)
+    visit.session.plan_editor = PlanEditor(visit.session.context)
     assert visit.state()["can"] == {"undo": None, "redo": None}
     (visit.session.context.project.root / "undo.json").write_text(
         '{"texts": [], "done": [["a", 0, 1]], "undone": []}', "utf-8"
     )
-    visit.session.desk = PlanEditor(visit.session.context)
+    visit.session.plan_editor = PlanEditor(visit.session.context)
     assert visit.state()["can"] == {"undo": None, "redo": None}
     assert visit.edit("add", frame).status_code == 200
 
@@ -158,13 +158,13 @@ import sys
 from pathlib import Path
 from stylize.pipeline.context import open_run
 from stylize.pipeline.request import RunRequest
-from stylize.review.plan_editor import Desk
+from stylize.review.plan_editor import PlanEditor
 with open_run(RunRequest(Path(sys.argv[1]))) as work:
-    desk, frames, at = Desk(work), (1, 2, 3, 4), 0
+    editor, frames, at = PlanEditor(work), (1, 2, 3, 4), 0
     print("begun", flush=True)
     while True:
         frame = frames[at % 4]
-        desk.edit(desk.revision, "remove" if desk.plan().key_at(frame) else "add", {"frame": frame})
+        editor.edit(editor.revision, "remove" if editor.plan().key_at(frame) else "add", {"frame": frame})
         at += 1
 """
 

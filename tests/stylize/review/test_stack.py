@@ -40,7 +40,7 @@ def test_layers_are_reviewed_one_by_one_and_seen_together(stack, world):
     assert states["left"]["project"] != states["right"]["project"]
     for frame in (0, 7):
         made = read_image(world.root / "out" / f"{frame:04d}.png")
-        assert np.array_equal(visit.house.composed(frame), made)
+        assert np.array_equal(visit.workspace.composed(frame), made)
         assert client.get(f"/api/frame/comp/{frame}").status_code == 200
         for name in names:
             answer = client.get(f"/api/frame/result/{frame}?layer={name}")

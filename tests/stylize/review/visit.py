@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from stylize.pipeline.context import open_run
 from stylize.review.server.auth import AuthMiddleware
 from stylize.review.server.routes import make_app
-from stylize.review.server.serve import begin
+from stylize.review.server.serve import start_project
 from stylize.review.workspace import Workspace
 
 HOME = "http://127.0.0.1:8123"
@@ -18,11 +18,11 @@ HOME = "http://127.0.0.1:8123"
 
 @dataclass
 class Visit:
-    """A session, and a client that went through the gate."""
+    """A session, and a client that went through the auth."""
 
-    house: Workspace
+    workspace: Workspace
     session: Any
-    gate: AuthMiddleware
+    auth: AuthMiddleware
     client: TestClient
     world: Any
 
@@ -54,13 +54,13 @@ class OpenVisit:
         self._work = open_run(self._job)
         work = self._work.__enter__()
         for layer in (work, *work.parts):
-            begin(layer)
-        house = Workspace(work)
-        gate = AuthMiddleware(make_app(house), port=8123)
-        self._client = TestClient(gate, base_url=HOME, headers={"sec-fetch-site": "same-origin"})
+            start_project(layer)
+        workspace = Workspace(work)
+        auth = AuthMiddleware(make_app(workspace), port=8123)
+        self._client = TestClient(auth, base_url=HOME, headers={"sec-fetch-site": "same-origin"})
         client = self._client.__enter__()
-        assert client.get(f"/?token={gate.token}", follow_redirects=False).status_code == 303
-        return Visit(house, house.first, gate, client, self._world)
+        assert client.get(f"/?token={auth.token}", follow_redirects=False).status_code == 303
+        return Visit(workspace, workspace.first, auth, client, self._world)
 
     def __exit__(self, *failure):
         self._client.__exit__(*failure)
