@@ -56,17 +56,17 @@ def write(path: Path, text: str) -> None:
 
 def commands_page() -> str:
     """Return the reference of all commands as Markdown, from the parser itself."""
-    import click
     import typer
+    from typer.core import TyperGroup
 
     from stylize.cli.app import make_app
 
     lines = ["# Commands", "", "Generated from the command line itself; `stylize COMMAND --help` shows the same.", ""]
 
-    def describe(command: click.Command, words: str, level: int) -> None:
-        context = click.Context(command, info_name=words)
+    def describe(command: Any, words: str, level: int) -> None:
+        context = command.context_class(command, info_name=words)
         lines.extend([f"{'#' * level} {words}", "", cell(command.help or ""), ""])
-        if isinstance(command, click.Group):
+        if isinstance(command, TyperGroup):
             for name in command.list_commands(context):
                 inner = command.get_command(context, name)
                 if inner is not None and not inner.hidden:
@@ -75,18 +75,18 @@ def commands_page() -> str:
         lines.extend(["```text", f"{words} {' '.join(command.collect_usage_pieces(context))}", "```", ""])
         if prepare := getattr(command, "fill_help", None):
             prepare()
-        panels: dict[str, list[click.Parameter]] = defaultdict(list)
+        panels: dict[str, list[Any]] = defaultdict(list)
         for parameter in command.params:
             panels[getattr(parameter, "rich_help_panel", None) or "Options"].append(parameter)
         for panel, parameters in panels.items():
-            rows = [row for parameter in parameters if (row := parameter_row(parameter, context))]
+            rows = [row for parameter in parameters if (row := parameter_row(parameter))]
             if rows:
                 lines.extend([f"**{panel}**", "", "| | Effect |", "|---|---|", *rows, ""])
 
     top = typer.main.get_command(make_app())
-    if not isinstance(top, click.Group):
+    if not isinstance(top, TyperGroup):
         raise TypeError("the command line has no commands")
-    context = click.Context(top, info_name="stylize")
+    context = top.context_class(top, info_name="stylize")
     for name in top.list_commands(context):
         command = top.get_command(context, name)
         if command is not None and not command.hidden:
@@ -94,14 +94,14 @@ def commands_page() -> str:
     return "\n".join(lines)
 
 
-def parameter_row(parameter: Any, context: Any) -> str | None:
+def parameter_row(parameter: Any) -> str | None:
     """Return one row of a command's table; None for hidden options."""
     if getattr(parameter, "hidden", False):
         return None
     names = [*parameter.opts, *parameter.secondary_opts]
     shown = parameter.metavar or parameter.name.upper() if parameter.param_type_name == "argument" else ", ".join(names)
     if parameter.param_type_name != "argument" and not getattr(parameter, "is_flag", False):
-        metavar = parameter.make_metavar(context)
+        metavar = parameter.metavar or parameter.type.name.upper()
         shown = f"{shown} {metavar}" if metavar else shown
     return f"| `{shown.replace('|', chr(92) + '|')}` | {cell(getattr(parameter, 'help', None) or '')} |"
 

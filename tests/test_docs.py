@@ -7,10 +7,10 @@ import shlex
 import shutil
 from pathlib import Path
 
-import click
 import numpy as np
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from stylize.cli import app
 from stylize.cli.ebsynth_args import normalize_arguments
@@ -58,7 +58,7 @@ def test_pages_have_commands():
 def test_commands_parse(page):
     for words in commands(page, "sh", "console"):
         command, rest = typer.main.get_command(app.make_app()), list(words)
-        while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+        while isinstance(command, TyperGroup) and rest and not rest[0].startswith("-"):
             assert rest[0] in command.commands, words
             command = command.commands[rest.pop(0)]
         command.make_context("stylize", normalize_arguments(rest), resilient_parsing=False)
