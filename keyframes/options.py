@@ -22,7 +22,7 @@ class ShotOptions:
     type_id: ClassVar[str] = "shot-options"
     cut: Annotated[
         Share,
-        Doc("Share of the picture that must be new at a cut. Lower finds cuts between similar pictures; 1 finds none."),
+        Doc("Share of the picture that must be new at a cut. Lower finds more cuts; 1 finds none."),
     ] = 0.4
     dissolve: Annotated[
         Share, Doc("How clearly frames must be a blend of two different pictures. Higher finds fewer dissolves.")
@@ -99,7 +99,7 @@ class SelectOptions:
         int | None,
         Ge(1),
         Unit("keys"),
-        Doc("Most keys of the clip; no limit by default. Surface that they do not show is synthesized in the style."),
+        Doc("Most keys of the clip; no limit by default. Surface that they lack is synthesized."),
     ] = None
     min_gap: Annotated[int, Ge(1), Unit("frames"), Doc("Least distance between two keys.")] = 1
     max_gap: Annotated[

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,11 @@ from typer.core import TyperGroup
 
 from stylize.cli import app
 from stylize.cli.ebsynth_args import normalize_arguments
+from stylize.compositing.spec import read_layers
 from stylize.media import open_writer, probe, write_image
+from stylize.settings.loading import load_settings
+from stylize.settings.reference import everyday_table, reference_page
+from stylize.settings.schema import SECTIONS, option_table
 from tests import synthetic
 
 ROOT = Path(__file__).parents[1]
@@ -62,6 +68,64 @@ def test_commands_parse(page):
             assert rest[0] in command.commands, words
             command = command.commands[rest.pop(0)]
         command.make_context("stylize", normalize_arguments(rest), resilient_parsing=False)
+
+
+def all_parsers() -> list[object]:
+    found, waiting = [], [typer.main.get_command(app.make_app())]
+    while waiting:
+        command = waiting.pop()
+        found.append(command)
+        waiting += getattr(command, "commands", {}).values()
+    return found
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
+def test_options_that_a_page_names_exist(page):
+    known = {word for parser in all_parsers() for one in parser.params for word in (*one.opts, *one.secondary_opts)}
+    known |= {"--help", "--install-completion"}
+    named = [
+        word
+        for code in re.findall(r"`([^`\n]*)`", page.read_text("utf-8"))
+        for word in re.findall(r"--[a-z][\w-]*", code)
+    ]
+    others = {"--follow", "--keep-going"} if page.name in ("README.md", "CONTRIBUTING.md") else set()
+    assert [word for word in named if word not in known | others] == []
+
+
+def test_every_command_is_named_in_the_readme():
+    top = typer.main.get_command(app.make_app())
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert [name for name in top.commands if f"`stylize {name}`" not in text] == []
+
+
+def test_generated_tables_are_up_to_date():
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        import generate
+    finally:
+        sys.path.remove(str(ROOT / "docs"))
+    flags = generate.flags()
+    assert everyday_table(option_table(), flags) in (ROOT / "README.md").read_text("utf-8")
+    page = reference_page(flags)
+    assert [name for name in option_table() if f"`{name.partition('.')[2]}`" not in page] == []
+    assert "`stylize keys move" not in generate.commands_page()
+    assert "### stylize keys move" in generate.commands_page()
+
+
+@pytest.mark.parametrize("page", [page for page in WRITTEN if blocks(page, "toml")], ids=lambda page: page.name)
+def test_settings_shown_are_settings(page, tmp_path):
+    for block in blocks(page, "toml"):
+        tree = {name: value for name, value in tomllib.loads(block).items() if name not in ("project", "layers")}
+        values = {f"{section}.{name}": value for section, group in tree.items() for name, value in group.items()}
+        load_settings(flags=values, environment={}, user_file=tmp_path / "none.toml")
+        if "[[layers]]" in block:
+            for name in re.findall(r'(?:style|keys) = "\.\./([\w.]+)"', block):
+                (tmp_path / name).touch()
+            settings = tmp_path / "clip.stylize" / "stylize.toml"
+            settings.parent.mkdir()
+            settings.write_text(block.replace('"hand"', '"room"'))  # a layer that is not shown
+            for layer in read_layers(settings, SECTIONS):
+                load_settings(settings, layer=layer.settings, environment={}, user_file=tmp_path / "none.toml")
 
 
 @pytest.fixture

@@ -21,8 +21,6 @@ EVERYDAY = (
     "select.liveliness",
     "select.max_keys",
     "shots.cut",
-    "agreement.level",
-    "propagate.blend_limit",
 )
 """Options that change the picture most, for the README."""
 
