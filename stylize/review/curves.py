@@ -1,4 +1,4 @@
-"""What is new in each frame, and how much of it the keys explain: the two curves over the timeline."""
+"""Novelty and coverage of each frame: the two curves of the timeline."""
 
 from __future__ import annotations
 
@@ -15,48 +15,45 @@ if TYPE_CHECKING:
 
 
 class Curves:
-    """Works the curves out from the analyses in the project's cache; remembers what does not change."""
+    """Curves computed from the cached analyses of a project; values that did not change are kept."""
 
     def __init__(self, context: RunContext) -> None:
         self.context = context
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._novelty: dict[tuple[int, int], list[float]] = {}
         self._coverage: dict[Any, list[float]] = {}
 
     def of(self, plan: Plan) -> dict[str, list[float | None]]:
-        """Return ``novelty`` and ``coverage`` of each frame of the range, 0 to 1.
-
-        None where nobody has looked yet.
-        """
+        """Return ``novelty`` and ``coverage`` of each frame of the range, 0 to 1; None without an analysis."""
         first, stop = self.context.span
         novelty: list[float | None] = [None] * (stop - first)
         coverage: list[float | None] = [None] * (stop - first)
-        pieces = cut_to(plan.shots, self.context.span)
+        shots = cut_to(plan.shots, self.context.span)
         if self.context.visibility is not None:
-            pieces = self.context.visibility.with_subject(pieces)
-        with self._turn:
+            shots = self.context.visibility.with_subject(shots)
+        with self._lock:
             analyses = Analyses(self.context)
-            for piece in pieces:
-                if not analyses.place(piece).exists():
+            for shot in shots:
+                if not analyses.place(shot).exists():
                     continue
-                begin, end = piece.start - first, piece.stop - first
-                novelty[begin:end] = self._new(analyses, piece)
-                coverage[begin:end] = self._explained(plan, analyses, piece)
+                begin, end = shot.start - first, shot.stop - first
+                novelty[begin:end] = self._novelty_of(analyses, shot)
+                coverage[begin:end] = self._coverage_of(plan, analyses, shot)
         return {"novelty": novelty, "coverage": coverage}
 
-    def _new(self, analyses: Analyses, piece: Shot) -> list[float]:
-        mark = (piece.start, piece.stop)
-        if mark not in self._novelty:
-            self._novelty[mark] = [round(float(value), 4) for value in analyses.of(piece).novelty]
-        return self._novelty[mark]
+    def _novelty_of(self, analyses: Analyses, shot: Shot) -> list[float]:
+        cache_key = (shot.start, shot.stop)
+        if cache_key not in self._novelty:
+            self._novelty[cache_key] = [round(float(value), 4) for value in analyses.of(shot).novelty]
+        return self._novelty[cache_key]
 
-    def _explained(self, plan: Plan, analyses: Analyses, piece: Shot) -> list[float]:
-        keys = tuple(key.frame for key in plan.keys if piece.start <= key.frame < piece.stop)
-        mark = (piece.start, piece.stop, keys)
-        if mark not in self._coverage:
+    def _coverage_of(self, plan: Plan, analyses: Analyses, shot: Shot) -> list[float]:
+        keys = tuple(key.frame for key in plan.keys if shot.start <= key.frame < shot.stop)
+        cache_key = (shot.start, shot.stop, keys)
+        if cache_key not in self._coverage:
             if len(self._coverage) > 64:
                 self._coverage.clear()
-            none = [0.0] * (piece.stop - piece.start)
-            found = measure_keys(plan, [piece], analyses, self.context.settings.select)[0] if keys else None
-            self._coverage[mark] = none if found is None else [round(float(v), 4) for v in found.coverage]
-        return self._coverage[mark]
+            zeros = [0.0] * (shot.stop - shot.start)
+            measured = measure_keys(plan, [shot], analyses, self.context.settings.select)[0] if keys else None
+            self._coverage[cache_key] = zeros if measured is None else [round(float(v), 4) for v in measured.coverage]
+        return self._coverage[cache_key]

@@ -1,4 +1,4 @@
-"""What undo and redo would do, kept in the project, so that it outlives the server."""
+"""Undo history of the plan, stored in the project so that it outlives the server."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-_MOST_STEPS = 50
-_MOST_LETTERS = 2_000_000
-"""Of all texts together: older steps are let go."""
+_MAX_STEPS = 50
+"""Edits that can be undone."""
+_MAX_CHARACTERS = 2_000_000
+"""Characters of all texts together (about 2 MB of JSON); older steps are dropped."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One edit: what it did in words, and the text before and after."""
+    """One edit: its description, and the text before and after."""
 
     words: str
     before: str
@@ -31,75 +32,75 @@ class Step:
 
 
 class History:
-    """Steps that were done and steps that were taken back, in a small file.
+    """Done and undone steps of a text file, in a JSON file beside it.
 
-    The text that the steps lead to is a file of its own and may be changed by anybody, or the process may end
-    between the two writes. So nothing here is believed that does not lead to the text as it stands.
+    The text may be changed by another program, or the process may end between the two writes. So a step counts
+    only if it leads to the current text.
     """
 
-    def __init__(self, path: Path, same: Callable[[str], str]) -> None:
-        """Read what is at `path`; texts of which `same` is equal count as one."""
-        self._path, self._same = path, lru_cache(4 * _MOST_STEPS)(same)
-        self._turn = threading.Lock()
+    def __init__(self, path: Path, normalize: Callable[[str], str]) -> None:
+        """Read the file at `path`; texts with an equal `normalize` count as equal."""
+        self._path, self._normalize = path, lru_cache(4 * _MAX_STEPS)(normalize)
+        self._lock = threading.Lock()
         self._done, self._undone = _read(path)
 
-    def reaching(self, text: str) -> tuple[list[Step], list[Step]]:
-        """Return the steps that led to `text`, and those that lead on from it; both end with the nearest."""
-        here = self._same(text)
-        with self._turn:
-            whole = [*self._done, *reversed(self._undone)]
-            near = len(self._done)
-        # the end of an edit may have been lost, so places beside the remembered one are tried too
-        for at in sorted(range(len(whole) + 1), key=lambda at: abs(at - near)):
-            left = at == 0 or self._same(whole[at - 1].after) == here
-            right = at == len(whole) or self._same(whole[at].before) == here
-            if whole and left and right:
-                return whole[:at], whole[at:][::-1]
+    def steps_around(self, text: str) -> tuple[list[Step], list[Step]]:
+        """Return the steps to undo and to redo from `text`; the nearest step is last in both."""
+        current = self._normalize(text)
+        with self._lock:
+            steps = [*self._done, *reversed(self._undone)]
+            last = len(self._done)
+        # the last write may have been lost, so positions beside the stored one are tried too
+        for index in sorted(range(len(steps) + 1), key=lambda index: abs(index - last)):
+            before = index == 0 or self._normalize(steps[index - 1].after) == current
+            after = index == len(steps) or self._normalize(steps[index].before) == current
+            if steps and before and after:
+                return steps[:index], steps[index:][::-1]
         return [], []
 
-    def left_behind(self, text: str) -> bool:
-        """Whether there are steps, and none of them leads to `text`: somebody else changed it."""
-        with self._turn:
+    def changed_outside(self, text: str) -> bool:
+        """Return whether there are steps and none leads to `text`: another program changed it."""
+        with self._lock:
             some = bool(self._done or self._undone)
-        return some and self.reaching(text) == ([], [])
+        return some and self.steps_around(text) == ([], [])
 
-    def keep(self, done: list[Step], undone: list[Step]) -> None:
-        """Remember these steps and no others; a disk that is full does not undo the edit."""
-        room, kept = _MOST_LETTERS, list[Step]()
-        for step in done[: -_MOST_STEPS - 1 : -1]:
-            room -= len(step.before) + len(step.after)
-            if room < 0 and kept:
+    def save(self, done: list[Step], undone: list[Step]) -> None:
+        """Replace the stored steps; a full disk does not undo the edit."""
+        budget, kept = _MAX_CHARACTERS, list[Step]()
+        for step in done[: -_MAX_STEPS - 1 : -1]:
+            budget -= len(step.before) + len(step.after)
+            if budget < 0 and kept:
                 break
             kept.append(step)
-        with self._turn:
-            self._done, self._undone = kept[::-1], undone[-_MOST_STEPS:]
-            told = _facts(self._done, self._undone)
+        with self._lock:
+            self._done, self._undone = kept[::-1], undone[-_MAX_STEPS:]
+            text = _to_json(self._done, self._undone)
         with contextlib.suppress(StylizeError, OSError), placed(self._path, durable=False) as partial:
-            partial.write_text(told, encoding="utf-8")
+            partial.write_text(text, encoding="utf-8")
 
-    def forget(self) -> None:
-        """Remember nothing."""
-        self.keep([], [])
+    def clear(self) -> None:
+        """Remove all steps."""
+        self.save([], [])
 
 
-def _facts(done: list[Step], undone: list[Step]) -> str:
-    """Return steps as JSON; a text that one step ends with and the next begins with is there once."""
+def _to_json(done: list[Step], undone: list[Step]) -> str:
+    """Return the steps as JSON; each text is stored once."""
     texts = list(dict.fromkeys(text for step in (*done, *undone) for text in (step.before, step.after)))
-    place = {text: at for at, text in enumerate(texts)}
+    position = {text: index for index, text in enumerate(texts)}
     steps = {
-        name: [[step.words, place[step.before], place[step.after]] for step in side]
+        name: [[step.words, position[step.before], position[step.after]] for step in side]
         for name, side in (("done", done), ("undone", undone))
     }
     return json.dumps({"texts": texts, **steps}, ensure_ascii=False)
 
 
 def _read(path: Path) -> tuple[list[Step], list[Step]]:
-    """Return what the file says; nothing if it is damaged."""
+    """Read the steps; a missing or damaged file gives none."""
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        texts = facts["texts"]
+        record = json.loads(path.read_text(encoding="utf-8"))
+        texts = record["texts"]
         done, undone = (
-            [Step(str(words), str(texts[a]), str(texts[b])) for words, a, b in facts[name]]
+            [Step(str(words), str(texts[a]), str(texts[b])) for words, a, b in record[name]]
             for name in ("done", "undone")
         )
     except (OSError, ValueError, KeyError, TypeError, IndexError):

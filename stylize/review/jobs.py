@@ -1,4 +1,4 @@
-"""Running the pipeline from the page: one run at a time, in a process that can be cancelled."""
+"""Runs of the pipeline started from the page: one at a time, in a worker process that can be cancelled."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from stylize.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_GRACE = 15.0
-"""Seconds that a cancelled run has to put finished work away before it is killed."""
+_KILL_AFTER = 15.0
+"""Seconds until a cancelled run is killed; it needs some to store finished work."""
 
 
 @dataclass
 class Run:
-    """A run as the page shows it.
+    """State of a run.
 
     Attributes
     ----------
     what
         ``keys``, ``paint``, ``run``, ``matte``, or ``all`` layers.
     key
-        The one frame that is painted, if it is one; of a matte, where carrying begins.
+        The frame to paint, for ``paint``; the frame where propagation begins, for ``matte``.
     layer
-        The layer that it was started from.
+        The layer that started it.
     state
         ``running``, ``cancelling``, ``done``, ``cancelled`` or ``failed``.
     stage, share
-        Where it is, and how much of that is finished, 0 to 1.
+        The current stage and its progress, 0 to 1.
     notes
-        What the library had to say.
+        Log messages of the library, the last 20.
     error
-        Why it failed.
+        Why it failed; empty otherwise.
     """
 
     what: str
@@ -59,25 +59,25 @@ class Run:
 
     @property
     def live(self) -> bool:
-        """Whether it goes on."""
+        """Whether the run has not ended."""
         return self.state in ("running", "cancelling")
 
 
 class Runner:
-    """Starts runs, follows and cancels them; `on_change` is called with each new state, from any thread."""
+    """Starts, follows and cancels runs; `on_change` is called with each new state, from any thread."""
 
     def __init__(self, on_change: Callable[[Run], None]) -> None:
         self._on_change = on_change
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self.run: Run | None = None
 
-    def start(self, order: Mapping[str, Any]) -> Run:
-        """Start what `order` says, see `stylize.review.worker`; UsageError if something runs already."""
-        with self._turn:
+    def start(self, spec: Mapping[str, Any]) -> Run:
+        """Start the job `spec` (see `stylize.review.worker`); UsageError if a run has not ended."""
+        with self._lock:
             if self.run is not None and self.run.live:
-                raise UsageError("a run is going on; cancel it first")
-            run = Run(order["what"], order.get("key"), order.get("layer", ""))
+                raise UsageError("a run is in progress; cancel it first")
+            run = Run(spec["what"], spec.get("key"), spec.get("layer", ""))
             root = str(Path(stylize.__file__).parents[1])
             path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH", ""))))
             process = subprocess.Popen(
@@ -88,35 +88,35 @@ class Runner:
                 text=True,
                 encoding="utf-8",
                 env={**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
-                start_new_session=os.name != "nt",  # Ctrl-C in the terminal is for the server, which cancels
+                start_new_session=os.name != "nt",  # Ctrl-C in the terminal reaches the server, which cancels
             )
             self.run, self._process = run, process
         try:
-            _pipe(process.stdin).write(json.dumps(dict(order)) + "\n")
+            _pipe(process.stdin).write(json.dumps(dict(spec)) + "\n")
             _pipe(process.stdin).flush()
-        except OSError:  # it died at once: `_follow` finds out why
+        except OSError:  # the worker ended at once: `_follow` reports why
             pass
         threading.Thread(target=self._follow, args=(run, process), daemon=True).start()
         self._on_change(run)
         return run
 
     def cancel(self) -> bool:
-        """Ask the run to end; it keeps what is finished. Returns whether there was one."""
-        with self._turn:
+        """Cancel the run, which keeps finished work; return whether there was one."""
+        with self._lock:
             run, process = self.run, self._process
             if run is None or process is None or not run.live:
                 return False
             run.state = "cancelling"
         with contextlib.suppress(OSError):
-            _pipe(process.stdin).close()  # the worker takes the end of its input for an interrupt
-        threading.Thread(target=_make_sure, args=(process,), daemon=True).start()
+            _pipe(process.stdin).close()  # the end of its input interrupts the worker
+        threading.Thread(target=_wait_or_kill, args=(process,), daemon=True).start()
         self._on_change(run)
         return True
 
     def close(self) -> None:
-        """Cancel what runs and wait until it has ended."""
+        """Cancel the run and wait for its end."""
         if self.cancel() and self._process is not None:
-            _make_sure(self._process)
+            _wait_or_kill(self._process)
 
     def _follow(self, run: Run, process: subprocess.Popen[str]) -> None:
         errors: list[str] = []
@@ -125,14 +125,14 @@ class Runner:
         ended = ""
         for line in _pipe(process.stdout):
             try:
-                said = json.loads(line)
+                event = json.loads(line)
             except ValueError:
                 continue
-            if "note" in said:
-                run.notes = [*run.notes, said["note"]][-20:]
-            run.stage, run.share = said.get("stage", run.stage), said.get("share", run.share)
-            run.error, run.output = said.get("error", run.error), said.get("output", run.output)
-            ended = said.get("end", ended)
+            if "note" in event:
+                run.notes = [*run.notes, event["note"]][-20:]
+            run.stage, run.share = event.get("stage", run.stage), event.get("share", run.share)
+            run.error, run.output = event.get("error", run.error), event.get("output", run.output)
+            ended = event.get("end", ended)
             if not ended:
                 self._on_change(run)
         process.wait()
@@ -144,7 +144,7 @@ class Runner:
         if not ended and run.state == "cancelling":
             ended = "cancelled"
         elif not ended:
-            last = next((line.strip() for line in reversed(errors) if line.strip()), "no word was left")
+            last = next((line.strip() for line in reversed(errors) if line.strip()), "no error message")
             run.error = f"the run ended with code {process.returncode}: {last}"
         run.seconds = time.time() - run.began
         run.state = ended or "failed"
@@ -152,16 +152,16 @@ class Runner:
 
 
 def _pipe(stream: IO[str] | None) -> IO[str]:
-    """Return a pipe of a process that was started with all three."""
+    """Return a pipe of a process that was started with pipes; narrows its type."""
     if stream is None:
-        raise TypeError("the process has no such pipe")
+        raise TypeError("missing pipe; start the process with stdin, stdout and stderr as pipes")
     return stream
 
 
-def _make_sure(process: subprocess.Popen[str]) -> None:
-    """Wait until the process has ended; kill it if it does not. A killed run's work is kept too."""
+def _wait_or_kill(process: subprocess.Popen[str]) -> None:
+    """Wait for the end of the process and kill it after `_KILL_AFTER` s; its finished work is kept too."""
     try:
-        process.wait(_GRACE)
+        process.wait(_KILL_AFTER)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -1,4 +1,4 @@
-"""The matte that is painted at the page: marks on frames, their mattes, and how far these are carried."""
+"""Matte editor of the review page: strokes on frames, their mattes, and the state of propagation."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from stylize.errors import UsageError
 from stylize.mattes import open_matte
 from stylize.mattes.options import MatteOptions
 from stylize.mattes.segment.grabcut import segment_box
-from stylize.review.roto.active_matte import MATTE, use
-from stylize.review.roto.propagation import known_spans, painted_mattes, propagated_frames, read_matte, write_matte
+from stylize.review.roto.active_matte import MATTE, set_active_matte
+from stylize.review.roto.propagation import last_spans, painted_mattes, propagated_frames, read_matte, write_matte
 from stylize.review.roto.stroke_store import StrokeStore
 from stylize.review.roto.strokes import Stroke, active_strokes, build_matte, read_stroke
 from stylize.storage.atomic import disk_errors
@@ -30,83 +30,82 @@ if TYPE_CHECKING:
     from stylize.mattes.hints import Box
     from stylize.pipeline.context import RunContext
 
-_MOST_MARKS = 400
-"""On one frame."""
-_MOST_UNDONE = 100
+_MAX_STROKES = 400
+"""Strokes on one frame."""
+_MAX_UNDONE = 100
+"""Strokes that can be redone."""
 
 
 class MatteEditor:
-    """Reads and changes the painted matte of an opened project; safe to use from several threads.
+    """Editor of the painted matte of an opened project; safe to use from several threads.
 
-    Marks are kept with the frame that they are on, in ``matte/marks``, so they can be taken back at any later
-    time; the matte that follows from them is ``matte/painted/NAME.png``. An image that somebody puts there by
-    hand counts as well.
+    Strokes are stored by frame in ``matte/marks``, so that they can be undone at any later time; the matte made
+    from them is ``matte/painted/NAME.png``. An image that another program puts there counts too.
     """
 
-    def __init__(self, context: RunContext, hold: Callable[[], AbstractContextManager[None]]) -> None:
-        """Read what was painted; `hold` keeps others out of the project."""
-        self.context, self._hold = context, hold
+    def __init__(self, context: RunContext, project_lock: Callable[[], AbstractContextManager[None]]) -> None:
+        """Read the strokes of the project; `project_lock` locks it."""
+        self.context, self._project_lock = context, project_lock
         self._root = context.project.root / MATTE
-        self._turn = threading.RLock()
+        self._lock = threading.RLock()
         self._undone: list[tuple[int, Stroke]] = []
         info = context.whole.info
-        self._book = StrokeStore(self._root / "marks", info.names, info.width, info.height)
-        self._raw: Any = None
-        self._boxed: tuple[tuple[int, Box], F32] | None = None
-        self._warm = False
-        self._open = ExitStack()
+        self._store = StrokeStore(self._root / "marks", info.names, info.width, info.height)
+        self._project_matte: Any = None
+        self._last_box: tuple[tuple[int, Box], F32] | None = None
+        self._warmed_up = False
+        self._resources = ExitStack()
 
-    def adopt(self, context: RunContext) -> None:
-        """Take the work as it is after its matte became another one."""
-        with self._turn:
-            self.context, self._raw = context, None
+    def set_context(self, context: RunContext) -> None:
+        """Use another run context, after a change of the active matte."""
+        with self._lock:
+            self.context, self._project_matte = context, None
 
     def close(self) -> None:
-        """Close what was opened."""
-        self._open.close()
+        """Close the active matte."""
+        self._resources.close()
 
-    def facts(self) -> dict[str, Any]:
-        """Return which frames are painted and carried, and what can be undone, JSON-ready.
+    def fields(self) -> dict[str, Any]:
+        """Return the painted and propagated frames and the undo state, for JSON.
 
-        ``carried`` holds frames that follow from what is painted now, ``old`` those that followed from what
-        was painted when it was last carried to the end.
+        ``carried`` are the frames propagated from the current strokes, ``old`` those propagated from earlier ones.
         """
-        if not self._warm:
-            self._warm = True
+        if not self._warmed_up:
+            self._warmed_up = True
             threading.Thread(target=_warm_up, daemon=True).start()
-        with self._turn:
+        with self._lock:
             painted, names = painted_mattes(self.context), self.context.whole.info.names
-            carried, old, spans = dict[int, str](), dict[int, str](), known_spans(self.context, painted)
-            told = propagated_frames(self.context)
-            there = {folder: _listing(folder) for folder in {span.folder for span in spans if span.keys}}
+            carried, outdated, spans = dict[int, str](), dict[int, str](), last_spans(self.context, painted)
+            origins = propagated_frames(self.context)
+            cached = {folder: _file_names(folder) for folder in {span.folder for span in spans if span.keys}}
             for span in spans:
                 for frame in range(span.start, span.stop) if span.keys else ():
                     name = f"{names[frame]}.png"
-                    known_as = told.get(name) == span.folder.name
-                    if frame not in painted and (known_as or name in there[span.folder]):
+                    known_as = origins.get(name) == span.folder.name
+                    if frame not in painted and (known_as or name in cached[span.folder]):
                         carried[frame] = span.folder.name[:8]
-            known, kept = self._book.marks, _listing(self.context.project.painted_matte)
-            mark = _stamp(self.context.project.painted_matte)
-            blank = {frame for span in spans if not span.keys for frame in range(span.start, span.stop)}
+            by_frame, in_carried = self._store.strokes, _file_names(self.context.project.painted_matte)
+            version = _version(self.context.project.painted_matte)
+            empty = {frame for span in spans if not span.keys for frame in range(span.start, span.stop)}
             for frame in range(*self.context.span):
                 if (
                     frame not in painted
                     and frame not in carried
-                    and frame not in blank
-                    and f"{names[frame]}.png" in kept
+                    and frame not in empty
+                    and f"{names[frame]}.png" in in_carried
                 ):
-                    old[frame] = mark
-            last = self._book.last()
+                    outdated[frame] = version
+            last = self._store.last()
             return {
-                "painted": {frame: _stamp(path) for frame, path in painted.items()},
-                "marks": {frame: len(active_strokes(marks)) for frame, marks in known.items() if active_strokes(marks)},
+                "painted": {frame: _version(path) for frame, path in painted.items()},
+                "strokes": {frame: len(active) for frame, all_ in by_frame.items() if (active := active_strokes(all_))},
                 "carried": carried,
-                "old": old,
-                "left": len(self.context.clip) - len(painted) - len(carried) - len(blank) if painted else 0,
-                "empty": len(blank),
-                "use": self._use(),
-                "source": "" if self.context.request.matte is None else _short(str(self.context.request.matte)),
-                "former": _former(self._root),
+                "old": outdated,
+                "left": len(self.context.clip) - len(painted) - len(carried) - len(empty) if painted else 0,
+                "empty": len(empty),
+                "use": self._active_kind(),
+                "source": "" if self.context.request.matte is None else _short_name(str(self.context.request.matte)),
+                "former": _former_matte(self._root),
                 "can": {
                     "undo": None if last is None else last[1].tool,
                     "redo": self._undone[-1][1].tool if self._undone else None,
@@ -114,7 +113,7 @@ class MatteEditor:
             }
 
     def file(self, frame: int) -> Path:
-        """Return the image of a frame's matte, the freshest there is.
+        """Return the newest image of a frame's matte: painted, propagated now, or propagated earlier.
 
         Raises
         ------
@@ -125,7 +124,7 @@ class MatteEditor:
         painted = painted_mattes(self.context)
         if frame in painted:
             return painted[frame]
-        for span in known_spans(self.context, painted):
+        for span in last_spans(self.context, painted):
             if span.keys and span.start <= frame < span.stop and (span.folder / name).is_file():
                 return span.folder / name
         found = self.context.project.painted_matte / name
@@ -134,154 +133,156 @@ class MatteEditor:
         raise FileNotFoundError
 
     def matte(self, frame: int) -> F32:
-        """Return the matte of a frame before any shaping: painted, carried, or the project's own."""
+        """Return the matte of a frame without refinement: painted, propagated, or the active one."""
         try:
             return read_matte(self.file(frame))
         except FileNotFoundError:
             if self.context.request.matte is None:
                 raise
-            with self._turn:
-                if self._raw is None:
+            with self._lock:
+                if self._project_matte is None:
                     options = self.context.settings.matte
                     plain = MatteOptions(fit=options.fit, missing=options.missing, match=options.match, stabilize=0.0)
-                    self._raw = self._open.enter_context(
+                    self._project_matte = self._resources.enter_context(
                         open_matte(self.context.request.matte, self.context.clip.info, plain)
                     )
-                found: F32 = self._raw[frame - self.context.span[0]]
+                found: F32 = self._project_matte[frame - self.context.span[0]]
                 return found
 
-    def add(self, frame: int, facts: Any) -> None:
-        """Do what somebody paints on a frame: `facts` as for `read_stroke`."""
+    def add(self, frame: int, fields: Any) -> None:
+        """Add a stroke to a frame; `fields` as for `read_stroke`."""
         info = self.context.whole.info
-        mark = read_stroke(facts, info.width, info.height)
-        with self._turn:
-            with self._hold():  # or it would be for nothing that the matte is made
+        stroke = read_stroke(fields, info.width, info.height)
+        with self._lock:
+            with self._project_lock():  # a locked project fails before the matte is computed
                 pass
-            marks = self._own(frame)
-            if len(marks) >= _MOST_MARKS:
-                raise UsageError(f"frame {frame} has {_MOST_MARKS} marks; clear it, or start with a box")
-            mark = replace(mark, number=self._book.next(marks))
-            if not active_strokes(marks) and mark.tool != "clear":
-                mark = replace(mark, base=self._base(frame, mark))
-            if mark.tool == "clear" and not active_strokes(marks) and frame not in painted_mattes(self.context):
-                raise UsageError(f"nothing is painted on frame {frame}")
-            self._set(frame, [*marks, mark])
+            strokes = self._strokes_of(frame)
+            if len(strokes) >= _MAX_STROKES:
+                raise UsageError(f"frame {frame} has {_MAX_STROKES} strokes; clear it, or start with a box")
+            stroke = replace(stroke, number=self._store.next(strokes))
+            if not active_strokes(strokes) and stroke.tool != "clear":
+                stroke = replace(stroke, base=self._base_matte(frame, stroke))
+            if stroke.tool == "clear" and not active_strokes(strokes) and frame not in painted_mattes(self.context):
+                raise UsageError(f"frame {frame} has no strokes to clear")
+            self._set_strokes(frame, [*strokes, stroke])
             self._undone.clear()
 
     def undo(self) -> int:
-        """Take back what was painted last, on whatever frame; returns that frame."""
-        with self._turn:
-            found = self._book.last()
+        """Undo the newest stroke of any frame; return its frame."""
+        with self._lock:
+            found = self._store.last()
             if found is None:
-                raise UsageError("nothing of the matte can be taken back")
+                raise UsageError("nothing to undo in the matte; paint a stroke first")
             frame, last = found
-            rest = self._book.marks[frame][:-1]
-            self._set(frame, rest)
-            self._undone = [*self._undone, (frame, last)][-_MOST_UNDONE:]
+            remaining = self._store.strokes[frame][:-1]
+            self._set_strokes(frame, remaining)
+            self._undone = [*self._undone, (frame, last)][-_MAX_UNDONE:]
             return frame
 
     def redo(self) -> int:
-        """Paint again what was taken back last; returns its frame."""
-        with self._turn:
+        """Redo the stroke that was undone last; return its frame."""
+        with self._lock:
             if not self._undone:
-                raise UsageError("nothing of the matte can be done again")
-            frame, mark = self._undone[-1]
-            self._set(frame, [*self._book.marks.get(frame, []), mark])
+                raise UsageError("nothing to redo in the matte; undo a stroke first")
+            frame, stroke = self._undone[-1]
+            self._set_strokes(frame, [*self._store.strokes.get(frame, []), stroke])
             self._undone.pop()
             return frame
 
-    def use(self, wanted: bool) -> None:
-        """Make the carried matte the project's, or bring back the one before."""
-        with self._turn, self._hold():
+    def activate(self, wanted: bool) -> None:
+        """Activate the propagated matte, or the former matte if `wanted` is false."""
+        with self._lock, self._project_lock():
             carried = self.context.project.painted_matte
             if wanted and not carried.is_dir():
-                raise UsageError("the painted matte is not carried yet; carry it first")
-            use(self.context, carried if wanted else None)
+                raise UsageError("the painted matte is not propagated yet; propagate it first")
+            set_active_matte(self.context, carried if wanted else None)
 
-    def _use(self) -> str:
+    def _active_kind(self) -> str:
         if self.context.request.matte is None:
             return "none"
         mine = str((self.context.project.painted_matte).absolute())
         return "painted" if str(self.context.request.matte) == mine else "other"
 
-    def _own(self, frame: int) -> list[Stroke]:
-        """Return the marks of a frame; a matte that somebody put there by hand is taken over as one."""
-        marks, path = self._book.marks.get(frame, []), painted_mattes(self.context).get(frame)
-        if path is None or self._book.file(frame) == file_hash(path):
-            return marks
-        number, name = self._book.next(marks), self.context.whole.info.names[frame]
-        base = self._keep(name, number + 1, read_matte(path))
-        return [*marks, Stroke("clear", number=number), Stroke("keep", number=number + 1, base=base)]
+    def _strokes_of(self, frame: int) -> list[Stroke]:
+        """Return the strokes of a frame; a matte file of another program replaces them as a ``keep`` stroke."""
+        strokes, path = self._store.strokes.get(frame, []), painted_mattes(self.context).get(frame)
+        if path is None or self._store.file(frame) == file_hash(path):
+            return strokes
+        number, name = self._store.next(strokes), self.context.whole.info.names[frame]
+        base = self._write_base(name, number + 1, read_matte(path))
+        return [*strokes, Stroke("clear", number=number), Stroke("keep", number=number + 1, base=base)]
 
-    def _cut(self, frame: int, image: Image, box: Box) -> F32:
-        """Cut out what a box holds, once: what is painted afterwards begins from it."""
-        if self._boxed is None or self._boxed[0] != (frame, box):
-            self._boxed = ((frame, box), segment_box(image, box))
-        return self._boxed[1]
+    def _segment_box(self, frame: int, image: Image, box: Box) -> F32:
+        """Segment the subject in a box; the last result is kept for later strokes."""
+        if self._last_box is None or self._last_box[0] != (frame, box):
+            self._last_box = ((frame, box), segment_box(image, box))
+        return self._last_box[1]
 
-    def _base(self, frame: int, mark: Stroke) -> str:
-        """Keep the matte that a first mark changes; a box or an empty frame changes none."""
-        if mark.tool in ("box", "empty"):
+    def _base_matte(self, frame: int, stroke: Stroke) -> str:
+        """Store the matte that a first stroke changes; return its file name, or nothing for a box or an empty frame."""
+        if stroke.tool in ("box", "empty"):
             return ""
         try:
             matte = self.matte(frame)
         except FileNotFoundError:
-            if mark.tool == "keep":
-                raise UsageError(f"frame {frame} has no matte yet that could be kept") from None
+            if stroke.tool == "keep":
+                raise UsageError(f"frame {frame} has no matte to keep; paint one") from None
             return ""
-        return self._keep(self.context.whole.info.names[frame], mark.number, matte)
+        return self._write_base(self.context.whole.info.names[frame], stroke.number, matte)
 
-    def _keep(self, name: str, number: int, matte: F32) -> str:
+    def _write_base(self, name: str, number: int, matte: F32) -> str:
         write_matte(self._root / "base" / f"{name}-{number}.png", matte)
         return f"{name}-{number}.png"
 
-    def _set(self, frame: int, marks: list[Stroke]) -> None:
-        """Let these be the marks of a frame: its matte first, which takes a while to make, then the marks."""
-        name, counted = self.context.whole.info.names[frame], active_strokes(marks)
-        base = next((mark.base for mark in counted if mark.base), "")
-        kept = self._root / "base" / base
-        under = read_matte(kept) if base and kept.parent.name == "base" and kept.is_file() else None
-        matte = build_matte(self.context.whole[frame], marks, under, lambda *asked: self._cut(frame, *asked))
+    def _set_strokes(self, frame: int, strokes: list[Stroke]) -> None:
+        """Replace the strokes of a frame; its matte is computed first, before the project is locked."""
+        name, active = self.context.whole.info.names[frame], active_strokes(strokes)
+        base = next((stroke.base for stroke in active if stroke.base), "")
+        path = self._root / "base" / base
+        base_matte = read_matte(path) if base and path.parent.name == "base" and path.is_file() else None
+        matte = build_matte(
+            self.context.whole[frame], strokes, base_matte, lambda image, box: self._segment_box(frame, image, box)
+        )
         path = self._root / "painted" / f"{name}.png"
-        with self._hold():
+        with self._project_lock():
             if matte is None:
                 with disk_errors(path):
                     path.unlink(missing_ok=True)
             else:
                 write_matte(path, matte)
-            self._book.keep(frame, marks, "" if matte is None else file_hash(path))
+            self._store.save(frame, strokes, "" if matte is None else file_hash(path))
 
 
-def _former(root: Path) -> str:
-    """Return what was in use before the painted matte, in short; empty for none."""
+def _former_matte(root: Path) -> str:
+    """Return the short name of the matte that was active before the painted one; empty for none."""
     try:
         spec = json.loads((root / "former.json").read_text(encoding="utf-8"))["matte"]
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-    return _short(str(spec)) if spec else ""
+    return _short_name(str(spec)) if spec else ""
 
 
 def _warm_up() -> None:
-    """Have the solver of edges ready before the first stroke: loading it takes seconds."""
+    """Load the segmentation and its kernels, which takes seconds, before the first stroke."""
     image = np.zeros((48, 48, 3), np.uint8)
     image[16:32, 16:32] = 200
     segment_box(image, (12, 12, 24, 24))
 
 
-def _listing(folder: Path) -> set[str]:
-    """Return the names of the files in a folder; none if it is not there."""
+def _file_names(folder: Path) -> set[str]:
+    """Return the names of the files in a folder; empty without the folder."""
     try:
         return {path.name for path in folder.iterdir()}
     except OSError:
         return set()
 
 
-def _stamp(path: Path) -> str:
+def _version(path: Path) -> str:
     try:
         return f"{path.stat().st_mtime_ns:x}"
     except OSError:
         return ""
 
 
-def _short(spec: str) -> str:
+def _short_name(spec: str) -> str:
     return Path(spec).name if Path(spec).exists() else spec

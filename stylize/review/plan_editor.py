@@ -1,7 +1,7 @@
-"""The plan under the hands of somebody at the page: every edit is a revision of keyframes.toml.
+"""Plan editor of the review page; every edit is a new revision of keyframes.toml.
 
-The file is the truth. An edit names the revision that it was made on; if the file is another by now, nothing
-is written. Undo writes an earlier text again, comments and all; `stylize.review.history` remembers them.
+The file is the only source. An edit names the revision that it was made on; if the file has changed since,
+nothing is written. Undo restores an earlier text with its comments, see `stylize.review.history`.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from keyframes import Plan
     from stylize.pipeline.context import RunContext
 
-_PATIENCE = 1.0
-"""Seconds that an edit waits for another to let go of the project."""
+_LOCK_WAIT = 1.0
+"""Seconds to wait for another edit that holds the project."""
 _REVISION = re.compile(r"(?m)^revision\s*=\s*\d+")
 
 
 class ConflictError(StylizeError):
-    """The plan is another by now than the one that an edit was made on."""
+    """The plan has changed since the revision that an edit was made on."""
 
 
 class PlanEditor:
@@ -42,77 +42,77 @@ class PlanEditor:
 
     def __init__(self, context: RunContext) -> None:
         self.context = context
-        self._turn = threading.Lock()
-        self._history = History(context.project.root / "undo.json", bare)
+        self._lock = threading.Lock()
+        self._history = History(context.project.root / "undo.json", without_revision)
 
     @property
     def revision(self) -> str:
-        """A short name of the plan's text; another as soon as anybody changes it."""
+        """Hash of the plan's text."""
         return _fingerprint(self._text())
 
     @property
     def can(self) -> dict[str, str | None]:
-        """What undo and redo would do, in words; None where there is nothing."""
-        done, undone = self._history.reaching(self._text())
+        """Descriptions of the steps that undo and redo would apply; None without one."""
+        done, undone = self._history.steps_around(self._text())
         return {"undo": done[-1].words if done else None, "redo": undone[-1].words if undone else None}
 
     def plan(self) -> Plan | None:
-        """Return the plan as the file has it; UsageError if it is damaged."""
+        """Read the plan; UsageError if the file is damaged."""
         return read_plan(self.context.project, self.context.whole.info)
 
-    def edit(self, revision: str, action: str, asked: Mapping[str, Any]) -> None:
-        """Do one edit.
+    def edit(self, revision: str, action: str, request: Mapping[str, Any]) -> None:
+        """Apply an edit.
 
         Parameters
         ----------
         revision
-            Of the plan that the edit was made on.
+            Revision that the edit was made on.
         action
             One of `ACTIONS`.
-        asked
-            ``frame``, and what else the action takes: ``to``, ``settings``, ``take``.
+        request
+            ``frame``, and by action ``to``, ``settings`` or ``take``.
 
         Raises
         ------
         ConflictError
-            If the plan is another by now.
+            If the plan has changed since.
         UsageError
-            If the edit is not possible, or another process works on the project.
+            If the edit is not possible, or another process holds the project.
         """
         if action not in ACTIONS:
-            raise UsageError(f"action {action[:40]!r} is unknown; choose {', '.join(ACTIONS)}")
-        frame, words = asked["frame"], f"{action} {asked['frame']}"
-        with self._turn, self.held():
-            text = self._checked(revision)
+            raise UsageError(f"unknown action {action[:40]!r}; choose {', '.join(ACTIONS)}")
+        frame, description = request["frame"], f"{action} {request['frame']}"
+        with self._lock, self.locked():
+            text = self._text_at(revision)
             plan = self.plan() or new_plan(clip_facts(self.context.whole.info), ())
             try:
-                before = self._with_hand_take(plan, frame) if action in _TAKES_OFF else plan
-                now = ACTIONS[action](self, before, asked)
+                before = self._with_manual_take(plan, frame) if action in _REPLACES_IMAGE else plan
+                now = ACTIONS[action](self, before, request)
             except ValueError as error:
                 raise UsageError(str(error)) from error
             if before is not plan:
                 save_plan(self.context.project, before)
                 text = self._text()
-            self._write(text, before, now, words)
+            self._write(text, before, now, description)
 
-    def paint_over(self, revision: str, frame: int, picture: Path, called: str) -> None:
-        """Let a picture that somebody painted stand for a frame; it becomes a key if it is none.
+    def paint_over(self, revision: str, frame: int, image: Path, filename: str) -> None:
+        """Make an image painted by hand the key of a frame; the frame becomes a key if it is not one.
 
         Parameters
         ----------
-        picture
-            A file of the clip's size, checked; a copy of it is kept.
-        called
-            What its file was called, for the history.
+        image
+            A checked file of the clip's size; a copy is kept as a take.
+        filename
+            Name of the uploaded file, for the list of takes.
         """
         project, names = self.context.project, self.context.whole.info.names
-        with self._turn, self.held():
-            text = self._checked(revision)
+        with self._lock, self.locked():
+            text = self._text_at(revision)
             plan = self.plan() or new_plan(clip_facts(self.context.whole.info), ())
             try:
                 now = plan if plan.key_at(frame) else edits.add(plan, frame)
-                before = self._with_hand_take(plan, frame)
-                take = project.keys.takes.add(names[frame], picture, {"by": "hand", "from": called})
+                before = self._with_manual_take(plan, frame)
+                take = project.keys.takes.add(names[frame], image, {"by": "hand", "from": filename})
                 now = edits.choose_take(now, frame, take.number, kind="override")
             except ValueError as error:
                 raise UsageError(str(error)) from error
@@ -122,47 +122,47 @@ class PlanEditor:
             self._write(text, before, now, f"upload {frame}")
 
     def undo(self, revision: str) -> str:
-        """Take the last edit back and return it in words."""
-        return self._turn_back(revision, back=True)
+        """Undo the last edit and return its description."""
+        return self._step(revision, back=True)
 
     def redo(self, revision: str) -> str:
-        """Do again the edit that was taken back last."""
-        return self._turn_back(revision, back=False)
+        """Redo the edit that was undone last and return its description."""
+        return self._step(revision, back=False)
 
-    def _turn_back(self, revision: str, *, back: bool) -> str:
-        with self._turn, self.held():
-            text = self._checked(revision)
-            if self._history.left_behind(text):
-                self._history.forget()
-                raise ConflictError("the plan was changed outside of the page; undo does not reach beyond that")
-            done, undone = self._history.reaching(text)
+    def _step(self, revision: str, *, back: bool) -> str:
+        with self._lock, self.locked():
+            text = self._text_at(revision)
+            if self._history.changed_outside(text):
+                self._history.clear()
+                raise ConflictError("the plan was changed outside of the page; earlier edits cannot be undone")
+            done, undone = self._history.steps_around(text)
             if not (done if back else undone):
-                raise UsageError("there is nothing to take back" if back else "there is nothing to do again")
+                raise UsageError(f"nothing to {'undo; make' if back else 'redo; undo'} an edit first")
             step = (done if back else undone).pop()
             plan = self.plan()
             number = plan.revision + 1 if plan is not None else 1
-            self._put(_REVISION.sub(f"revision = {number}", step.before if back else step.after, count=1))
+            self._restore_text(_REVISION.sub(f"revision = {number}", step.before if back else step.after, count=1))
             now = self.plan()
             empty = new_plan(clip_facts(self.context.whole.info), ())
             self.context.project.keys.sync_to_plan(self.context.whole.info.names, plan or empty, now or empty)
             (undone if back else done).append(step)
-            self._history.keep(done, undone)
+            self._history.save(done, undone)
         return step.words
 
-    def _write(self, text: str, before: Plan, now: Plan, words: str) -> None:
-        """Save a plan and bring the paintings in line; all or nothing."""
+    def _write(self, text: str, before: Plan, now: Plan, description: str) -> None:
+        """Save a plan and the images of its keys: both or, on an error, neither."""
         project = self.context.project
         save_plan(project, now)
         try:
             project.keys.sync_to_plan(self.context.whole.info.names, before, now)
         except BaseException:
-            self._put(text)
+            self._restore_text(text)
             raise
-        done, _ = self._history.reaching(text)
-        self._history.keep([*done, Step(words, text, self._text())], [])
+        done, _ = self._history.steps_around(text)
+        self._history.save([*done, Step(description, text, self._text())], [])
 
-    def _with_hand_take(self, plan: Plan, frame: int) -> Plan:
-        """Return the plan in which the painting by hand that stands at `frame` is named as a take."""
+    def _with_manual_take(self, plan: Plan, frame: int) -> Plan:
+        """Return the plan with the image painted by hand at `frame` named as a take."""
         project, names = self.context.project, self.context.whole.info.names
         key = plan.key_at(frame)
         if key is None or not 0 <= frame < len(names):
@@ -174,23 +174,23 @@ class PlanEditor:
             else edits.choose_take(plan, frame, take.number, kind="override")
         )
 
-    def _checked(self, revision: str) -> str:
+    def _text_at(self, revision: str) -> str:
         text = self._text()
         if _fingerprint(text) != revision:
-            raise ConflictError("the plan was changed meanwhile; it is read again, nothing was overwritten")
+            raise ConflictError("the plan has changed since; it was read again and nothing was overwritten")
         return text
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the project; wait a moment for somebody who edits, not for somebody who runs."""
-        until = time.monotonic() + _PATIENCE
+    def locked(self) -> Iterator[None]:
+        """Lock the project; wait `_LOCK_WAIT` s for another edit, not for a run."""
+        deadline = time.monotonic() + _LOCK_WAIT
         while True:
             try:
                 with self.context.project.lock():
                     yield
                     return
             except ProjectBusyError:
-                if time.monotonic() > until:
+                if time.monotonic() > deadline:
                     raise
                 time.sleep(0.02)
 
@@ -200,9 +200,11 @@ class PlanEditor:
         except FileNotFoundError:
             return ""
         except (OSError, ValueError) as error:
-            raise UsageError(f"{self.context.project.plan_path}: cannot be read ({error})") from error
+            raise UsageError(
+                f"{self.context.project.plan_path}: cannot be read ({error}); check its permissions and encoding"
+            ) from error
 
-    def _put(self, text: str) -> None:
+    def _restore_text(self, text: str) -> None:
         path = self.context.project.plan_path
         if text:
             write_text(path, text)
@@ -211,44 +213,44 @@ class PlanEditor:
             path.unlink(missing_ok=True)
 
 
-def _take(editor: PlanEditor, plan: Plan, asked: Mapping[str, Any]) -> Plan:
-    name = editor.context.whole.info.names[asked["frame"]]
-    take = editor.context.project.keys.takes.get(name, asked["take"])
-    if plan.key_at(asked["frame"]) is None:
-        plan = edits.add(plan, asked["frame"])
+def _take(editor: PlanEditor, plan: Plan, request: Mapping[str, Any]) -> Plan:
+    name = editor.context.whole.info.names[request["frame"]]
+    take = editor.context.project.keys.takes.get(name, request["take"])
+    if plan.key_at(request["frame"]) is None:
+        plan = edits.add(plan, request["frame"])
     kind = "override" if take.by_hand else "user"
-    return edits.choose_take(plan, asked["frame"], take.number, kind=kind)
+    return edits.choose_take(plan, request["frame"], take.number, kind=kind)
 
 
-def _settings(editor: PlanEditor, plan: Plan, asked: Mapping[str, Any]) -> Plan:
-    where = f"key {asked['frame']}"
-    check_key_options(asked["settings"], where)
-    changed(editor.context.settings, asked["settings"], where)
-    now = edits.set_options(plan, asked["frame"], asked["settings"])
-    return edits.choose_take(now, asked["frame"], 0)
+def _settings(editor: PlanEditor, plan: Plan, request: Mapping[str, Any]) -> Plan:
+    where = f"key {request['frame']}"
+    check_key_options(request["settings"], where)
+    changed(editor.context.settings, request["settings"], where)
+    now = edits.set_options(plan, request["frame"], request["settings"])
+    return edits.choose_take(now, request["frame"], 0)
 
 
 ACTIONS: dict[str, Callable[[PlanEditor, Plan, Mapping[str, Any]], Plan]] = {
-    "add": lambda _, plan, asked: edits.add(plan, asked["frame"]),
-    "remove": lambda _, plan, asked: edits.remove(plan, asked["frame"]),
-    "move": lambda _, plan, asked: edits.move(plan, asked["frame"], asked["to"]),
-    "lock": lambda _, plan, asked: edits.lock(plan, asked["frame"]),
-    "unlock": lambda _, plan, asked: edits.unlock(plan, asked["frame"]),
-    "unban": lambda _, plan, asked: edits.unban(plan, asked["frame"]),
+    "add": lambda _, plan, request: edits.add(plan, request["frame"]),
+    "remove": lambda _, plan, request: edits.remove(plan, request["frame"]),
+    "move": lambda _, plan, request: edits.move(plan, request["frame"], request["to"]),
+    "lock": lambda _, plan, request: edits.lock(plan, request["frame"]),
+    "unlock": lambda _, plan, request: edits.unlock(plan, request["frame"]),
+    "unban": lambda _, plan, request: edits.unban(plan, request["frame"]),
     "settings": _settings,
     "take": _take,
-    "revert": lambda _, plan, asked: edits.choose_take(plan, asked["frame"], 0),
+    "revert": lambda _, plan, request: edits.choose_take(plan, request["frame"], 0),
 }
-"""What can be done at the page, by name."""
+"""Edits of the page by name."""
 
-_TAKES_OFF = ("remove", "move", "settings", "take", "revert")
-"""After these a painting by hand may no longer stand: it is named as a take first, so that undo finds it."""
+_REPLACES_IMAGE = ("remove", "move", "settings", "take", "revert")
+"""Edits that may replace an image painted by hand: it is named as a take first, so that undo finds it."""
 
 
 def _fingerprint(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def bare(text: str) -> str:
-    """Return a plan's text without the number that rises with every edit."""
+def without_revision(text: str) -> str:
+    """Return the text of a plan without its revision number."""
     return _REVISION.sub("", text, count=1)

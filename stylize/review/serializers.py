@@ -1,4 +1,4 @@
-"""What the page is told, JSON-ready."""
+"""JSON of the review page: state, details, options of a key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def state(session: Session) -> dict[str, Any]:
-    """Return what the page needs at once: the clip, the plan, who works, what can be undone."""
+    """Return what the page needs at once: clip, plan, locks, undo and the current run."""
     context, editor = session.context, session.plan_editor
     plan, problem = session.plan()
     info, (first, stop) = context.whole.info, context.span
@@ -55,15 +55,15 @@ def state(session: Session) -> dict[str, Any]:
 
 
 def details(session: Session) -> dict[str, Any]:
-    """Return what takes a moment to find out: curves, states of keys, spans, what a run will cost."""
+    """Return what takes longer to compute: curves, states of keys and spans, cost of a run."""
     context = session.context
     plan, _ = session.plan()
     revision, generation = session.plan_editor.revision, session.generation
-    found, names = session.status(), context.whole.info.names
+    status, names = session.status(), context.whole.info.names
     first, stop = context.span
     curves = {"novelty": [], "coverage": []} if plan is None else session.curves.of(plan)
     keys = {}
-    for key in found.keys:
+    for key in status.keys:
         failed = session.failed.get(key.frame, "")
         keys[key.frame] = {
             "state": "failed" if failed else key.state,
@@ -72,41 +72,41 @@ def details(session: Session) -> dict[str, Any]:
             "stands": (context.project.keys.recipe(names[key.frame]) or {}).get("take"),
             "takes": [_take(take) for take in context.project.keys.takes.of(names[key.frame])],
         }
-    old = last_run(session)
-    stale = [f for f in old if f not in found.places]
+    previous = last_run(session)
+    stale = [f for f in previous if f not in status.places]
     return {
         "revision": revision,
         "generation": generation,
-        "problem": found.problem,
+        "problem": status.problem,
         **curves,
         "keys": keys,
-        "spans": [asdict(span) for span in found.spans],
-        "confidence": [found.confidence.get(f) for f in range(first, stop)],
-        "results": {f: _stamp(path) for f, (path, _) in found.places.items()},
-        "stale": {f: _stamp(old[f][0]) for f in stale},
-        "cost": {"paint": found.paint, "carry": found.carry, "seconds": found.seconds},
+        "spans": [asdict(span) for span in status.spans],
+        "confidence": [status.confidence.get(f) for f in range(first, stop)],
+        "results": {f: _stamp(path) for f, (path, _) in status.places.items()},
+        "stale": {f: _stamp(previous[f][0]) for f in stale},
+        "cost": {"paint": status.paint, "carry": status.carry, "seconds": status.seconds},
     }
 
 
 def last_run(session: Session) -> dict[int, tuple[Path, Path]]:
-    """Return picture and confidence of each frame as the last run left them, as far as they are there."""
+    """Return the existing files of image and confidence of the last run, by frame of the clip."""
     project = session.context.project
     root = project.root
     try:
-        facts = json.loads((root / "report" / "run.json").read_text(encoding="utf-8"))
-        told = {int(fact["frame"]): str(fact["file"]) for fact in facts["frames"] if fact.get("file")}
+        record = json.loads((root / "report" / "run.json").read_text(encoding="utf-8"))
+        files = {int(one["frame"]): str(one["file"]) for one in record["frames"] if one.get("file")}
     except (OSError, ValueError, KeyError, TypeError):
-        told = _finished(session)  # a layer that was run with others has no report of its own
-    inside, found = (root / "layers").resolve(), {}
-    for frame, file in told.items():
-        path = (root / file).resolve()  # the list may be from another machine, or another hand
-        if path.is_relative_to(inside) and path.is_file():
+        files = _finished(session)  # a layer of a stack has no report of its own
+    folder, found = (root / "layers").resolve(), {}
+    for frame, file in files.items():
+        path = (root / file).resolve()  # the list may come from another machine or be forged
+        if path.is_relative_to(folder) and path.is_file():
             found[frame] = (path, path.parent / "confidence" / f"{path.stem}.png")
     return found
 
 
 def _finished(session: Session) -> dict[int, str]:
-    """Return the frames that the project notes as finished, by frame of the clip."""
+    """Return the files of the frames that the project records as finished, by frame of the clip."""
     names = session.context.whole.info.names
     try:
         done = session.context.project.about()["finished"]
@@ -118,20 +118,20 @@ def _finished(session: Session) -> dict[int, str]:
 
 
 def options(session: Session) -> list[dict[str, Any]]:
-    """Return the settings that a key can have for itself with the renderer of this project."""
-    name = session.context.request.renderer
-    painter = "patch" if name in (None, "auto", "patch") else name
+    """Return the settings that a key can override with the renderer of this project."""
+    renderer = session.context.request.renderer
+    patch = renderer in (None, "auto", "patch")
     values, table = session.context.settings.to_dict(), option_table()
-    shown = []
-    for full in key_options():
-        section, _, option = full.partition(".")
-        if full != SEED and (section == "patch") != (painter == "patch"):
+    fields = []
+    for option_name in key_options():
+        section, _, option = option_name.partition(".")
+        if option_name != SEED and (section == "patch") != patch:
             continue
-        described = table[full]
+        described = table[option_name]
         bounded = described.kind is float and math.isfinite(described.low) and math.isfinite(described.high)
-        shown.append(
+        fields.append(
             {
-                "name": full,
+                "name": option_name,
                 "label": option.replace("_", " "),
                 "value": values[section][option],
                 "kind": described.kind.__name__,
@@ -140,7 +140,7 @@ def options(session: Session) -> list[dict[str, Any]]:
                 "range": [described.low, described.high] if bounded and not described.schedule else None,
             }
         )
-    return shown
+    return fields
 
 
 def _take(take: Any) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def _take(take: Any) -> dict[str, Any]:
 
 
 def _stamp(path: Path) -> str:
-    """Return what tells a picture from the one that stood in its place before."""
+    """Return a version of a file that changes with its content; empty without a file."""
     try:
         return f"{path.parent.name[-6:]}{path.stat().st_mtime_ns:x}"
     except OSError:

@@ -1,4 +1,4 @@
-"""Everything that one server shows: a session for each layer, one run at a time, the flattened clip."""
+"""Workspace of the review server: a session for each layer, the one run, and the composite."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 class Workspace:
-    """The sessions of a project: one, or one for each of its layers.
+    """Sessions of a project: one, or one for each of its layers.
 
     Attributes
     ----------
     sessions
-        By the layer's name, bottom first; that of a project without layers is called ``""``.
+        By layer name, bottom first; the one of a project without layers is ``""``.
     """
 
     def __init__(self, context: RunContext, settings: Mapping[str, Any] | None = None) -> None:
-        """Show `context`, which was opened with `settings`: some by full name, for runs from the page too."""
+        """Open the review of `context`; `settings`, some by full name, count for runs from the page too."""
         self.context, self._settings = context, dict(settings or {})
         self.runner = Runner(self._run_changed)
         self.pictures = Pictures(context, self._proxies_made)
@@ -42,55 +42,55 @@ class Workspace:
 
     @property
     def first(self) -> Session:
-        """The session of the topmost layer: the subject, as a rule."""
+        """The session of the topmost layer, usually the subject."""
         return list(self.sessions.values())[-1]
 
     def start(self) -> None:
-        """Begin to make small pictures."""
+        """Start making small images."""
         self.pictures.start()
 
     def close(self) -> None:
-        """End what runs in the background."""
+        """Stop the run and the threads."""
         self.runner.close()
         self.pictures.close()
         for session in self.sessions.values():
             session.close()
 
-    def facts(self, session: Session) -> dict[str, Any]:
-        """Return what the page has to know of the layers, JSON-ready."""
+    def layer_fields(self, session: Session) -> dict[str, Any]:
+        """Return the layers of the project and the one of `session`, for JSON."""
         name = next(name for name, one in self.sessions.items() if one is session)
         names = [one for one in self.sessions if one]
-        return {"layer": name, "layers": names, "comp": self._comp_mark()}
+        return {"layer": name, "layers": names, "comp": self._comp_version()}
 
     def run(self, session: Session, what: str, frame: int | None) -> None:
         """Start a run of a layer, or of all layers together."""
         if what != "all":
-            self.runner.start({**session.order(what, frame), "settings": self._settings})
+            self.runner.start({**session.job_spec(what, frame), "settings": self._settings})
             return
         if not self.context.parts:
-            raise UsageError("this project has no layers")
+            raise UsageError("this project has no layers; run it without layers, or add [[layers]] to stylize.toml")
         for one in self.sessions.values():
             if busy := one.busy():
                 raise UsageError(busy)
-        self.runner.start({**session.order("all", None, self.context), "settings": self._settings})
+        self.runner.start({**session.job_spec("all", None, self.context), "settings": self._settings})
 
     def comp(self, frame: int, *, full: bool) -> bytes:
-        """Return a frame with all layers laid over the clip, as far as they are finished.
+        """Return a frame with all layers composited over the clip.
 
         Raises
         ------
         FileNotFoundError
-            If a layer that shows something there is not carried yet.
+            If a visible layer has no frame yet.
         """
-        mark = ("comp", frame, self._comp_mark(), full)
-        return self.pictures.recall(mark, lambda: encode_frame(self.composed(frame), full=full))
+        key = ("comp", frame, self._comp_version(), full)
+        return self.pictures.cached(key, lambda: encode_frame(self.composed(frame), full=full))
 
     def composed(self, frame: int) -> Image:
         """Return a frame with all layers as pixels; see `comp`."""
         at = frame - self.context.span[0]
         clip, layers = self.context.clip[at : at + 1], []
         for session in self.sessions.values():
-            context = session.seen
+            context = session.measured
             mattes = None if context.mattes is None else context.mattes[at : at + 1]
             found: FrameStore | None = None
             if context.visibility is None or context.visibility.outline.shown(at):
@@ -103,7 +103,7 @@ class Workspace:
         with open_stack(replace(self.context, clip=clip), layers) as stack:
             return stack.frame(0)
 
-    def _comp_mark(self) -> str:
+    def _comp_version(self) -> str:
         return "-".join(
             f"{session.generation}.{session.plan_editor.revision[:6]}" for session in self.sessions.values()
         )

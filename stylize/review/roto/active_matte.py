@@ -1,4 +1,4 @@
-"""Which matte a project, or a layer of one, names as its own."""
+"""Active matte of a project or of a layer in `stylize.toml`."""
 
 from __future__ import annotations
 
@@ -18,54 +18,54 @@ if TYPE_CHECKING:
     from stylize.pipeline.context import RunContext
 
 MATTE = "matte"
-"""Folder of a project for the matte that is painted: ``painted/``, ``carried/``, and how it was done."""
+"""Folder of the painted matte in a project: ``painted/``, ``carried/`` (propagated), strokes and records."""
 
 
-def use(context: RunContext, place: Path | None) -> None:
-    """Make `place` the project's matte, or the layer's in `stylize.toml`; None brings back the former one."""
-    note = context.project.root / MATTE / "former.json"
-    if place is None:
+def set_active_matte(context: RunContext, folder: Path | None) -> None:
+    """Make `folder` the matte of the project, or of the layer in `stylize.toml`; None restores the former matte."""
+    former = context.project.root / MATTE / "former.json"
+    if folder is None:
         try:
-            spec = json.loads(note.read_text(encoding="utf-8"))["matte"]
+            spec = json.loads(former.read_text(encoding="utf-8"))["matte"]
         except (OSError, ValueError, KeyError, TypeError):
             spec = None
-        note.unlink(missing_ok=True)
+        former.unlink(missing_ok=True)
     else:
-        spec = str(place.absolute())
-        if not note.exists() and str(context.request.matte) != spec:
+        spec = str(folder.absolute())
+        if not former.exists() and str(context.request.matte) != spec:
             write_text(
-                note,
+                former,
                 json.dumps({"matte": None if context.request.matte is None else str(context.request.matte)}),
             )
-    listed = _listed(context)
-    if listed is not None:
-        if place is not None:  # paths count from that file
-            spec = place.absolute().relative_to(listed[0].parent.absolute()).as_posix()
-        _use_in_layer(listed[0], context.layer.name, spec)
+    entry = _layer_entry(context)
+    if entry is not None:
+        if folder is not None:  # paths are relative to that file
+            spec = folder.absolute().relative_to(entry[0].parent.absolute()).as_posix()
+        _set_layer_matte(entry[0], context.layer.name, spec)
     else:
-        asked = inputs_to_remember(context.request) | context.project.about().get("inputs", {})
-        context.project.remember(inputs={**asked, "matte": spec})
+        inputs = inputs_to_remember(context.request) | context.project.about().get("inputs", {})
+        context.project.remember(inputs={**inputs, "matte": spec})
 
 
-def matte_in_use(context: RunContext) -> str | None:
-    """Return the matte that the project, or the layer's entry in `stylize.toml`, names by now."""
-    listed = _listed(context)
-    if listed is not None:
-        return listed[1].matte
+def active_matte(context: RunContext) -> str | None:
+    """Return the current matte of the project or of the layer in `stylize.toml`."""
+    entry = _layer_entry(context)
+    if entry is not None:
+        return entry[1].matte
     spec: str | None = context.project.about().get("inputs", {}).get("matte")
     return spec
 
 
-def _listed(context: RunContext) -> tuple[Path, LayerSpec] | None:
-    """Return the file that lists the work's layer, and its entry there; None if it is no layer of a stack."""
+def _layer_entry(context: RunContext) -> tuple[Path, LayerSpec] | None:
+    """Return the settings file and the entry of the layer; None without layers."""
     parent = context.project.root.absolute().parent
     path = parent.parent / SETTINGS_FILE
     specs = read_layers(path, SECTIONS) if parent.name == STACK_FOLDER else ()
     return next(((path, spec) for spec in specs if spec.name == context.layer.name), None)
 
 
-def _use_in_layer(path: Path, name: str, spec: str | None) -> None:
-    """Write a layer's matte into the file that lists it; comments and everything else stay."""
+def _set_layer_matte(path: Path, name: str, spec: str | None) -> None:
+    """Write the matte of a layer into `stylize.toml`; comments and other values stay."""
     import tomlkit
 
     text = path.read_text(encoding="utf-8")

@@ -1,8 +1,7 @@
-"""A painted matte carried from the frames on which it was painted to all others, and put to use.
+"""Propagation of the painted mattes of some frames to all frames of the clip.
 
-Between two painted frames, and beyond the first and last of a shot, frames are followed on their own: what is
-painted anew on a frame concerns only the frames up to the painted ones beside it. They are kept in the cache
-under what they were made from, so that nothing is made twice.
+A span between two painted frames, or from one to the end of its shot, is propagated by itself: a new stroke on a
+frame changes only the spans beside it. Spans are cached by the fingerprint of their inputs.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from stylize.media.frame_images import find_keys, key_files
 from stylize.pipeline.keyframing import known_shots
 from stylize.pipeline.shots import cut_to
 from stylize.progress import subprogress
-from stylize.review.roto.active_matte import MATTE, use
+from stylize.review.roto.active_matte import MATTE, set_active_matte
 from stylize.storage.atomic import disk_errors, write_text
 from stylize.storage.fingerprint import file_hash, fingerprint
 
@@ -38,17 +37,17 @@ if TYPE_CHECKING:
     from stylize.pipeline.context import RunContext
     from stylize.progress import StageTimer
 
-WORK = ".work"
-"""In a span's folder, while it is carried: from what it goes on after an interruption."""
+CHECKPOINT = ".work"
+"""Subfolder of a span with the state from which an interrupted propagation resumes."""
 _VERSION = 1
-"""Raise when the same painted frames are followed otherwise."""
+"""Raise when the same painted mattes give another result."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """Frames [start, stop) of the clip that follow from the painted `keys` among them, kept in `folder`.
+    """Frames [start, stop) of the clip, propagated from the painted `keys` among them and stored in `folder`.
 
-    Without keys nothing is said of them, and their mattes are empty.
+    Without keys their mattes are empty.
     """
 
     start: int
@@ -67,72 +66,74 @@ def painted_mattes(context: RunContext) -> dict[int, Path]:
 
 
 def spans_of(context: RunContext, painted: Mapping[int, Path], shots: Sequence[Shot]) -> list[Span]:
-    """Return what is to be followed, and where it is kept."""
+    """Return the spans to propagate, with their cache folders."""
     spans, cache = list[Span](), context.project.root / "cache" / "mattes"
     for shot in cut_to(shots, context.span):
         keys = [frame for frame in sorted(painted) if shot.start <= frame < shot.stop]
         if not keys:
             spans.append(Span(shot.start, shot.stop, (), cache))
             continue
-        marks = {frame: file_hash(painted[frame]) for frame in keys}
-        ends = [(shot.start, keys[0] + 1, (keys[0],)), (keys[-1], shot.stop, (keys[-1],))]
-        for start, stop, ends_of in [
-            *ends,
+        hashes = {frame: file_hash(painted[frame]) for frame in keys}
+        tails = [(shot.start, keys[0] + 1, (keys[0],)), (keys[-1], shot.stop, (keys[-1],))]
+        for start, stop, pair in [
+            *tails,
             *((a, b + 1, (a, b)) for a, b in pairwise(keys)),
         ]:
-            if stop - start > len(ends_of):
-                seen = context.whole[start:stop].info.fingerprint
-                name = fingerprint("painted matte", _VERSION, seen, [(k - start, marks[k]) for k in ends_of])
-                spans.append(Span(start, stop, ends_of, cache / name[:20]))
+            if stop - start > len(pair):
+                source_fingerprint = context.whole[start:stop].info.fingerprint
+                name = fingerprint(
+                    "painted matte", _VERSION, source_fingerprint, [(k - start, hashes[k]) for k in pair]
+                )
+                spans.append(Span(start, stop, pair, cache / name[:20]))
     return sorted(spans, key=lambda span: span.start)
 
 
-def known_spans(context: RunContext, painted: Mapping[int, Path]) -> list[Span]:
-    """Return `spans_of` the shots that were found when it was carried last; none if it never was."""
+def last_spans(context: RunContext, painted: Mapping[int, Path]) -> list[Span]:
+    """Return `spans_of` for the shots of the last propagation; empty without one."""
     from keyframes import Shot
 
     try:
-        ends = json.loads((context.project.root / MATTE / "shots.json").read_text(encoding="utf-8"))
-        shots = [Shot(int(start), int(stop)) for start, stop in ends]
+        bounds = json.loads((context.project.root / MATTE / "shots.json").read_text(encoding="utf-8"))
+        shots = [Shot(int(start), int(stop)) for start, stop in bounds]
     except (OSError, ValueError, TypeError):
         return []
     return spans_of(context, painted, shots)
 
 
-def propagate_painted_matte(context: RunContext, near: int, watch: StageTimer) -> None:
-    """Carry what is painted over the range, the frames around `near` first, and put it to use.
+def propagate_painted_matte(context: RunContext, near: int, timer: StageTimer) -> None:
+    """Propagate the painted mattes over the range and activate the result; spans near the frame `near` come first.
 
     Raises
     ------
     UsageError
-        If nothing is painted yet.
+        If no matte is painted.
     """
     painted = painted_mattes(context)
     if not painted:
         raise UsageError("no matte is painted yet; paint on a frame that shows the subject")
-    shots = known_shots(context, watch)
-    place = context.project.root / MATTE
-    write_text(place / "shots.json", json.dumps([[shot.start, shot.stop] for shot in shots]))
-    spans, told = spans_of(context, painted, shots), propagated_frames(context)
-    with watch.stage("carry matte") as share:
-        todo = [span for span in spans if span.keys and not _whole(context, span, told)]
-        total, done = sum(span.stop - span.start for span in todo), 0
-        for span in sorted(todo, key=lambda span: _away(span, near)):
-            keys = {frame - span.start: _fitting(context, painted[frame]) for frame in span.keys}
-            part = subprogress(share, done, span.stop - span.start, max(total, 1))
+    shots = known_shots(context, timer)
+    root = context.project.root / MATTE
+    write_text(root / "shots.json", json.dumps([[shot.start, shot.stop] for shot in shots]))
+    spans, origins = spans_of(context, painted, shots), propagated_frames(context)
+    with timer.stage("carry matte") as progress:
+        pending = [span for span in spans if span.keys and not _is_complete(context, span, origins)]
+        total, done = sum(span.stop - span.start for span in pending), 0
+        for span in sorted(pending, key=lambda span: _distance(span, near)):
+            keys = {frame - span.start: _checked_matte(context, painted[frame]) for frame in span.keys}
+            part = subprogress(progress, done, span.stop - span.start, max(total, 1))
             propagate_mattes(context.whole[span.start : span.stop], keys, _SpanCheckpoint(context, span), part)
-            shutil.rmtree(span.folder / WORK, ignore_errors=True)
+            shutil.rmtree(span.folder / CHECKPOINT, ignore_errors=True)
             done += span.stop - span.start
-    _publish(context, painted, spans)
-    use(context, context.project.painted_matte)
+    _write_sequence(context, painted, spans)
+    set_active_matte(context, context.project.painted_matte)
 
 
 def read_matte(path: Path) -> F32:
-    """Read a matte that was kept as an image."""
+    """Read the matte of an image file."""
     return extract_channel(read_image(path), "luma")
 
 
-def _fitting(context: RunContext, path: Path) -> F32:
+def _checked_matte(context: RunContext, path: Path) -> F32:
     matte, info = read_matte(path), context.whole.info
     if matte.shape != (info.height, info.width):
         raise MediaError(
@@ -143,14 +144,14 @@ def _fitting(context: RunContext, path: Path) -> F32:
 
 
 class _SpanCheckpoint(MatteCheckpoint):
-    """A span's mattes, also as images that the page can show; what is interrupted is gone on with."""
+    """Checkpoint of a span that also writes its mattes as images for the page."""
 
     def __init__(self, context: RunContext, span: Span) -> None:
-        super().__init__(span.folder / WORK, span.folder.name)
+        super().__init__(span.folder / CHECKPOINT, span.folder.name)
         self._names, self._span = context.whole.info.names, span
 
     def write(self, index: int, matte: F32) -> None:
-        """Keep one; a painted frame stands as a file of its own already."""
+        """Write the matte of a frame; painted frames have a file already."""
         super().write(index, matte)
         frame = self._span.start + index
         if frame not in self._span.keys:
@@ -158,49 +159,49 @@ class _SpanCheckpoint(MatteCheckpoint):
 
 
 def write_matte(path: Path, matte: F32) -> None:
-    """Keep a matte as a gray image of 16 bits."""
+    """Write a matte as a gray image of 16 bits."""
     gray = np.rint(np.clip(matte, 0, 1) * 65535).astype(np.uint16)[..., None]
     write_image(path, gray, compression=1, durable=False)
 
 
 def propagated_frames(context: RunContext) -> dict[str, str]:
-    """Return from which span each image in ``carried/`` is, by name; of older ones nothing is known."""
-    place = context.project.root / MATTE
+    """Return the folder name of the span of each image in ``carried/``, by file name, as far as recorded."""
+    root = context.project.root / MATTE
     try:
-        told = json.loads((place / "carried.json").read_text(encoding="utf-8"))
-        return {str(name): str(span) for name, span in told.items() if (place / "carried" / name).is_file()}
+        origins = json.loads((root / "carried.json").read_text(encoding="utf-8"))
+        return {str(name): str(span) for name, span in origins.items() if (root / "carried" / name).is_file()}
     except (OSError, ValueError, AttributeError):
         return {}
 
 
-def _whole(context: RunContext, span: Span, told: Mapping[str, str]) -> bool:
-    """Whether a span is carried: in the cache, or where it was put when it was in use."""
+def _is_complete(context: RunContext, span: Span, origins: Mapping[str, str]) -> bool:
+    """Return whether all mattes of a span are in the cache or in ``carried/``."""
     names = context.whole.info.names
-    wanted = {f"{names[frame]}.png" for frame in range(span.start, span.stop) if frame not in span.keys}
-    here = {path.name for path in span.folder.iterdir()} if span.folder.is_dir() else set()
-    return all(name in here or told.get(name) == span.folder.name for name in wanted)
+    needed = {f"{names[frame]}.png" for frame in range(span.start, span.stop) if frame not in span.keys}
+    stored = {path.name for path in span.folder.iterdir()} if span.folder.is_dir() else set()
+    return all(name in stored or origins.get(name) == span.folder.name for name in needed)
 
 
-def _away(span: Span, frame: int) -> int:
+def _distance(span: Span, frame: int) -> int:
     return max(span.start - frame, frame - span.stop + 1, 0)
 
 
-def _publish(context: RunContext, painted: Mapping[int, Path], spans: Sequence[Span]) -> None:
-    """Put the mattes of the range together in a folder that takes the old one's place at once."""
+def _write_sequence(context: RunContext, painted: Mapping[int, Path], spans: Sequence[Span]) -> None:
+    """Write the mattes of the range into a new folder that replaces ``carried/`` by a rename."""
     root = context.project.root / MATTE
-    old, new, gone = root / "carried", root / ".carried.new", root / ".carried.old"
+    old, new, obsolete = root / "carried", root / ".carried.new", root / ".carried.old"
     names, info = context.whole.info.names, context.whole.info
-    told = propagated_frames(context)
+    origins = propagated_frames(context)
     with disk_errors(root):
-        if gone.is_dir() and not old.exists():  # ended between the two renames
-            gone.replace(old)
-        for leftover in (new, gone):
+        if obsolete.is_dir() and not old.exists():  # the process ended between the two renames
+            obsolete.replace(old)
+        for leftover in (new, obsolete):
             shutil.rmtree(leftover, ignore_errors=True)
         new.mkdir(parents=True)
-        inside = {f"{names[frame]}.png" for frame in range(*context.span)}
-        for kept in old.iterdir() if old.is_dir() else ():
-            if kept.name not in inside:  # of a part of the clip that is not looked at now
-                _link(kept, new / kept.name)
+        in_range = {f"{names[frame]}.png" for frame in range(*context.span)}
+        for path in old.iterdir() if old.is_dir() else ():
+            if path.name not in in_range:  # outside of the range
+                _link_or_copy(path, new / path.name)
         empty = new / ".empty.png"
         write_matte(empty, np.zeros((info.height, info.width), np.float32))
         for span in spans:
@@ -208,23 +209,23 @@ def _publish(context: RunContext, painted: Mapping[int, Path], spans: Sequence[S
                 name = f"{names[frame]}.png"
                 if frame in painted:
                     continue
-                made = span.folder / name if span.keys else empty
-                _link(made if made.is_file() else old / name, new / name)
-                told[name] = span.folder.name if span.keys else ""
+                source = span.folder / name if span.keys else empty
+                _link_or_copy(source if source.is_file() else old / name, new / name)
+                origins[name] = span.folder.name if span.keys else ""
         for frame, path in painted.items():
             write_matte(new / f"{names[frame]}.png", read_matte(path))
-            told.pop(f"{names[frame]}.png", None)
+            origins.pop(f"{names[frame]}.png", None)
         empty.unlink()
-        (root / "carried.json").unlink(missing_ok=True)  # it must not speak of other images than those there
+        (root / "carried.json").unlink(missing_ok=True)  # it must not describe images of another folder
         if old.exists():
-            old.replace(gone)
+            old.replace(obsolete)
         new.replace(old)
-        write_text(root / "carried.json", json.dumps(told))
-        shutil.rmtree(gone, ignore_errors=True)
+        write_text(root / "carried.json", json.dumps(origins))
+        shutil.rmtree(obsolete, ignore_errors=True)
 
 
-def _link(source: Path, target: Path) -> None:
+def _link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
-    except OSError:  # another disk, or one without links
+    except OSError:  # another disk, or a file system without links
         shutil.copyfile(source, target)

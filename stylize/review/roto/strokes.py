@@ -1,4 +1,4 @@
-"""What is painted on one frame to say what the subject is, and the matte that follows from it."""
+"""Strokes on one frame that mark the subject, and the matte computed from them."""
 
 from __future__ import annotations
 
@@ -20,36 +20,42 @@ if TYPE_CHECKING:
     from stylize.mattes.hints import Box
 
 TOOLS: Final = ("add", "remove", "box", "empty", "keep", "clear")
-"""Strokes on the subject and beside it; a box around it; frames in which it is not to be seen, whose matte is
-right as it is, and on which nothing is said any more."""
-_MOST_POINTS, _MOST_SIZE = 4000, 1000.0
-_REACH = 0.06
-"""Share of the frame's longer side around strokes within which a matte that was there is found anew."""
-_WIDE = 3.0
-"""The same in sizes of the brush, where that is more."""
-_NEAR = 2.5
-"""Sizes of the brush around a first stroke that are taken for the subject to begin with."""
-_LIKELY, _UNLIKELY = 0.75, 0.25
+"""Strokes on the subject and on the background; a box around the subject; a frame without the subject, with a
+correct matte, or with all its strokes removed."""
+_MAX_POINTS = 4000
+"""Points of one stroke."""
+_MAX_RADIUS = 1000.0
+"""Radius of the brush in pixels."""
+_ZONE_SHARE = 0.06
+"""Width of the zone around strokes in which an existing matte changes, as a share of the frame's longer side."""
+_ZONE_RADII = 3.0
+"""Least width of that zone in brush radii."""
+_START_RADII = 2.5
+"""Brush radii around a first stroke that start as probable subject."""
+_PROBABLY_SUBJECT = 0.75
+"""Hint for `segment_scribbles`, where 1 is certain."""
+_PROBABLY_BACKGROUND = 0.25
+"""Hint for `segment_scribbles`, where 0 is certain."""
 
 
 @dataclass(frozen=True)
 class Stroke:
-    """One thing that was painted.
+    """One stroke, box or other mark on a frame.
 
     Attributes
     ----------
     tool
         One of `TOOLS`.
     points
-        Of a stroke its way, of a box two corners; (x, y) in pixels of the clip.
+        Path of a stroke or two corners of a box; (x, y) in pixels of the clip.
     size
         Radius of the brush in pixels.
     exact
-        Whether the stroke is the matte itself; else the edge around it is found in the picture.
+        Whether the stroke is the matte itself; otherwise the edge near it is segmented in the image.
     number
-        Counts all marks of a project: the highest is undone first.
+        Order over all frames of a project; the highest is undone first.
     base
-        For a first mark on a frame: the file of the matte that was there before; empty if there was none.
+        File of the matte that the first stroke on a frame changes; empty if there was none.
     """
 
     tool: str
@@ -59,141 +65,145 @@ class Stroke:
     number: int = 0
     base: str = ""
 
-    def facts(self) -> dict[str, Any]:
-        """Return it JSON-ready."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return the stroke for JSON."""
         return asdict(self)
 
 
-def read_stroke(facts: Any, width: int, height: int) -> Stroke:
-    """Read a mark that comes from outside.
+def read_stroke(fields: Any, width: int, height: int) -> Stroke:
+    """Validate a stroke from the browser or a file.
+
+    `fields` are those of `Stroke`; `width` and `height` are the clip's size in pixels.
 
     Raises
     ------
     UsageError
-        If a field is of another type or out of bounds.
+        If a field has another type or is out of bounds.
     """
-    if not isinstance(facts, dict) or facts.get("tool") not in TOOLS:
-        raise UsageError(f"a mark is no object with a tool of {', '.join(TOOLS)}")
-    tool, exact = facts["tool"], facts.get("exact", False)
-    points = facts.get("points", [])
-    drawn = tool in ("add", "remove", "box")
-    if not isinstance(points, list) or not isinstance(exact, bool) or bool(points) != drawn:
-        raise UsageError(f"the mark {tool!r} has no points, or has some and takes none")
-    if len(points) > _MOST_POINTS or (tool == "box" and len(points) != 2):
-        raise UsageError(f"a stroke has at most {_MOST_POINTS} points, a box has two")
-    size = _number(facts.get("size", 0.0), 0.0, _MOST_SIZE)
+    if not isinstance(fields, dict) or fields.get("tool") not in TOOLS:
+        raise UsageError(f"invalid tool of a stroke; choose {', '.join(TOOLS)}")
+    tool, exact = fields["tool"], fields.get("exact", False)
+    points = fields.get("points", [])
+    needs_points = tool in ("add", "remove", "box")
+    if not isinstance(exact, bool):
+        raise UsageError(f"invalid exact of the stroke {tool!r}; choose true or false")
+    if not isinstance(points, list) or bool(points) != needs_points:
+        raise UsageError(f"invalid points of the stroke {tool!r}; send {'a list' if needs_points else 'none'}")
+    if len(points) > _MAX_POINTS or (tool == "box" and len(points) != 2):
+        raise UsageError(f"invalid count of points {len(points)}; a stroke has at most {_MAX_POINTS}, a box two")
+    size = _number(fields.get("size", 0.0), 0.0, _MAX_RADIUS)
     if tool in ("add", "remove") and size < 0.25:
-        raise UsageError("the brush is smaller than a quarter of a pixel")
-    placed = tuple(_point(point, width, height, size) for point in points)
+        raise UsageError("invalid size of a stroke; choose a radius of at least 0.25 pixels")
+    pixels = tuple(_point(point, width, height, size) for point in points)
     if tool == "box":
-        (a, b), (c, d) = placed
+        (a, b), (c, d) = pixels
         left, top = min(max(min(a, c), 0), width), min(max(min(b, d), 0), height)
         right, low = min(max(a, c), width), min(max(b, d), height)
         if right - left < 4 or low - top < 4:
-            raise UsageError("the box holds nothing of the frame; draw a larger one")
-        placed = ((left, top), (right, low))
-    return Stroke(tool, placed, size, exact)
+            raise UsageError("the box covers less than 4x4 pixels of the frame; draw a larger one")
+        pixels = ((left, top), (right, low))
+    return Stroke(tool, pixels, size, exact)
 
 
-def active_strokes(marks: Sequence[Stroke]) -> list[Stroke]:
-    """Return the marks of a frame that count: those after the last that takes all back."""
-    last = max((at for at, mark in enumerate(marks) if mark.tool == "clear"), default=-1)
-    return list(marks[last + 1 :])
+def active_strokes(strokes: Sequence[Stroke]) -> list[Stroke]:
+    """Return the strokes of a frame after the last ``clear``."""
+    last = max((at for at, stroke in enumerate(strokes) if stroke.tool == "clear"), default=-1)
+    return list(strokes[last + 1 :])
 
 
 def build_matte(
     image: Image,
-    marks: Sequence[Stroke],
+    strokes: Sequence[Stroke],
     base: F32 | None,
-    cut: Callable[[Image, Box], F32] = segment_box,
+    segment: Callable[[Image, Box], F32] = segment_box,
 ) -> F32 | None:
-    """Make the matte of a frame from what is painted on it.
+    """Return the matte of a frame from the strokes on it.
 
-    A box or a first scribble is the beginning of a matte. Where there is one already, a scribble changes it
-    around itself only; an exact stroke changes what it covers and nothing else.
+    A box or a first scribble starts a matte. A scribble on an existing matte changes it near the scribble only; an
+    exact stroke changes the pixels that it covers only.
 
     Parameters
     ----------
     image : Image, (H, W, 3)
     marks
-        In the order in which they were made.
+        In drawing order.
     base : float32 (H, W)
-        The matte that was there before; None if there was none.
-    cut
-        Cuts out what a box holds.
+        The matte before the first stroke; None if there was none.
+    segment
+        Segments the subject in a box.
 
     Returns
     -------
-    float32 (H, W), or None if nothing is said of the frame.
+    float32 (H, W), or None without active strokes.
     """
-    shape, counted = image.shape[:2], active_strokes(marks)
-    if not counted:
+    shape, active = image.shape[:2], active_strokes(strokes)
+    if not active:
         return None
-    begins = [at for at, mark in enumerate(counted) if mark.tool in ("box", "empty")]
-    if begins:
-        first, counted = counted[begins[-1]], counted[begins[-1] + 1 :]
+    starts = [at for at, stroke in enumerate(active) if stroke.tool in ("box", "empty")]
+    if starts:
+        first, active = active[starts[-1]], active[starts[-1] + 1 :]
         if first.tool == "empty":
             base = np.zeros(shape, np.float32)
         else:
             (left, top), (right, low) = first.points
             box = (round(left), round(top), max(round(right - left), 4), max(round(low - top), 4))
-            base = cut(image, box)
-    strokes = [mark for mark in counted if mark.tool in ("add", "remove")]
-    matte = _from_scribbles(image, [mark for mark in strokes if not mark.exact], base)
-    return _with_exact(matte, strokes)
+            base = segment(image, box)
+    strokes = [stroke for stroke in active if stroke.tool in ("add", "remove")]
+    matte = _apply_scribbles(image, [stroke for stroke in strokes if not stroke.exact], base)
+    return _apply_exact(matte, strokes)
 
 
-def _from_scribbles(image: Image, strokes: Sequence[Stroke], base: F32 | None) -> F32:
+def _apply_scribbles(image: Image, strokes: Sequence[Stroke], base: F32 | None) -> F32:
     import cv2
 
     shape = image.shape[:2]
     if not strokes:
         return np.zeros(shape, np.float32) if base is None else base
-    said = np.full(shape, np.nan, np.float32)
-    for mark in strokes:
-        said[_drawn(shape, mark) > 0.5] = mark.tool == "add"
-    known = ~np.isnan(said)
+    painted = np.full(shape, np.nan, np.float32)
+    for stroke in strokes:
+        painted[_coverage(shape, stroke) > 0.5] = stroke.tool == "add"
+    known = ~np.isnan(painted)
     if base is None:
         near = np.zeros(shape, bool)
-        for mark in strokes:
-            near |= (mark.tool == "add") & _around(shape, mark, (_NEAR - 1) * mark.size)
-        hint = np.where(known, said, np.where(near, _LIKELY, _UNLIKELY)).astype(np.float32)
-        return _touched(segment_scribbles(image, hint), said == 1)
+        for stroke in strokes:
+            near |= (stroke.tool == "add") & _dilated(shape, stroke, (_START_RADII - 1) * stroke.size)
+        hint = np.where(known, painted, np.where(near, _PROBABLY_SUBJECT, _PROBABLY_BACKGROUND)).astype(np.float32)
+        return _painted_components(segment_scribbles(image, hint), painted == 1)
     zone = np.zeros(shape, np.float32)
-    for mark in strokes:
-        reach = max(_REACH * max(shape), (_WIDE - 1) * mark.size)
-        zone[_around(shape, mark, reach)] = 1
-    likely = np.where(base > 0.5, _LIKELY, _UNLIKELY)
-    hint = np.where(known, said, np.where(zone > 0.5, likely, base > 0.5)).astype(np.float32)
+    for stroke in strokes:
+        margin = max(_ZONE_SHARE * max(shape), (_ZONE_RADII - 1) * stroke.size)
+        zone[_dilated(shape, stroke, margin)] = 1
+    prior = np.where(base > 0.5, _PROBABLY_SUBJECT, _PROBABLY_BACKGROUND)
+    hint = np.where(known, painted, np.where(zone > 0.5, prior, base > 0.5)).astype(np.float32)
     found = segment_scribbles(image, hint)
-    soft = max(2.0, _REACH * max(shape) / 6)
-    share = np.where(known, 1, cv2.GaussianBlur(zone, (0, 0), soft) * (zone > 0.5))
-    return np.asarray(base + share * (found - base), np.float32)
+    soft = max(2.0, _ZONE_SHARE * max(shape) / 6)
+    weight = np.where(known, 1, cv2.GaussianBlur(zone, (0, 0), soft) * (zone > 0.5))
+    return np.asarray(base + weight * (found - base), np.float32)
 
 
-def _with_exact(matte: F32, strokes: Sequence[Stroke]) -> F32:
-    """Lay exact strokes over a matte; a later scribble takes away what it covers of them."""
-    if not any(mark.exact for mark in strokes):
+def _apply_exact(matte: F32, strokes: Sequence[Stroke]) -> F32:
+    """Apply exact strokes to a matte; a later scribble removes the part of them that it covers."""
+    if not any(stroke.exact for stroke in strokes):
         return matte
-    value, share = np.zeros_like(matte), np.zeros_like(matte)
-    for mark in strokes:
-        drawn = _drawn(matte.shape, mark)
-        if mark.exact:
-            value = value * (1 - drawn) + (mark.tool == "add") * drawn
-            share = share + drawn - share * drawn
+    value, weight = np.zeros_like(matte), np.zeros_like(matte)
+    for stroke in strokes:
+        covered = _coverage(matte.shape, stroke)
+        if stroke.exact:
+            value = value * (1 - covered) + (stroke.tool == "add") * covered
+            weight = weight + covered - weight * covered
         else:
-            value, share = value * (1 - drawn), share * (1 - drawn)
-    return np.asarray(np.clip(value + matte * (1 - share), 0, 1), np.float32)
+            value, weight = value * (1 - covered), weight * (1 - covered)
+    return np.asarray(np.clip(value + matte * (1 - weight), 0, 1), np.float32)
 
 
-def _drawn(shape: tuple[int, ...], mark: Stroke) -> F32:
-    """Return how much of each pixel a stroke covers, 0 to 1: from the distance to its way."""
+def _coverage(shape: tuple[int, ...], stroke: Stroke) -> F32:
+    """Return the coverage of each pixel by a stroke, 0 to 1, from the distance to its path."""
     height, width = shape[:2]
     covered = np.zeros((height, width), np.float32)
-    points = np.array(mark.points, np.float32)
+    points = np.array(stroke.points, np.float32)
     for a, b in zip(points, np.vstack([points[1:], points[-1:]]), strict=True):
-        low = np.floor(np.minimum(a, b) - mark.size - 1).astype(int)
-        high = np.ceil(np.maximum(a, b) + mark.size + 1).astype(int)
+        low = np.floor(np.minimum(a, b) - stroke.size - 1).astype(int)
+        high = np.ceil(np.maximum(a, b) + stroke.size + 1).astype(int)
         left, top, right, bottom = max(low[0], 0), max(low[1], 0), min(high[0], width), min(high[1], height)
         if left >= right or top >= bottom:
             continue
@@ -202,36 +212,36 @@ def _drawn(shape: tuple[int, ...], mark: Stroke) -> F32:
         along = np.clip((x * dx + y * dy) / length, 0, 1) if length > 0 else 0.0
         distance = np.hypot(x - along * dx, y - along * dy)
         part = covered[top:bottom, left:right]
-        np.maximum(part, np.clip(mark.size + 0.5 - distance, 0, 1), out=part)
+        np.maximum(part, np.clip(stroke.size + 0.5 - distance, 0, 1), out=part)
     return covered
 
 
-def _around(shape: tuple[int, ...], mark: Stroke, wider: float) -> NDArray[np.bool_]:
-    """Return what lies within a stroke and `wider` pixels around it, roughly."""
+def _dilated(shape: tuple[int, ...], stroke: Stroke, extra: float) -> NDArray[np.bool_]:
+    """Return the pixels of a stroke and `extra` pixels around it, without antialiasing."""
     import cv2
 
     canvas: NDArray[np.uint8] = np.zeros(shape[:2], np.uint8)
-    points = np.rint(np.array(mark.points) - 0.5).astype(np.int32)
-    reach = max(1, round(mark.size + wider))
+    points = np.rint(np.array(stroke.points) - 0.5).astype(np.int32)
+    margin = max(1, round(stroke.size + extra))
     for point in points:
-        cv2.circle(canvas, point.tolist(), reach, 1, -1)
+        cv2.circle(canvas, point.tolist(), margin, 1, -1)
     if len(points) > 1:
-        cv2.polylines(canvas, [points[:, None]], False, 1, 2 * reach)
+        cv2.polylines(canvas, [points[:, None]], False, 1, 2 * margin)
     return canvas > 0
 
 
-def _touched(matte: F32, painted: NDArray[np.bool_]) -> F32:
-    """Keep the pieces of a matte that somebody painted on; the same colors elsewhere are not meant."""
+def _painted_components(matte: F32, painted: NDArray[np.bool_]) -> F32:
+    """Keep the connected components of a matte that strokes touch: the same colors elsewhere are not meant."""
     import cv2
 
-    _, pieces = cv2.connectedComponents((matte > 0.1).astype(np.uint8))
-    wanted = np.unique(pieces[painted])
-    return np.where(np.isin(pieces, wanted[wanted > 0]), matte, 0).astype(np.float32)
+    _, components = cv2.connectedComponents((matte > 0.1).astype(np.uint8))
+    wanted = np.unique(components[painted])
+    return np.where(np.isin(components, wanted[wanted > 0]), matte, 0).astype(np.float32)
 
 
 def _point(point: Any, width: int, height: int, margin: float) -> tuple[float, float]:
     if not isinstance(point, list) or len(point) != 2:
-        raise UsageError("a point of a mark is no pair of numbers")
+        raise UsageError("invalid point of a stroke; send [x, y]")
     x, y = point
     return (
         round(_number(x, -margin - width, 2 * width + margin), 2),
@@ -239,8 +249,8 @@ def _point(point: Any, width: int, height: int, margin: float) -> tuple[float, f
     )
 
 
-def _number(value: Any, least: float, most: float) -> float:
-    whole = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not whole or not least <= value <= most:
-        raise UsageError(f"a number of a mark is {str(value)[:30]}; expected {least:g} to {most:g}")
+def _number(value: Any, low: float, high: float) -> float:
+    finite = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not finite or not low <= value <= high:
+        raise UsageError(f"invalid number {str(value)[:30]} in a stroke; choose {low:g} to {high:g}")
     return float(value)

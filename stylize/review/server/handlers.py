@@ -1,4 +1,4 @@
-"""Answers of the page's server: JSON that is checked field by field; faults in one line with their status."""
+"""Request handlers of the review server: JSON checked field by field, errors in one line with a status."""
 
 from __future__ import annotations
 
@@ -20,91 +20,94 @@ if TYPE_CHECKING:
 
 FIELDS: dict[str, type] = {
     **dict.fromkeys(("frame", "to", "take"), int),
-    **dict.fromkeys(("settings", "mark"), dict),
+    **dict.fromkeys(("settings", "stroke"), dict),
     **dict.fromkeys(("name", "data"), str),
     "wanted": bool,
 }
+"""Fields of POST bodies with types; fields that are not listed are strings."""
 
 
 class RequestError(Exception):
-    """A request that makes no sense; `status` and words for the answer."""
+    """An invalid request, with the HTTP status and message of its answer."""
 
-    def __init__(self, status: int, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
         self.status = status
 
 
 def session_of(workspace: Workspace, request: Request) -> Session:
-    """Return the session of the layer that a request names; of the first without a name."""
+    """Return the session of the layer that a request names, or of the topmost layer."""
     name = request.query_params.get("layer")
     if name is None:
         return workspace.first
     if name not in workspace.sessions:
-        raise RequestError(404, "this project has no such layer")
+        raise RequestError(404, "unknown layer; reload the page")
     return workspace.sessions[name]
 
 
-def read(workspace: Workspace, make: Callable[[Session], Any]) -> Callable[[Request], Any]:
-    """Return the handler of a question: `make` gives what is told."""
+def read_handler(workspace: Workspace, make: Callable[[Session], Any]) -> Callable[[Request], Any]:
+    """Return a GET handler that answers with the JSON of `make`."""
 
     async def answer(request: Request) -> Response:
-        return await safely(
+        return await answer_safely(
             lambda: JSONResponse(make(session_of(workspace, request)), headers={"cache-control": "no-store"})
         )
 
     return answer
 
 
-def write(
-    workspace: Workspace, do: Callable[[Session, Any], Any], takes: str, tell: Callable[[Session], Any]
+def write_handler(
+    workspace: Workspace, action: Callable[[Session, Any], Any], allowed: str, respond: Callable[[Session], Any]
 ) -> Callable[[Request], Any]:
-    """Return the handler of a change: `do` does what a body with the fields `takes` asks, `tell` answers."""
+    """Return a POST handler that applies `action` to a body with the fields `allowed` and answers with `respond`."""
 
     async def answer(request: Request) -> Response:
         try:
             body = await request.json()
         except (ValueError, UnicodeDecodeError, RecursionError):
-            return JSONResponse({"error": "this is no JSON"}, 400)
+            return JSONResponse({"error": "invalid JSON; send an object"}, 400)
 
-        def context() -> Response:
+        def run() -> Response:
             session = session_of(workspace, request)
-            done = do(session, _checked(body, takes.split()))
-            told = {**tell(session), **(done if isinstance(done, dict) else {})}
-            return JSONResponse(told, headers={"cache-control": "no-store"})
+            done = action(session, _checked_body(body, allowed.split()))
+            fields = {**respond(session), **(done if isinstance(done, dict) else {})}
+            return JSONResponse(fields, headers={"cache-control": "no-store"})
 
-        made = await safely(context)
-        if made.status_code == 200:
+        response = await answer_safely(run)
+        if response.status_code == 200:
             session = session_of(workspace, request)
-            facts = {"revision": session.plan_editor.revision, "busy": "", "generation": session.generation}
-            session.publish("plan", facts)
-        return made
+            state = {"revision": session.plan_editor.revision, "busy": "", "generation": session.generation}
+            session.publish("plan", state)
+        return response
 
     return answer
 
 
-def inside(session: Session, frame: int) -> None:
-    """Refuse a frame that is not worked on."""
+def check_frame(session: Session, frame: int) -> None:
+    """Raise RequestError for a frame outside of the range."""
     first, stop = session.context.span
     if not first <= frame < stop:
-        raise RequestError(422, f"frame {frame} is outside of {first} to {stop - 1}")
+        raise RequestError(422, f"invalid frame {frame}; choose {first} to {stop - 1}")
 
 
-def needs(body: dict[str, Any], *names: str) -> None:
-    """Refuse a body that lacks a field."""
+def require(body: dict[str, Any], *names: str) -> None:
+    """Raise RequestError if a field is missing."""
     for name in names:
         if name not in body:
-            raise RequestError(422, f"{name} is missing")
+            raise RequestError(422, f"missing field {name!r}; send it")
 
 
-def _checked(body: Any, takes: list[str]) -> dict[str, Any]:
-    """Return the body of a write if it has nothing but fields that are taken, each of its type."""
+def _checked_body(body: Any, allowed: list[str]) -> dict[str, Any]:
+    """Return the body of a POST request if it has only allowed fields of the right types."""
     if not isinstance(body, dict):
-        raise RequestError(422, "an object is expected")
+        raise RequestError(422, "invalid body; send a JSON object")
     for name, value in body.items():
         kind = FIELDS.get(name, str)
-        if name not in takes or not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise RequestError(422, f"{str(name)[:40]!r} is unknown or of the wrong type")
-    needs(body, *{"action", "revision", "what"} & set(takes))
+        if name not in allowed or not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise RequestError(
+                422, f"unknown field or wrong type: {str(name)[:40]!r}; send {', '.join(allowed) or 'no field'}"
+            )
+    require(body, *{"action", "revision", "what"} & set(allowed))
     return body
 
 
@@ -115,19 +118,20 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (MediaError, 422),
     (StylizeError, 500),
 )
+"""HTTP status by error class; the first that matches counts."""
 
 
-async def safely(make: Callable[[], Response]) -> Response:
-    """Do the work on a thread; say in one line what went wrong, with the status that fits."""
+async def answer_safely(make: Callable[[], Response]) -> Response:
+    """Call `make` on a thread; answer errors with their status and one line."""
     try:
         return await run_in_threadpool(make)
     except RequestError as error:
-        return _fault(error.status, error)
+        return _error(error.status, error)
     except FileNotFoundError:
-        return _fault(404, "there is no such picture yet")
+        return _error(404, "image not found; it is not made yet")
     except StylizeError as error:
-        return _fault(next(status for kind, status in STATUS if isinstance(error, kind)), error)
+        return _error(next(status for kind, status in STATUS if isinstance(error, kind)), error)
 
 
-def _fault(status: int, words: Any) -> Response:
-    return JSONResponse({"error": str(words)}, status, headers={"cache-control": "no-store"})
+def _error(status: int, message: Any) -> Response:
+    return JSONResponse({"error": str(message)}, status, headers={"cache-control": "no-store"})

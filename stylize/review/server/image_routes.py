@@ -1,4 +1,4 @@
-"""Pictures by address: a view of a frame, a take, the matte that is painted."""
+"""Image routes: views of a frame, takes of a key, the painted matte."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from stylize.errors import UsageError
 from stylize.review.serializers import last_run
-from stylize.review.server.handlers import RequestError, inside, safely, session_of
+from stylize.review.server.handlers import RequestError, answer_safely, check_frame, session_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from stylize.review.workspace import Workspace
 
 VIEWS = ("source", "painted", "result", "matte", "confidence", "comp")
+"""Images of a frame by name in the address."""
 
 
-def frame_picture(workspace: Workspace) -> Callable[[Request], Any]:
-    """Return the handler of a view of a frame."""
+def frame_image(workspace: Workspace) -> Callable[[Request], Any]:
+    """Return the handler of the views of a frame."""
 
     async def answer(request: Request) -> Response:
         view, frame = request.path_params["view"], request.path_params["frame"]
@@ -31,22 +32,22 @@ def frame_picture(workspace: Workspace) -> Callable[[Request], Any]:
 
         def make() -> Response:
             if view not in VIEWS:
-                raise RequestError(404, "no such view")
+                raise RequestError(404, f"unknown view; choose {', '.join(VIEWS)}")
             session = session_of(workspace, request)
-            inside(session, frame)
+            check_frame(session, frame)
             if view == "comp":
-                return _picture(request, workspace.comp(frame, full=full))
-            if view == "matte" and request.query_params.get("calm") == "0":
-                return _picture(request, session.pictures.matte(frame, calm=False))
-            return _picture(request, _view(session, view, frame, full))
+                return _image_response(request, workspace.comp(frame, full=full))
+            if view == "matte" and request.query_params.get("stabilized") == "0":
+                return _image_response(request, session.pictures.matte(frame, stabilized=False))
+            return _image_response(request, _encode_view(session, view, frame, full))
 
-        return await safely(make)
+        return await answer_safely(make)
 
     return answer
 
 
-def take_picture(workspace: Workspace) -> Callable[[Request], Any]:
-    """Return the handler of an earlier painting."""
+def take_image(workspace: Workspace) -> Callable[[Request], Any]:
+    """Return the handler of the takes of a key."""
 
     async def answer(request: Request) -> Response:
         frame, number = request.path_params["frame"], request.path_params["take"]
@@ -54,21 +55,21 @@ def take_picture(workspace: Workspace) -> Callable[[Request], Any]:
 
         def make() -> Response:
             session = session_of(workspace, request)
-            inside(session, frame)
+            check_frame(session, frame)
             name = session.context.whole.info.names[frame]
             try:
                 take = session.context.project.keys.takes.get(name, number)
             except UsageError as error:
                 raise FileNotFoundError from error
-            return _picture(request, session.pictures.file(take.path, full=full))
+            return _image_response(request, session.pictures.file(take.path, full=full))
 
-        return await safely(make)
+        return await answer_safely(make)
 
     return answer
 
 
-def painted_matte(workspace: Workspace) -> Callable[[Request], Any]:
-    """Return the handler of a frame's matte as it is painted or carried."""
+def matte_image(workspace: Workspace) -> Callable[[Request], Any]:
+    """Return the handler of the painted or propagated matte of a frame."""
 
     async def answer(request: Request) -> Response:
         frame = request.path_params["frame"]
@@ -76,15 +77,15 @@ def painted_matte(workspace: Workspace) -> Callable[[Request], Any]:
 
         def make() -> Response:
             session = session_of(workspace, request)
-            inside(session, frame)
-            return _picture(request, session.pictures.matte_file(session.matte_editor.file(frame), full=full))
+            check_frame(session, frame)
+            return _image_response(request, session.pictures.matte_file(session.matte_editor.file(frame), full=full))
 
-        return await safely(make)
+        return await answer_safely(make)
 
     return answer
 
 
-def _view(session: Session, view: str, frame: int, full: bool) -> bytes:
+def _encode_view(session: Session, view: str, frame: int, full: bool) -> bytes:
     pictures = session.pictures
     if view == "source":
         return pictures.clip(frame, full=full)
@@ -96,16 +97,16 @@ def _view(session: Session, view: str, frame: int, full: bool) -> bytes:
         if path is None:
             raise FileNotFoundError
         return pictures.file(path, full=full)
-    place = status.places.get(frame) or last_run(session).get(frame)
-    if place is None:
+    files = status.places.get(frame) or last_run(session).get(frame)
+    if files is None:
         raise FileNotFoundError
     return (
-        pictures.file(place[0], full=full) if view == "result" else pictures.confidence(place[1], place[0], full=full)
+        pictures.file(files[0], full=full) if view == "result" else pictures.confidence(files[1], files[0], full=full)
     )
 
 
-def _picture(request: Request, data: bytes) -> Response:
-    """Return a picture; its address names its version, so it may be kept for good."""
-    kept = "private, max-age=31536000, immutable" if request.query_params.get("v") else "no-store"
-    kind = "image/png" if data[:4] == b"\x89PNG" else "image/jpeg"
-    return Response(data, media_type=kind, headers={"cache-control": kept})
+def _image_response(request: Request, data: bytes) -> Response:
+    """Return an image; the browser may cache it for good if its address names a version."""
+    cache_control = "private, max-age=31536000, immutable" if request.query_params.get("v") else "no-store"
+    media_type = "image/png" if data[:4] == b"\x89PNG" else "image/jpeg"
+    return Response(data, media_type=media_type, headers={"cache-control": cache_control})

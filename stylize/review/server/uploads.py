@@ -1,4 +1,4 @@
-"""A painted frame from the browser: looked at with distrust, decoded, and written again by ourselves."""
+"""Uploaded keys: validated, decoded and encoded again."""
 
 from __future__ import annotations
 
@@ -20,51 +20,51 @@ if TYPE_CHECKING:
     from stylize.media import ClipInfo
     from stylize.pipeline.context import RunContext
 
-MOST_BYTES = 64 << 20
-"""Of an uploaded file."""
-_LARGER = 4
-"""So many times the clip's width a painting may have: more is no painting of this clip but a bomb."""
+MAX_UPLOAD_BYTES = 64 << 20
+"""Size limit of an uploaded file."""
+_MAX_SCALE = 4
+"""Largest width and height of an upload in sizes of the clip; guards against decompression bombs."""
 
 
 @contextmanager
-def decoded(context: RunContext, frame: int, text: str, called: str) -> Iterator[Path]:
-    """Give the path of an uploaded painting as PNG of the clip's size and depth; it is gone after the block.
+def decoded_upload(context: RunContext, frame: int, data_base64: str, filename: str) -> Iterator[Path]:
+    """Give the path of an upload as PNG of the clip's size and depth; it is removed after the block.
 
     Parameters
     ----------
-    text
-        The file, in base64.
-    called
-        What it was called, for messages only; it names no file here.
+    data_base64
+        The file in base64.
+    filename
+        Name of the file in messages; no path is made of it.
 
     Raises
     ------
     UsageError
-        If it is no base64, or too large.
+        If the data is invalid base64 or too large.
     MediaError
-        If it is no image, damaged, of another aspect, or far larger than the clip.
+        If it is not an image, damaged, of another aspect ratio, or far larger than the clip.
     """
     try:
-        data = base64.b64decode(text, validate=True)
+        data = base64.b64decode(data_base64, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise UsageError(f"{called}: arrived damaged ({error}); send it again") from error
-    if len(data) > MOST_BYTES:
-        raise UsageError(f"{called}: larger than {MOST_BYTES >> 20} MiB; save it smaller")
-    info, place = context.whole.info, context.project.root / "cache"
-    with disk_errors(place):
-        place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="upload-", dir=place) as folder:
-        sent, painting = Path(folder) / "sent", Path(folder) / "painting.png"
-        sent.write_bytes(data)
+        raise UsageError(f"{filename}: invalid base64 ({error}); upload it again") from error
+    if len(data) > MAX_UPLOAD_BYTES:
+        raise UsageError(f"{filename}: larger than {MAX_UPLOAD_BYTES >> 20} MiB; save a smaller file")
+    info, cache = context.whole.info, context.project.root / "cache"
+    with disk_errors(cache):
+        cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="upload-", dir=cache) as folder:
+        upload, image = Path(folder) / "sent", Path(folder) / "painting.png"
+        upload.write_bytes(data)
         try:
-            _check(sent, frame, info)
-            write_image(painting, read_key(sent, context.whole[frame]))
+            _check_header(upload, frame, info)
+            write_image(image, read_key(upload, context.whole[frame]))
         except MediaError as error:
-            raise MediaError(str(error).replace(str(sent), called)) from error
-        yield painting
+            raise MediaError(str(error).replace(str(upload), filename)) from error
+        yield image
 
 
-def _check(sent: Path, frame: int, info: ClipInfo) -> None:
-    """Refuse what is no painting of the clip, from its header alone: nothing is unpacked before that."""
-    image_size(sent, _LARGER * info.width * _LARGER * info.height)
-    check_keys({frame: sent}, info)
+def _check_header(upload: Path, frame: int, info: ClipInfo) -> None:
+    """Check size and format from the header, before anything is decoded."""
+    image_size(upload, _MAX_SCALE * info.width * _MAX_SCALE * info.height)
+    check_keys({frame: upload}, info)

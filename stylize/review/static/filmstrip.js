@@ -25,7 +25,7 @@ export function draw(state) {
   const urls = frames.map((frame) => {
     const place = ["painted", "comp"].includes(state.view) ? null : address(state.view, frame);
     const { url } = place || address("source", frame);
-    return placed(url.includes("/frame/matte/") ? `${url}&calm=0` : url); // steady edges take a while, and are not seen here
+    return placed(url.includes("/frame/matte/") ? `${url}&stabilized=0` : url); // steady edges take a while, and are not seen here
   });
   strip.classList.toggle("matte", state.view === "matte");
   if (urls.join() === shown) return;

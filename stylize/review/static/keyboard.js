@@ -1,7 +1,7 @@
 // Everything by keyboard. Space plays, so that K and L can be what they say: key and lock.
 
 import { $, h } from "/dom.js";
-import { TOOLS, carry, goPainted, resize, setBrush, toggle as paintMatte } from "/matte.js";
+import { TOOLS, goPainted, propagate, resize, setBrush, toggle as paintMatte } from "/matte.js";
 import { paint, shift } from "/panel.js";
 import { cancel, change, edit, go, keyAfter, keyAt, keyBefore, locked, redo, start, store, undo } from "/store.js";
 import { VIEWS, available, pan, toggle, turnZoom } from "/viewer.js";
@@ -57,7 +57,7 @@ const WRITING = {
 const PAINTING = {
   ...Object.fromEntries(TOOLS.map(([tool, , letter]) => [letter.toLowerCase(), () => setBrush({ tool })])),
   "-": () => resize(1 / 1.2), "=": () => resize(1.2), "+": () => resize(1.2), f: () => setBrush({ exact: !store.brush.exact }),
-  c: carry, "[": () => goPainted(-1), "]": () => goPainted(1), w: () => {}, s: () => {}, d: () => {}, o: () => {},
+  c: propagate, "[": () => goPainted(-1), "]": () => goPainted(1), w: () => {}, s: () => {}, d: () => {}, o: () => {},
 };
 
 const LOOKS = ["over", "cut", "alone"];

@@ -16,20 +16,20 @@ export function build() {
   canvas.addEventListener("pointerdown", down);
   canvas.addEventListener("pointermove", moved);
   canvas.addEventListener("pointerup", up);
-  canvas.addEventListener("pointercancel", () => store.stroke && change({ stroke: null }));
+  canvas.addEventListener("pointercancel", () => store.drawing && change({ drawing: null }));
   canvas.addEventListener("pointerleave", () => {
     over = null;
     ring();
   });
   // Arrows step through frames, unless somebody came to the picture by Tab to paint with them.
   canvas.addEventListener("mousedown", (event) => event.preventDefault());
-  canvas.addEventListener("blur", () => store.cursor && change({ cursor: null, stroke: store.stroke?.keys ? null : store.stroke }));
+  canvas.addEventListener("blur", () => store.cursor && change({ cursor: null, drawing: store.drawing?.keys ? null : store.drawing }));
   canvas.addEventListener("keydown", pressed);
 }
 
 export function toggle() {
   if (store.brush.on) {
-    change({ brush: { ...store.brush, on: false }, stroke: null, cursor: null, ...before });
+    change({ brush: { ...store.brush, on: false }, drawing: null, cursor: null, ...before });
     return;
   }
   before = { view: store.view, mode: store.mode };
@@ -44,8 +44,8 @@ export function resize(by) {
   setBrush({ size: Math.round(10 * Math.min(Math.max(store.brush.size * by, 0.5), most)) / 10 });
 }
 
-export const mark = (tool, done) => !locked() && writeMatte("mark", { frame: store.frame, mark: { tool } }, done);
-export const carry = () => !locked() && start("matte", store.frame);
+export const addStroke = (tool, done) => !locked() && writeMatte("stroke", { frame: store.frame, stroke: { tool } }, done);
+export const propagate = () => !locked() && start("matte", store.frame);
 
 // Frames that are painted, before and after this one.
 export function goPainted(towards) {
@@ -84,19 +84,19 @@ function placeOf(event) {
 // Strokes may leave the frame, by less than the frame's own size.
 const clamped = (value, side) => Math.round(100 * Math.min(Math.max(value, -side / 2), 1.5 * side)) / 100;
 
-function begin(point, keys) {
+function startStroke(point, keys) {
   const { tool, size, exact } = store.brush;
-  const mark = tool === "box" ? { tool, points: [point, point] } : { tool, size, exact, points: [point] };
-  change({ stroke: { frame: store.frame, mark, keys } });
+  const stroke = tool === "box" ? { tool, points: [point, point] } : { tool, size, exact, points: [point] };
+  change({ drawing: { frame: store.frame, stroke, keys } });
 }
 
 function extend(point) {
-  const { mark } = store.stroke;
-  if (mark.tool === "box") mark.points[1] = point;
+  const { stroke } = store.drawing;
+  if (stroke.tool === "box") stroke.points[1] = point;
   else {
-    const [x, y] = mark.points.at(-1);
-    if (Math.hypot(point[0] - x, point[1] - y) < Math.max(0.4, 0.12 * mark.size) || mark.points.length >= 3900) return;
-    mark.points.push(point);
+    const [x, y] = stroke.points.at(-1);
+    if (Math.hypot(point[0] - x, point[1] - y) < Math.max(0.4, 0.12 * stroke.size) || stroke.points.length >= 3900) return;
+    stroke.points.push(point);
   }
   change({});
 }
@@ -105,32 +105,32 @@ function down(event) {
   if (!store.brush.on || event.button !== 0 || event.altKey || !drawnBox()) return;
   if (locked()) return void say("Something runs on this project; cancel it or wait, then paint.", true);
   change({ playing: false, cursor: null });
-  begin(placeOf(event), false);
+  startStroke(placeOf(event), false);
 }
 
 function moved(event) {
   if (!store.brush.on) return;
   over = [event.offsetX, event.offsetY];
   ring();
-  if (!store.stroke || store.stroke.keys || !event.buttons) return;
+  if (!store.drawing || store.drawing.keys || !event.buttons) return;
   for (const one of event.getCoalescedEvents?.() || [event]) extend(placeOf(one));
 }
 
 function up() {
-  if (store.stroke && !store.stroke.keys) send();
+  if (store.drawing && !store.drawing.keys) send();
 }
 
 // The stroke stays on the picture until the matte that follows from it is there to be seen.
 async function send() {
-  const { stroke } = store;
-  const [[a, b], [c, d]] = [stroke.mark.points[0], stroke.mark.points.at(-1)];
-  change({ stroke: null });
-  if (stroke.mark.tool === "box" && (Math.abs(a - c) < 4 || Math.abs(b - d) < 4)) return;
-  change({ strokes: [...store.strokes, stroke] });
-  await writeMatte("mark", { frame: stroke.frame, mark: stroke.mark });
-  const place = address("matte", stroke.frame);
+  const { drawing: drawn } = store;
+  const [[a, b], [c, d]] = [drawn.stroke.points[0], drawn.stroke.points.at(-1)];
+  change({ drawing: null });
+  if (drawn.stroke.tool === "box" && (Math.abs(a - c) < 4 || Math.abs(b - d) < 4)) return;
+  change({ strokes: [...store.strokes, drawn] });
+  await writeMatte("stroke", { frame: drawn.frame, stroke: drawn.stroke });
+  const place = address("matte", drawn.frame);
   if (place) await picture(place.url).ready;
-  change({ strokes: store.strokes.filter((one) => one !== stroke) });
+  change({ strokes: store.strokes.filter((one) => one !== drawn) });
 }
 
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -145,15 +145,15 @@ function pressed(event) {
     const by = Math.max(1, store.brush.size / 2) * (event.shiftKey ? 5 : 1);
     const to = [Math.min(Math.max(cursor[0] + step[0] * by, 0), width), Math.min(Math.max(cursor[1] + step[1] * by, 0), height)];
     change({ cursor: to });
-    if (store.stroke?.keys) extend(to);
+    if (store.drawing?.keys) extend(to);
     spoken(to);
   } else if (event.key === "Enter") {
     if (locked()) return;
     change({ cursor });
-    if (store.stroke?.keys) send();
-    else begin(cursor, true);
-    say(store.stroke ? "The brush is down; arrows draw, Enter lifts it, Esc takes the stroke back." : "The brush is up.");
-  } else if (event.key === "Escape" && store.stroke) change({ stroke: null });
+    if (store.drawing?.keys) send();
+    else startStroke(cursor, true);
+    say(store.drawing ? "The brush is down; arrows draw, Enter lifts it, Esc takes the stroke back." : "The brush is up.");
+  } else if (event.key === "Escape" && store.drawing) change({ drawing: null });
   else return;
   event.preventDefault();
   event.stopPropagation();

@@ -1,7 +1,7 @@
 // The panel while the matte is painted: tools, what there is, what is left, and what is in use.
 
 import { $, h, key as kbd, many } from "/dom.js";
-import { TOOLS, carry, mark, setBrush, toggle } from "/matte.js";
+import { TOOLS, addStroke, propagate, setBrush, toggle } from "/matte.js";
 import { go, loadMattes, locked, store, writeMatte } from "/store.js";
 
 let shown = "";
@@ -33,14 +33,14 @@ function card(state) {
     h("section", { "aria-label": "This frame" },
       h("h3", {}, `Frame ${frame}: ${here(mattes, frame)}`),
       h("div", { class: "row" },
-        act("keep", "Right as it is", () => mark("keep", `The matte of frame ${frame} counts as painted.`), !mattes.painted[frame] && !state.matte && !mattes.carried[frame] && !mattes.old[frame],
+        act("keep", "Right as it is", () => addStroke("keep", `The matte of frame ${frame} counts as painted.`), !mattes.painted[frame] && !state.matte && !mattes.carried[frame] && !mattes.old[frame],
           "Let this matte count as if it were painted: its neighbors follow from it"),
-        act("empty", "Not in this frame", () => mark("empty", `The subject is not in frame ${frame}.`), false, "The subject is not to be seen here"),
-        act("clear", "Clear", () => mark("clear", `Nothing is painted on frame ${frame} any more.`), !mattes.painted[frame], "Take back all that is painted on this frame"))),
+        act("empty", "Not in this frame", () => addStroke("empty", `The subject is not in frame ${frame}.`), false, "The subject is not to be seen here"),
+        act("clear", "Clear", () => addStroke("clear", `Nothing is painted on frame ${frame} any more.`), !mattes.painted[frame], "Take back all that is painted on this frame"))),
     h("section", { "aria-label": "The clip" },
       h("h3", {}, "Over the clip"),
       h("div", { class: "row" },
-        act("carry", mattes.left ? `Carry to ${many(mattes.left, "frame")}` : "Carry", carry, !Object.keys(mattes.painted).length || (!mattes.left && mattes.use === "painted"), "Follow what is painted to all other frames, this one's neighbors first", "C", "primary"),
+        act("carry", mattes.left ? `Carry to ${many(mattes.left, "frame")}` : "Carry", propagate, !Object.keys(mattes.painted).length || (!mattes.left && mattes.use === "painted"), "Follow what is painted to all other frames, this one's neighbors first", "C", "primary"),
         act("done", "Done", toggle, false, "Back to keys and paint", "M")),
       h("p", { class: "soft" }, using(mattes)),
       mattes.use === "painted"
@@ -60,8 +60,8 @@ function advice(mattes) {
 
 function here(mattes, frame) {
   if (mattes.painted[frame]) {
-    const count = mattes.marks[frame];
-    return count ? `painted, ${many(count, "mark")}` : "painted by hand";
+    const count = mattes.strokes[frame];
+    return count ? `painted, ${many(count, "stroke")}` : "painted by hand";
   }
   if (mattes.carried[frame]) return "carried";
   if (mattes.old[frame]) return "carried, from before the last change";

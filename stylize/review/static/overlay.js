@@ -64,11 +64,11 @@ export function drawStrokes(pen, state, box) {
   if (!state.brush.on) return;
   const scale = box.w / state.clip.width;
   const place = ([x, y]) => [box.x + x * scale, box.y + y * scale];
-  for (const { frame, mark } of [...state.strokes, ...(state.stroke ? [state.stroke] : [])]) {
+  for (const { frame, stroke } of [...state.strokes, ...(state.drawing ? [state.drawing] : [])]) {
     if (frame !== state.frame) continue;
-    const points = mark.points.map(place);
-    if (mark.tool === "box") frameBox(pen, points);
-    else line(pen, points, mark.size * scale, STROKES[mark.tool]);
+    const points = stroke.points.map(place);
+    if (stroke.tool === "box") frameBox(pen, points);
+    else line(pen, points, stroke.size * scale, STROKES[stroke.tool]);
   }
   if (state.cursor) cross(pen, place(state.cursor));
 }

@@ -9,7 +9,7 @@ export const store = {
   details: { novelty: [], coverage: [], keys: {}, spans: [], confidence: [], results: {}, stale: {}, cost: null, problem: "" },
   frame: 0, view: "source", mode: "plain", against: "source", wipe: 0.5, take: null, playing: false, lost: false,
   zoom: 0, center: null, look: "over",
-  brush: { on: false, tool: "add", size: 0, exact: false }, mattes: null, matteProblem: "", strokes: [], stroke: null, cursor: null,
+  brush: { on: false, tool: "add", size: 0, exact: false }, mattes: null, matteProblem: "", strokes: [], drawing: null, cursor: null,
 };
 
 const listeners = new Set();

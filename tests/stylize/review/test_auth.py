@@ -30,7 +30,7 @@ def test_the_link_is_for_one_browser_and_leaves_no_token_in_the_address(shared, 
     assert stranger.get("/").status_code == 200
     third = TestClient(shared.auth, base_url=HOME)
     assert third.get(f"/?token={token}").status_code == 401
-    assert "used already" in third.get(f"/?token={token}").text
+    assert "is used already" in third.get(f"/?token={token}").text
     assert third.get(f"/?token={shared.auth.token}", follow_redirects=False).status_code == 303
 
 

@@ -61,8 +61,8 @@ def clip_of(visit):
 
 
 def paint(visit, frame, tool, points=(), size=3.0, exact=False):
-    mark = {"tool": tool, "points": [list(p) for p in points], "size": size, "exact": exact}
-    return visit.client.post("/api/matte/mark", json={"frame": frame, "mark": mark})
+    stroke = {"tool": tool, "points": [list(p) for p in points], "size": size, "exact": exact}
+    return visit.client.post("/api/matte/stroke", json={"frame": frame, "stroke": stroke})
 
 
 def matte(visit, frame):
@@ -133,15 +133,15 @@ def test_marks_that_make_no_sense_are_refused(facts):
 
 def test_what_is_refused_leaves_nothing(page):
     for body in (
-        {"frame": 0, "mark": {"tool": "burn"}},
-        {"frame": 99, "mark": {"tool": "empty"}},
-        {"frame": 0, "mark": 3},
+        {"frame": 0, "stroke": {"tool": "burn"}},
+        {"frame": 99, "stroke": {"tool": "empty"}},
+        {"frame": 0, "stroke": 3},
         {"frame": 0},
-        {"frame": True, "mark": {"tool": "empty"}},
-        {"frame": 0, "mark": {"tool": "keep"}},
-        {"frame": 0, "mark": {"tool": "clear"}},
+        {"frame": True, "stroke": {"tool": "empty"}},
+        {"frame": 0, "stroke": {"tool": "keep"}},
+        {"frame": 0, "stroke": {"tool": "clear"}},
     ):
-        assert page.client.post("/api/matte/mark", json=body).status_code == 422
+        assert page.client.post("/api/matte/stroke", json=body).status_code == 422
     assert page.client.post("/api/matte/undo", json={}).status_code == 422
     assert page.client.post("/api/matte/use", json={"wanted": True}).status_code == 422
     assert page.client.post("/api/matte/use", json={"wanted": 1}).status_code == 422

@@ -181,20 +181,20 @@ def test_a_range_shows_its_frames_only(world):
         assert visit.edit("add", 8).status_code == 422
 
 
-class Heard:
+class RunListener:
     """Follows a runner until its run is over."""
 
     def __init__(self):
         self.runs, self.over = [], threading.Event()
-        self.runner = Runner(self.hear)
+        self.runner = Runner(self.record)
 
-    def hear(self, run):
+    def record(self, run):
         self.runs.append((run.state, run.stage, run.share))
         if not run.live:
             self.over.set()
 
-    def start(self, order):
-        self.runner.start(order)
+    def start(self, job_spec):
+        self.runner.start(job_spec)
         return self
 
     def wait(self):
@@ -203,7 +203,7 @@ class Heard:
 
 
 @pytest.fixture
-def order(world):
+def job_spec(world):
     return {
         "what": "keys", "key": None, "clip": str(world.frames), "project": str(world.root / "p.stylize"),
         "span": [None, None], "styles": [str(world.style)], "renderer": "patch", "output": None,
@@ -212,15 +212,15 @@ def order(world):
 
 
 @pytest.mark.slow
-def test_a_run_tells_its_progress_and_its_end(order, world):
-    wait_interruptible = Heard().start(order)
-    with pytest.raises(UsageError, match="a run is going on"):
-        wait_interruptible.runner.start(order)
-    assert wait_interruptible.wait().state == "done"
-    assert {"shots", "analysis", "keys"} <= {stage for _, stage, _ in wait_interruptible.runs}
+def test_a_run_tells_its_progress_and_its_end(job_spec, world):
+    listener = RunListener().start(job_spec)
+    with pytest.raises(UsageError, match="a run is in progress"):
+        listener.runner.start(job_spec)
+    assert listener.wait().state == "done"
+    assert {"shots", "analysis", "keys"} <= {stage for _, stage, _ in listener.runs}
     assert (world.root / "p.stylize" / "keyframes.toml").exists()
     assert not (world.root / "p.stylize" / ".lock").exists()
-    bad = Heard().start({**order, "clip": str(world.root / "none.mp4")})
+    bad = RunListener().start({**job_spec, "clip": str(world.root / "none.mp4")})
     assert bad.wait().state == "failed"
     assert "does not exist" in bad.runner.run.error
 
@@ -228,13 +228,13 @@ def test_a_run_tells_its_progress_and_its_end(order, world):
 def test_runs_from_the_page_take_the_settings_that_it_was_opened_with(world, monkeypatch):
     write_image(world.root / "matte" / "0000.png", np.full((48, 64, 1), 255, np.uint8))
     job = RunRequest(world.frames, (world.style,), renderer="fake", matte=world.root / "matte", start=0, end=1)
-    orders = []
+    specs = []
     with open_run(job, given := {"matte.choke": 1.5}) as work:
         start_project(work)
         workspace = Workspace(work, given)
-        monkeypatch.setattr(workspace.runner, "start", orders.append)
+        monkeypatch.setattr(workspace.runner, "start", specs.append)
         workspace.run(workspace.first, "run", None)
-    worker.run_job(json.loads(json.dumps(orders[0])), worker.EventWriter())
+    worker.run_job(json.loads(json.dumps(specs[0])), worker.EventWriter())
     assert Project.open(world.root / "frames.stylize").about()["settings"]["matte"]["choke"] == 1.5
 
 
@@ -262,37 +262,37 @@ def other_worker(monkeypatch):
     return put
 
 
-def test_a_cancelled_run_ends_and_another_can_begin(other_worker, order):
+def test_a_cancelled_run_ends_and_another_can_begin(other_worker, job_spec):
     other_worker(SLEEPER)
-    wait_interruptible = Heard().start(order)
+    listener = RunListener().start(job_spec)
     until = time.monotonic() + 20
-    while ("running", "paint", 0.5) not in wait_interruptible.runs and time.monotonic() < until:
+    while ("running", "paint", 0.5) not in listener.runs and time.monotonic() < until:
         time.sleep(0.01)
-    assert wait_interruptible.runner.cancel()
-    assert wait_interruptible.wait().state == "cancelled"
-    assert not wait_interruptible.runner.cancel()
+    assert listener.runner.cancel()
+    assert listener.wait().state == "cancelled"
+    assert not listener.runner.cancel()
     other_worker('import sys; sys.stdin.readline(); print(\'{"end": "done"}\')')
-    assert Heard().start(order).wait().state == "done"
+    assert RunListener().start(job_spec).wait().state == "done"
 
 
-def test_a_run_that_will_not_end_is_killed(other_worker, order, monkeypatch):
-    monkeypatch.setattr(running, "_GRACE", 0.2)
+def test_a_run_that_will_not_end_is_killed(other_worker, job_spec, monkeypatch):
+    monkeypatch.setattr(running, "_KILL_AFTER", 0.2)
     other_worker("import sys, time; sys.stdin.readline(); print('{}', flush=True); time.sleep(100)")
-    wait_interruptible = Heard().start(order)
-    wait_interruptible.runner.close()
-    assert wait_interruptible.wait().state == "cancelled"
+    listener = RunListener().start(job_spec)
+    listener.runner.close()
+    assert listener.wait().state == "cancelled"
 
 
 @pytest.mark.parametrize(
     ("program", "words"),
     [
         ("import sys; sys.stdin.readline(); sys.exit('it broke')", "code 1: it broke"),
-        ("import sys; sys.stdin.readline(); print('no json')", "code 0: no word was left"),
+        ("import sys; sys.stdin.readline(); print('no json')", "code 0: no error message"),
     ],
 )
-def test_a_run_that_dies_says_what_is_known(other_worker, order, program, words):
+def test_a_run_that_dies_says_what_is_known(other_worker, job_spec, program, words):
     other_worker(program)
-    run = Heard().start(order).wait()
+    run = RunListener().start(job_spec).wait()
     assert run.state == "failed"
     assert words in run.error
 

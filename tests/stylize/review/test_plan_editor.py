@@ -115,7 +115,7 @@ def test_a_hand_edit_is_seen_and_undo_stops_there(visit):
     assert visit.state()["revision"] != old
     answer = visit.write("undo")
     assert answer.status_code == 409
-    assert "does not reach beyond" in answer.json()["error"]
+    assert "earlier edits cannot be undone" in answer.json()["error"]
     assert visit.state()["can"] == {"undo": None, "redo": None}
 
 
@@ -124,7 +124,7 @@ def test_undo_outlives_the_server_and_stops_at_a_hand_edit(visit):
     visit.edit("add", frame)
     visit.edit("lock", frame)
     visit.write("undo")
-    visit.session.plan_editor = PlanEditor(visit.session.context)  # as a server that is started anew
+    visit.session.plan_editor = PlanEditor(visit.session.context)  # as after a restart of the server
     assert visit.state()["can"] == {"undo": f"add {frame}", "redo": f"lock {frame}"}
     assert visit.write("redo").status_code == 200
     visit.session.plan_editor = PlanEditor(visit.session.context)
@@ -144,11 +144,11 @@ def test_undo_outlives_the_server_and_stops_at_a_hand_edit(visit):
 
 def test_what_undo_remembers_is_bounded(tmp_path):
     history = History(tmp_path / "undo.json", str)
-    history.keep([Step(str(at), f"{at}", f"{at + 1}") for at in range(500)], [])
-    assert len(history.reaching("500")[0]) == 50
-    history.keep([Step(str(at), f"{at}" * 400_000, f"{at + 1}" * 400_000) for at in range(5)], [])
+    history.save([Step(str(at), f"{at}", f"{at + 1}") for at in range(500)], [])
+    assert len(history.steps_around("500")[0]) == 50
+    history.save([Step(str(at), f"{at}" * 400_000, f"{at + 1}" * 400_000) for at in range(5)], [])
     assert (tmp_path / "undo.json").stat().st_size < 2_100_000
-    done, undone = history.reaching("5" * 400_000)
+    done, undone = history.steps_around("5" * 400_000)
     assert [step.words for step in done] == ["3", "4"]
     assert undone == []
 
