@@ -1,46 +1,46 @@
-// Talking with the server: JSON both ways, pictures by address, events as they come.
+// Client of the review server: JSON requests and server-sent events.
 
-export class Refused extends Error {
-  constructor(status, words) {
-    super(words);
+export class RequestError extends Error {
+  constructor(status, message) {
+    super(message);
     this.status = status;
   }
 }
 
-async function answered(response) {
+async function readAnswer(response) {
   if (response.ok) return response.json();
-  let words = `the server answered ${response.status}`;
+  let message = `the server answered ${response.status}`;
   try {
-    words = (await response.clone().json()).error || words;
+    message = (await response.clone().json()).error || message;
   } catch {
-    words = (await response.text()).trim() || words;
+    message = (await response.text()).trim() || message;
   }
-  throw new Refused(response.status, words);
+  throw new RequestError(response.status, message);
 }
 
-// Of a project with layers the page shows one; its name stands in the page's own address.
+// The page shows one layer of a project; its name is in the address of the page.
 const layer = new URLSearchParams(location.search).get("layer");
-export const placed = (path) =>
+export const withLayer = (path) =>
   layer === null ? path : `${path}${path.includes("?") ? "&" : "?"}layer=${encodeURIComponent(layer)}`;
 
-async function asked(path, init) {
+async function request(path, init) {
   let response;
   try {
-    response = await fetch(placed(path), { credentials: "same-origin", ...init });
+    response = await fetch(withLayer(path), { credentials: "same-origin", ...init });
   } catch {
-    throw new Refused(0, "the server does not answer; is `stylize review` still running?");
+    throw new RequestError(0, "the server does not answer; check that `stylize review` is running");
   }
-  return answered(response);
+  return readAnswer(response);
 }
 
-export const get = (path) => asked(path);
+export const get = (path) => request(path);
 
 export const post = (path, body = {}) =>
-  asked(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  request(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 
-// Calls handlers[kind](facts) for every event; the browser connects again by itself when the line breaks.
+// Calls handlers[kind](data) for every event; the browser reconnects by itself.
 export function listen(handlers, onLost) {
-  const source = new EventSource(placed("/api/events"));
+  const source = new EventSource(withLayer("/api/events"));
   for (const [kind, handle] of Object.entries(handlers)) {
     source.addEventListener(kind, (event) => handle(JSON.parse(event.data)));
   }

@@ -1,4 +1,4 @@
-// Making elements, and the few words that are shown in several places.
+// Elements, notifications and texts shared by several parts of the page.
 
 export const $ = (id) => document.getElementById(id);
 
@@ -17,7 +17,7 @@ export function h(tag, props = {}, ...children) {
 
 export const key = (text) => h("kbd", {}, text);
 
-export const KINDS = { auto: "chosen by the machine", user: "yours", locked: "locked", override: "painted by you" };
+export const KINDS = { auto: "chosen automatically", user: "chosen by you", locked: "locked", override: "painted by hand" };
 
 export function duration(seconds) {
   if (seconds < 1.5) return "about a second";
@@ -28,19 +28,19 @@ export function duration(seconds) {
 
 export const many = (count, one, more = `${one}s`) => `${count} ${count === 1 ? one : more}`;
 
-// A timecode of the clip's own rate, minutes:seconds:frames.
+// Timecode at the frame rate of the clip, minutes:seconds:frames.
 export function timecode(frame, rate) {
   const whole = Math.max(Math.round(rate), 1);
   const two = (number) => String(number).padStart(2, "0");
   return `${two(Math.floor(frame / whole / 60))}:${two(Math.floor(frame / whole) % 60)}:${two(frame % whole)}`;
 }
 
-let fading;
-export function say(words, fault = false) {
+let hideTimer;
+export function notify(message, fault = false) {
   const status = $("status");
-  status.textContent = words;
+  status.textContent = message;
   status.classList.toggle("fault", fault);
   status.classList.add("shown");
-  clearTimeout(fading);
-  fading = setTimeout(() => status.classList.remove("shown"), fault ? 7000 : 3500);
+  clearTimeout(hideTimer);
+  hideTimer = setTimeout(() => status.classList.remove("shown"), fault ? 7000 : 3500);
 }

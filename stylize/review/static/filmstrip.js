@@ -1,6 +1,6 @@
-// Small pictures along the timeline, of what the viewer shows, as far as it is there.
+// Filmstrip over the timeline: small images of the current view.
 
-import { placed } from "/api.js";
+import { withLayer } from "/api.js";
 import { $, h } from "/dom.js";
 import { address } from "/pictures.js";
 import { store } from "/store.js";
@@ -25,7 +25,7 @@ export function draw(state) {
   const urls = frames.map((frame) => {
     const place = ["painted", "comp"].includes(state.view) ? null : address(state.view, frame);
     const { url } = place || address("source", frame);
-    return placed(url.includes("/frame/matte/") ? `${url}&stabilized=0` : url); // steady edges take a while, and are not seen here
+    return withLayer(url.includes("/frame/matte/") ? `${url}&stabilized=0` : url); // stabilization takes a while and is not visible at this size
   });
   strip.classList.toggle("matte", state.view === "matte");
   if (urls.join() === shown) return;
@@ -34,9 +34,9 @@ export function draw(state) {
     const old = strip.children[i];
     if (old?.tagName === "IMG") {
       if (old.getAttribute("src") === url) return;
-      old.classList.add("coming"); // or it would show another view until it is there
+      old.classList.add("loading"); // the image of another view stays until it is loaded
       old.src = url;
-    } else strip.append(h("img", { src: url, alt: "", draggable: false, decoding: "async", onload: ({ target }) => target.classList.remove("coming") }));
+    } else strip.append(h("img", { src: url, alt: "", draggable: false, decoding: "async", onload: ({ target }) => target.classList.remove("loading") }));
   });
   while (strip.children.length > urls.length) strip.lastChild.remove();
 }

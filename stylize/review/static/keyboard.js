@@ -1,19 +1,19 @@
-// Everything by keyboard. Space plays, so that K and L can be what they say: key and lock.
+// Keyboard shortcuts. Space plays, so that K can set a key and L lock it.
 
 import { $, h } from "/dom.js";
 import { TOOLS, goPainted, propagate, resize, setBrush, toggle as paintMatte } from "/matte.js";
 import { paint, shift } from "/panel.js";
 import { cancel, change, edit, go, keyAfter, keyAt, keyBefore, locked, redo, start, store, undo } from "/store.js";
-import { VIEWS, available, pan, toggle, turnZoom } from "/viewer.js";
+import { VIEWS, available, pan, toggle, cycleZoom } from "/viewer.js";
 
 const LIST = [
-  ["← →", "one frame back, on"], ["Shift ← →", "ten frames"], ["Home End", "first, last frame"], ["[ ]", "previous, next key"],
-  ["Space", "play, pause"], ["1 – 6", "source, painted, result, matte, confidence, comp"], ["Z", "zoom; the wheel too, Alt and arrows move the picture"],
-  ["W S D O", "wipe, side by side, difference, onion skin"], ["K", "make the frame a key, or take the key out"],
-  ["L", "lock or unlock the key"], [", .", "move the key one frame back, on"], ["R", "paint this key again"], ["U", "upload a painted frame"],
-  ["Ctrl Enter", "run; Esc cancels"], ["Ctrl Z", "undo; with Shift, redo"], ["V", "matte in red, cut out, alone"], ["M", "paint the matte, and back"],
-  ["A E B", "while painting it: add, remove, box"], ["- =", "smaller, larger brush"], ["F", "find the edge, or paint as it is"], ["C", "carry the matte over the clip"],
-  ["Tab Enter", "on the picture: arrows move the brush, Enter sets it down and lifts it"], ["?", "this help"],
+  ["← →", "one frame back, forward"], ["Shift ← →", "ten frames"], ["Home End", "first, last frame"], ["[ ]", "previous, next key"],
+  ["Space", "play, pause"], ["1 – 6", "source, painted, result, matte, confidence, comp"], ["Z", "zoom, also by the wheel; Alt and arrows move the image"],
+  ["W S D O", "wipe, side by side, difference, onion skin"], ["K", "make the frame a key, or remove the key"],
+  ["L", "lock or unlock the key"], [", .", "move the key one frame back, forward"], ["R", "paint this key again"], ["U", "upload a painted frame"],
+  ["Ctrl Enter", "run; Esc cancels"], ["Ctrl Z", "undo; with Shift, redo"], ["V", "show the matte as red overlay, cutout, matte only"], ["M", "start or end painting the matte"],
+  ["A E B", "matte tools: add, remove, box"], ["- =", "smaller, larger brush"], ["F", "find the edge, or use exact strokes"], ["C", "propagate the matte over the clip"],
+  ["Tab Enter", "on the image: arrows move the brush, Enter starts and ends a stroke"], ["?", "this help"],
 ];
 
 export function build() {
@@ -42,18 +42,18 @@ const ANY = {
   "]": () => go(keyAfter(store.frame)?.frame ?? store.clip.stop - 1),
   " ": () => change({ playing: !store.playing }),
   PageUp: () => go(store.frame - 1), PageDown: () => go(store.frame + 1),
-  z: turnZoom, v: turnLook, m: () => !store.given && paintMatte(),
+  z: cycleZoom, v: cycleMatteDisplay, m: () => !store.given && paintMatte(),
   w: () => toggle("wipe"), s: () => toggle("side"), d: () => toggle("difference"), o: () => toggle("onion"),
   "?": () => $("help").showModal(),
   Escape: () => cancelRun(),
 };
-const WRITING = {
+const EDITING = {
   k: toggleKey, l: toggleLock, ",": () => shift(-1), ".": () => shift(1),
   r: () => keyAt(store.frame) && paint(store, keyAt(store.frame)),
   u: () => $("file").click(),
 };
 
-// While the matte is painted the keys of the plan rest, and these are there instead.
+// While a matte is painted, these replace the shortcuts of the plan.
 const PAINTING = {
   ...Object.fromEntries(TOOLS.map(([tool, , letter]) => [letter.toLowerCase(), () => setBrush({ tool })])),
   "-": () => resize(1 / 1.2), "=": () => resize(1.2), "+": () => resize(1.2), f: () => setBrush({ exact: !store.brush.exact }),
@@ -61,7 +61,7 @@ const PAINTING = {
 };
 
 const LOOKS = ["over", "cut", "alone"];
-function turnLook() {
+function cycleMatteDisplay() {
   change({ look: LOOKS[(LOOKS.indexOf(store.look) + 1) % LOOKS.length] });
 }
 
@@ -83,17 +83,17 @@ function pressed(event) {
   if (command || event.altKey || typing) return undefined;
   if (on.matches?.("input[type=range]") && ["ArrowLeft", "ArrowRight", "Home", "End"].includes(name)) return undefined;
   if (name === " " && on.matches?.("button, input[type=checkbox]")) return undefined;
-  if (on.closest?.("#views") && name.startsWith("Arrow")) return act(event, () => turnView(name === "ArrowRight" ? 1 : -1));
+  if (on.closest?.("#views") && name.startsWith("Arrow")) return act(event, () => cycleView(name === "ArrowRight" ? 1 : -1));
   const view = VIEWS[Number(name) - 1];
   if (view) return available(view[0]) ? act(event, () => change({ view: view[0], take: null })) : undefined;
   if (store.brush.on && PAINTING[name]) return act(event, PAINTING[name]);
   if (ANY[name]) return act(event, () => ANY[name](event));
-  if (WRITING[name] && !store.brush.on && !locked() && !store.given) return act(event, WRITING[name]);
+  if (EDITING[name] && !store.brush.on && !locked() && !store.given) return act(event, EDITING[name]);
   return undefined;
 }
 
-// Within the group of views, arrows go round as in every group of radio buttons.
-function turnView(by) {
+// Arrow keys cycle through the views as in a group of radio buttons.
+function cycleView(by) {
   const there = VIEWS.filter(([view]) => available(view)).map(([view]) => view);
   const view = there[(there.indexOf(store.view) + by + there.length) % there.length];
   change({ view, take: null });

@@ -1,7 +1,7 @@
-// Puts the page together: builds its parts, draws them when something changes, listens to the server, plays.
+// Start of the page: builds its parts, draws them after changes, receives events, plays.
 
 import { listen } from "/api.js";
-import { $, say } from "/dom.js";
+import { $, notify } from "/dom.js";
 import * as filmstrip from "/filmstrip.js";
 import * as keyboard from "/keyboard.js";
 import * as matte from "/matte.js";
@@ -15,41 +15,41 @@ import * as viewer from "/viewer.js";
 for (const part of [viewer, matte, timeline, filmstrip, runbar, keyboard]) part.build();
 for (const part of [viewer, matte, timeline, filmstrip, panel, runbar]) subscribe(part.draw);
 subscribe(play);
-subscribe(begin);
+subscribe(open);
 
-// A project that has been run is opened on its result; from then on the view is the person's.
-let begun = false;
-function begin(state) {
-  if (begun || !state.details.cost) return;
-  begun = true;
+// A finished project opens on its result; later the user chooses the view.
+let opened = false;
+function open(state) {
+  if (opened || !state.details.cost) return;
+  opened = true;
   const place = JSON.parse(sessionStorage.getItem("place") || "null");
   sessionStorage.removeItem("place");
   if (place) return change({ ...place, frame: Math.min(Math.max(place.frame, state.clip.first), state.clip.stop - 1) });
   if (Object.keys(state.details.results).length && state.view === "source") change({ view: "result" });
 }
 
-let began = null;
+let origin = null;
 
-// Frames follow the clock; one that has not come yet is waited for, so that nothing is passed over unseen.
+// Playback follows the clock and waits for frames that are not loaded, so that none is skipped.
 function play(state) {
-  if (!state.playing) began = null;
-  else if (began === null) {
-    began = { time: performance.now(), frame: state.frame };
+  if (!state.playing) origin = null;
+  else if (origin === null) {
+    origin = { time: performance.now(), frame: state.frame };
     requestAnimationFrame(tick);
   }
 }
 
 function tick(now) {
-  if (!store.playing || began === null) return;
+  if (!store.playing || origin === null) return;
   const { first, stop, rate } = store.clip;
-  const due = began.frame + Math.floor(((now - began.time) / 1000) * rate);
+  const due = origin.frame + Math.floor(((now - origin.time) / 1000) * rate);
   const next = due >= stop ? first : due;
   const place = address(store.view, next);
   const entry = place ? picture(place.url) : null;
   if (!entry || entry.bitmap || entry.failed) {
-    if (due >= stop) began = { time: now, frame: first };
+    if (due >= stop) origin = { time: now, frame: first };
     if (next !== store.frame) change({ frame: next });
-  } else began = { time: now, frame: store.frame };
+  } else origin = { time: now, frame: store.frame };
   requestAnimationFrame(tick);
 }
 
@@ -68,16 +68,16 @@ addEventListener("drop", (event) => {
 let last = "";
 listen(
   {
-    plan: async (facts) => {
-      await settled(); // a write of ours is told before it is answered
-      if (facts.revision === store.revision && facts.busy === store.busy && facts.generation === store.generation) return;
-      const outside = last && facts.revision !== store.revision && performance.now() - runbar.lastNews() > 3000;
-      last = facts.revision;
+    plan: async (event) => {
+      await settled(); // the event of our own edit arrives before its answer
+      if (event.revision === store.revision && event.busy === store.busy && event.generation === store.generation) return;
+      const outside = last && event.revision !== store.revision && performance.now() - runbar.lastRunEvent() > 3000;
+      last = event.revision;
       await load().catch(fault);
-      if (outside && !store.problem) say("keyframes.toml was changed outside of the page; this is how it is now.");
+      if (outside && !store.problem) notify("keyframes.toml was changed outside of the page and is loaded again.");
     },
     run: (run) => {
-      if (runbar.heard(run)) load().catch(fault);
+      if (runbar.onRun(run)) load().catch(fault);
     },
     proxies: ({ done, total }) => change({ proxies: [done, total] }),
   },
@@ -89,4 +89,4 @@ listen(
 load()
   .then(() => (last = store.revision))
   .catch(fault);
-addEventListener("unhandledrejection", (event) => say(String(event.reason?.message || event.reason), true));
+addEventListener("unhandledrejection", (event) => notify(String(event.reason?.message || event.reason), true));

@@ -1,14 +1,14 @@
-// Painting the matte: the brush in the hand or on the keys, strokes on their way, and what they become.
+// Painting of the matte: brush, strokes by pointer or keyboard, and sending them to the server.
 
-import { $, say } from "/dom.js";
+import { $, notify } from "/dom.js";
 import { address, picture } from "/pictures.js";
 import { change, fault, go, loadMattes, locked, start, store, writeMatte } from "/store.js";
 import { drawnBox } from "/viewer.js";
 
 export const TOOLS = [["add", "Add", "A"], ["remove", "Remove", "E"], ["box", "Box", "B"]];
 const canvas = $("picture");
-let before = null; // how the page was looked at before painting began
-let over = null; // where the mouse is, in pixels of the canvas
+let before = null; // view and mode before painting began
+let over = null; // position of the pointer in pixels of the canvas
 
 export function build() {
   $("paint-matte").addEventListener("click", toggle);
@@ -21,7 +21,7 @@ export function build() {
     over = null;
     ring();
   });
-  // Arrows step through frames, unless somebody came to the picture by Tab to paint with them.
+  // Arrows step through frames unless the image has the focus by Tab and they move the brush.
   canvas.addEventListener("mousedown", (event) => event.preventDefault());
   canvas.addEventListener("blur", () => store.cursor && change({ cursor: null, drawing: store.drawing?.keys ? null : store.drawing }));
   canvas.addEventListener("keydown", pressed);
@@ -47,7 +47,7 @@ export function resize(by) {
 export const addStroke = (tool, done) => !locked() && writeMatte("stroke", { frame: store.frame, stroke: { tool } }, done);
 export const propagate = () => !locked() && start("matte", store.frame);
 
-// Frames that are painted, before and after this one.
+// Goes to the painted frame before or after this one.
 export function goPainted(towards) {
   const frames = Object.keys(store.mattes?.painted || {}).map(Number);
   const next = towards > 0 ? frames.find((frame) => frame > store.frame) : frames.reverse().find((frame) => frame < store.frame);
@@ -81,7 +81,7 @@ function placeOf(event) {
   ];
 }
 
-// Strokes may leave the frame, by less than the frame's own size.
+// Strokes may leave the frame by half of its size.
 const clamped = (value, side) => Math.round(100 * Math.min(Math.max(value, -side / 2), 1.5 * side)) / 100;
 
 function startStroke(point, keys) {
@@ -103,7 +103,7 @@ function extend(point) {
 
 function down(event) {
   if (!store.brush.on || event.button !== 0 || event.altKey || !drawnBox()) return;
-  if (locked()) return void say("Something runs on this project; cancel it or wait, then paint.", true);
+  if (locked()) return void notify("A run is in progress; cancel it or wait before painting.", true);
   change({ playing: false, cursor: null });
   startStroke(placeOf(event), false);
 }
@@ -120,7 +120,7 @@ function up() {
   if (store.drawing && !store.drawing.keys) send();
 }
 
-// The stroke stays on the picture until the matte that follows from it is there to be seen.
+// The stroke stays visible until its matte is loaded.
 async function send() {
   const { drawing: drawn } = store;
   const [[a, b], [c, d]] = [drawn.stroke.points[0], drawn.stroke.points.at(-1)];
@@ -135,7 +135,7 @@ async function send() {
 
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-// With the focus on the picture: arrows move a cross, Enter sets the brush down and lifts it.
+// With the focus on the image: arrows move a cross, Enter starts and ends a stroke.
 function pressed(event) {
   if (!store.brush.on || event.ctrlKey || event.metaKey || event.altKey) return;
   const { width, height } = store.clip;
@@ -152,7 +152,7 @@ function pressed(event) {
     change({ cursor });
     if (store.drawing?.keys) send();
     else startStroke(cursor, true);
-    say(store.drawing ? "The brush is down; arrows draw, Enter lifts it, Esc takes the stroke back." : "The brush is up.");
+    notify(store.drawing ? "Stroke started: arrows draw, Enter ends it, Esc cancels it." : "Stroke ended.");
   } else if (event.key === "Escape" && store.drawing) change({ drawing: null });
   else return;
   event.preventDefault();

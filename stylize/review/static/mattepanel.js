@@ -1,4 +1,4 @@
-// The panel while the matte is painted: tools, what there is, what is left, and what is in use.
+// Panel of the matte: tools, state of the frame and the clip, active matte.
 
 import { $, h, key as kbd, many } from "/dom.js";
 import { TOOLS, addStroke, propagate, setBrush, toggle } from "/matte.js";
@@ -19,8 +19,8 @@ export function matteCard(state) {
 function waiting(state) {
   return [
     h("h2", {}, "Paint the matte"),
-    h("p", { class: state.matteProblem ? "bad" : "soft", id: "matte-tools" }, state.matteProblem || "One moment …"),
-    h("div", { class: "row" }, act("again", "Look again", () => loadMattes(), !state.matteProblem), act("done", "Done", toggle, false, "Back to keys and paint", "M")),
+    h("p", { class: state.matteProblem ? "bad" : "soft", id: "matte-tools" }, state.matteProblem || "Loading …"),
+    h("div", { class: "row" }, act("again", "Retry", () => loadMattes(), !state.matteProblem), act("done", "Done", toggle, false, "Back to keys and paint", "M")),
   ];
 }
 
@@ -31,20 +31,20 @@ function card(state) {
     h("p", { class: "why", "aria-live": "polite" }, advice(mattes)),
     tools(state),
     h("section", { "aria-label": "This frame" },
-      h("h3", {}, `Frame ${frame}: ${here(mattes, frame)}`),
+      h("h3", {}, `Frame ${frame}: ${frameState(mattes, frame)}`),
       h("div", { class: "row" },
-        act("keep", "Right as it is", () => addStroke("keep", `The matte of frame ${frame} counts as painted.`), !mattes.painted[frame] && !state.matte && !mattes.carried[frame] && !mattes.old[frame],
-          "Let this matte count as if it were painted: its neighbors follow from it"),
-        act("empty", "Not in this frame", () => addStroke("empty", `The subject is not in frame ${frame}.`), false, "The subject is not to be seen here"),
-        act("clear", "Clear", () => addStroke("clear", `Nothing is painted on frame ${frame} any more.`), !mattes.painted[frame], "Take back all that is painted on this frame"))),
+        act("keep", "Keep this matte", () => addStroke("keep", `The matte of frame ${frame} is kept.`), !mattes.painted[frame] && !state.matte && !mattes.carried[frame] && !mattes.old[frame],
+          "Use this matte as if it were painted: it is propagated to the frames beside it"),
+        act("empty", "Subject not visible", () => addStroke("empty", `Frame ${frame} is marked as empty.`), false, "Make the matte of this frame empty"),
+        act("clear", "Clear", () => addStroke("clear", `The strokes of frame ${frame} are removed.`), !mattes.painted[frame], "Remove all strokes of this frame"))),
     h("section", { "aria-label": "The clip" },
-      h("h3", {}, "Over the clip"),
+      h("h3", {}, "Clip"),
       h("div", { class: "row" },
-        act("carry", mattes.left ? `Carry to ${many(mattes.left, "frame")}` : "Carry", propagate, !Object.keys(mattes.painted).length || (!mattes.left && mattes.use === "painted"), "Follow what is painted to all other frames, this one's neighbors first", "C", "primary"),
+        act("propagate", mattes.left ? `Propagate to ${many(mattes.left, "frame")}` : "Propagate", propagate, !Object.keys(mattes.painted).length || (!mattes.left && mattes.use === "painted"), "Propagate the painted mattes to all other frames, the nearest first", "C", "primary"),
         act("done", "Done", toggle, false, "Back to keys and paint", "M")),
-      h("p", { class: "soft" }, using(mattes)),
+      h("p", { class: "soft" }, activeMatte(mattes)),
       mattes.use === "painted"
-        ? h("div", { class: "row" }, act("former", mattes.former ? `Back to ${mattes.former}` : "Use no matte", () => writeMatte("use", { wanted: false }, mattes.former ? `${mattes.former} is in use again.` : "No matte is in use."), false, "What is painted is kept"))
+        ? h("div", { class: "row" }, act("former", mattes.former ? `Back to ${mattes.former}` : "Use no matte", () => writeMatte("use", { wanted: false }, mattes.former ? `${mattes.former} is in use again.` : "No matte is in use."), false, "The painted matte is kept"))
         : mattes.use !== "painted" && !mattes.left && Object.keys(mattes.carried).length
           ? h("div", { class: "row" }, act("use", "Use the painted matte", () => writeMatte("use", { wanted: true }, "The painted matte is in use."), false)) : null),
     frames(mattes, frame),
@@ -53,34 +53,34 @@ function card(state) {
 
 function advice(mattes) {
   if (!Object.keys(mattes.painted).length)
-    return "Draw a box around the subject, or paint on it with Add: the edge is found by color. Correct it with Add and Remove, then carry it over the clip.";
-  if (mattes.left) return "When it fits here, carry it over the clip. Frames between two painted ones follow from both.";
-  return "Every frame has its matte. Where one is wrong, correct it there and carry again: only the frames up to the next painted ones are made anew.";
+    return "Draw a box around the subject, or paint on it with Add: the edge is found by color. Correct it with Add and Remove, then propagate it.";
+  if (mattes.left) return "When this matte is right, propagate it. Frames between two painted frames follow both.";
+  return "Every frame has a matte. Correct a wrong one on its frame and propagate again: only the frames up to the next painted ones change.";
 }
 
-function here(mattes, frame) {
+function frameState(mattes, frame) {
   if (mattes.painted[frame]) {
     const count = mattes.strokes[frame];
     return count ? `painted, ${many(count, "stroke")}` : "painted by hand";
   }
-  if (mattes.carried[frame]) return "carried";
-  if (mattes.old[frame]) return "carried, from before the last change";
-  return mattes.use === "none" ? "no matte yet" : "the matte in use";
+  if (mattes.carried[frame]) return "propagated";
+  if (mattes.old[frame]) return "propagated (out of date)";
+  return mattes.use === "none" ? "no matte yet" : "the active matte";
 }
 
-function using(mattes) {
+function activeMatte(mattes) {
   const empty = mattes.empty ? ` ${many(mattes.empty, "frame")} of shots without a painted frame ${mattes.empty === 1 ? "is" : "are"} empty.` : "";
   if (mattes.use === "painted") return `The painted matte is in use.${empty}`;
-  if (mattes.use === "other") return `${mattes.source} is in use; once it is carried, the painted matte takes its place.${empty}`;
-  return `No matte is in use yet; once it is carried, the painted one is.${empty}`;
+  if (mattes.use === "other") return `${mattes.source} is in use; the painted matte replaces it after propagation.${empty}`;
+  return `No matte is in use yet; the painted matte is after propagation.${empty}`;
 }
 
 function tools(state) {
   const { brush, clip } = state;
-  const most = Math.max(clip.width, clip.height) / 6;
+  const largest = Math.max(clip.width, clip.height) / 6;
   const size = h("input", { id: "brush-size", type: "range", min: 0, max: 1000, step: 1, "aria-valuetext": `${brush.size} pixels`, disabled: brush.tool === "box",
-    oninput: (event) => setBrush({ size: Math.round(10 * 0.5 * (most / 0.5) ** (event.target.value / 1000)) / 10 }) });
-  size.value = String(Math.round((1000 * Math.log(brush.size / 0.5)) / Math.log(most / 0.5)));
+    oninput: (event) => setBrush({ size: Math.round(10 * 0.5 * (largest / 0.5) ** (event.target.value / 1000)) / 10 }) });
+  size.value = String(Math.round((1000 * Math.log(brush.size / 0.5)) / Math.log(largest / 0.5)));
   return h("section", { "aria-label": "Brush", id: "matte-tools" },
     h("div", { class: "tools", role: "radiogroup", "aria-label": "Tool" },
       TOOLS.map(([tool, label, letter]) => h("button", {
@@ -90,10 +90,10 @@ function tools(state) {
       h("label", { htmlFor: "brush-size" }, "Size ", kbd("-"), kbd("=")), size, h("output", { htmlFor: "brush-size" }, `${brush.size} px`)),
     h("label", { class: "check" },
       h("input", { id: "brush-edge", type: "checkbox", checked: !brush.exact, disabled: brush.tool === "box", onchange: (event) => setBrush({ exact: !event.target.checked }) }),
-      h("span", {}, "Find the edge in the picture", kbd("F"))));
+      h("span", {}, "Find the edge in the image", kbd("F"))));
 }
 
-// As in every group of radio buttons, arrows go round.
+// Arrow keys cycle through the tools as in a group of radio buttons.
 function turn(event) {
   const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
   if (!by) return;

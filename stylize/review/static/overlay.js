@@ -1,4 +1,4 @@
-// A matte on the picture: what it leaves out in red, cut out, or by itself; and what is being painted.
+// Matte over the image as red overlay, cutout or matte only, and the strokes being drawn.
 
 import { address, picture } from "/pictures.js";
 import { change } from "/store.js";
@@ -8,7 +8,7 @@ const ink = sheet.getContext("2d");
 const OUTSIDE = "#ff2d2d";
 const STROKES = { add: "#58e09a", remove: "#ff8a5c" };
 
-// Draws the matte `bitmap` of a frame into `box`; without one, just the frame.
+// Draws a frame with the matte `bitmap` into `box`.
 export function drawMatte(pen, bitmap, source, box, look) {
   if (look === "alone" && bitmap) {
     pen.fillStyle = "#000";
@@ -50,7 +50,7 @@ function checks(pen, box) {
   pen.restore();
 }
 
-// The frame under a matte: as sharp as it is there.
+// Returns the best loaded image of the frame under a matte.
 export function under(frame, sharp) {
   const { url } = address("source", frame);
   const full = sharp.get(url);
@@ -59,7 +59,7 @@ export function under(frame, sharp) {
   return entry.bitmap;
 }
 
-// Strokes that are being painted or are on their way to the server.
+// Draws the strokes that the server has not answered yet.
 export function drawStrokes(pen, state, box) {
   if (!state.brush.on) return;
   const scale = box.w / state.clip.width;

@@ -1,15 +1,15 @@
-// What is known of the frame, what can be done with it, and the list of keys.
+// Panel of the current frame or key, its settings and takes, and the list of keys.
 
-import { placed } from "/api.js";
-import { $, KINDS, h, key as kbd, many, say } from "/dom.js";
+import { withLayer } from "/api.js";
+import { $, KINDS, h, key as kbd, many, notify } from "/dom.js";
 import { matteCard } from "/mattepanel.js";
 import { change, detailOf, edit, go, keyAfter, keyAt, keyBefore, kindOf, locked, start, store } from "/store.js";
 
 const STATES = {
-  painted: "painted", hand: "your painting stands", take: "an earlier painting stands", "to paint": "to be painted", failed: "failed",
+  painted: "painted", hand: "your painting", take: "an earlier take", "to paint": "to be painted", failed: "failed",
 };
 let shown = "";
-let draft = null; // settings that were changed in the form and not yet painted with
+let draft = null; // settings changed in the form since the key was painted
 
 export function draw(state) {
   if (!state.clip) return;
@@ -20,15 +20,15 @@ export function draw(state) {
   const key = keyAt(state.frame);
   const detail = detailOf(state.frame);
   if (draft && (draft.frame !== state.frame || draft.revision !== state.revision)) draft = null;
-  const mark = JSON.stringify([state.frame, key, detail, state.take, locked(), state.keys.length, state.given, draft?.at,
+  const signature = JSON.stringify([state.frame, key, detail, state.take, locked(), state.keys.length, state.given, draft?.at,
     state.keys.map((one) => [one.frame, kindOf(one), one.reason]), state.details.novelty[state.frame - state.clip.first], state.banned]);
-  if (mark === shown) return;
-  if (shown && document.activeElement?.closest?.(".options") && draft) return; // do not pull the form from under a hand
-  shown = mark;
+  if (signature === shown) return;
+  if (shown && document.activeElement?.closest?.(".options") && draft) return; // keep the form while it is edited
+  shown = signature;
   $("panel").replaceChildren(...(key ? keyCard(state, key, detail) : frameCard(state)), keyList(state));
 }
 
-// So that the next drawing starts afresh.
+// Draws the panel again.
 export function refresh() {
   shown = "";
   change({});
@@ -37,26 +37,30 @@ export function refresh() {
 function frameCard(state) {
   const at = state.frame - state.clip.first;
   const [before, after] = [keyBefore(state.frame), keyAfter(state.frame)];
-  const news = state.details.novelty[at];
-  const sure = state.details.confidence[at];
-  const covered = state.details.coverage[at];
+  const novelty = state.details.novelty[at];
+  const confidence = state.details.confidence[at];
+  const coverage = state.details.coverage[at];
   const between = before && after ? `between keys ${before.frame} and ${after.frame}` : before ? `after key ${before.frame}` : after ? `before key ${after.frame}` : "";
   const facts = [
     between && `Lies ${between}.`,
-    covered !== null && covered !== undefined && `The keys explain ${percent(covered)} of it.`,
-    news ? `${percent(news)} is new since the frame before.` : null,
-    sure !== null && sure !== undefined && `Carried, ${percent(sure)} sure.`,
+    coverage !== null && coverage !== undefined && `The keys explain ${percent(coverage)} of it.`,
+    novelty ? `${percent(novelty)} is new since the frame before.` : null,
+    confidence !== null && confidence !== undefined && `Propagated with a confidence of ${percent(confidence)}.`,
   ].filter(Boolean);
   const banned = state.banned.includes(state.frame);
   return [
-    h("h2", {}, `Frame ${state.frame}`, h("span", { class: "chip plain" }, banned ? "never a key" : "carried")),
-    h("p", { class: "why" }, facts.join(" ") || "Nothing is known of this frame yet."),
+    h("h2", {}, `Frame ${state.frame}`, h("span", { class: "chip plain" }, banned ? "banned as a key" : propagation(state))),
+    h("p", { class: "why" }, facts.join(" ") || "No details of this frame yet."),
     h("div", { class: "row" },
       banned
         ? act("Allow as a key", "", () => edit("unban", { frame: state.frame }))
         : act("Make it a key", "K", () => edit("add", { frame: state.frame }), "primary"),
       !banned && act("Upload", "U", () => $("file").click(), "", false, "Upload a painted frame")),
   ];
+}
+
+function propagation({ details, frame }) {
+  return details.results[frame] ? "propagated" : details.stale[frame] ? "propagated (out of date)" : "not propagated yet";
 }
 
 function keyCard(state, key, detail) {
@@ -67,13 +71,13 @@ function keyCard(state, key, detail) {
     h("div", {},
       h("p", { class: "why" }, `${sentence(key.reason || "Chosen by hand")} ${key.coverage ? `Alone it explains ${percent(key.coverage)} of its shot.` : ""}`),
       key.note && h("p", { class: "soft" }, key.note),
-      h("p", { class: "soft" }, `State: ${STATES[detail?.state] || "not known yet"}.`),
+      h("p", { class: "soft" }, `${["hand", "take"].includes(detail?.state) ? "In use" : "State"}: ${STATES[detail?.state] || "not known yet"}`),
       detail?.words && h("p", { class: "bad" }, detail.words)),
     h("div", { class: "row" },
       act("Remove", "K", () => edit("remove", { frame: key.frame }), "", fixed),
       act(fixed ? "Unlock" : "Lock", "L", () => edit(fixed ? "unlock" : "lock", { frame: key.frame })),
       act("‹", ",", () => shift(-1), "", fixed, "Move one frame back"),
-      act("›", ".", () => shift(1), "", fixed, "Move one frame on")),
+      act("›", ".", () => shift(1), "", fixed, "Move one frame forward")),
     state.given ? null : painting(state, key, detail, fixed),
     state.given ? null : takes(state, key, detail, fixed),
   ].filter(Boolean);
@@ -97,7 +101,7 @@ function painting(state, key, detail, fixed) {
     h("div", { class: "row", id: "paint-row" },
       act(detail?.state === "to paint" && !draft ? "Paint" : "Paint again", "R", pressed, "primary", fixed),
       act("Upload", "U", () => $("file").click(), "", fixed, "Upload a painted frame"),
-      (key.take > 0 || detail?.state === "hand") && act("Revert", "", () => edit("revert", { frame: key.frame }), "", fixed, "Back to what its settings give")));
+      (key.take > 0 || detail?.state === "hand") && act("Revert", "", () => edit("revert", { frame: key.frame }), "", fixed, "Return to the image painted from its settings")));
 }
 
 function optionRow(state, key, option, own, fixed) {
@@ -127,19 +131,19 @@ function optionRow(state, key, option, own, fixed) {
     input.value = value === null ? "" : String(value);
   }
   const dice = option.name === "synthesis.seed"
-    ? h("button", { title: "Another seed, other strokes", disabled: fixed, onclick: () => { const seed = 1 + Math.floor(Math.random() * 99999); set(seed); refresh(); } }, "Another")
+    ? h("button", { title: "Use a new random seed", disabled: fixed, onclick: () => { const seed = 1 + Math.floor(Math.random() * 99999); set(seed); refresh(); } }, "New seed")
     : out;
   return [h("label", { htmlFor: id, class: mine ? "own" : "", title: option.about }, option.label), input, dice];
 }
 
-// Saves what the form says, if it says something new, and paints this key only.
+// Saves changed settings and paints this key only.
 export async function paint(state, key) {
   if (locked()) return;
   const changed = draft && JSON.stringify(draft.settings) !== JSON.stringify(key.settings);
   if (changed && !(await edit("settings", { frame: key.frame, settings: draft.settings }))) return;
   draft = null;
   if (!changed && store.details.keys[key.frame]?.state !== "to paint") {
-    say("The same settings give the same painting. Change one, or take another seed.");
+    notify("These settings give the same image. Change a setting or press New seed.");
     return;
   }
   change({ view: "painted", take: null });
@@ -149,42 +153,42 @@ export async function paint(state, key) {
 function takes(state, key, detail, fixed) {
   const list = detail?.takes || [];
   if (!list.length) return null;
-  const standing = standingTake(key, detail);
+  const active = activeTake(key, detail);
   const chosen = state.take?.frame === key.frame ? state.take.number : null;
   return h("section", { "aria-label": "Takes" },
-    h("h3", {}, many(list.length, "take"), " · nothing is ever deleted"),
+    h("h3", {}, many(list.length, "take"), " (all are kept)"),
     h("div", { class: "takes" },
       list.map((take) => h("button", {
-        class: `take${take.number === standing ? " stands" : ""}`, "aria-pressed": String(take.number === chosen),
+        class: `take${take.number === active ? " active" : ""}`, "aria-pressed": String(take.number === chosen),
         title: `${take.made.replace("T", " ")} ${take.from}`, onclick: () => change({ view: "painted", take: { frame: key.frame, ...take } }),
       },
-      h("img", { src: placed(`/api/take/${key.frame}/${take.number}?v=${take.stamp}`), alt: `Take ${take.number}`, loading: "lazy" }),
+      h("img", { src: withLayer(`/api/take/${key.frame}/${take.number}?v=${take.stamp}`), alt: `Take ${take.number}`, loading: "lazy" }),
       h("span", {}, h("b", {}, String(take.number)), " ", about(take))))),
-    chosen !== null && chosen !== standing
-      ? h("div", { class: "row", id: "take-row" }, act(`Let take ${chosen} stand`, "", () => edit("take", { frame: key.frame, take: chosen }), "primary", fixed))
+    chosen !== null && chosen !== active
+      ? h("div", { class: "row", id: "take-row" }, act(`Use take ${chosen}`, "", () => edit("take", { frame: key.frame, take: chosen }), "primary", fixed))
       : null);
 }
 
-function standingTake(key, detail) {
+function activeTake(key, detail) {
   if (key.take) return key.take;
   const list = detail.takes;
   return detail.state === "hand" ? list.filter((take) => take.hand).at(-1)?.number : detail.stands;
 }
 
 function about(take) {
-  if (take.hand) return "by you";
+  if (take.hand) return "by hand";
   const own = Object.entries(take.settings).filter(([name]) => name !== "synthesis.seed");
   return [`seed ${take.seed ?? "–"}`, ...own.map(([name, value]) => `${name.split(".").at(-1).replaceAll("_", " ")} ${value}`)].join(", ");
 }
 
 function keyList(state) {
-  if (!state.keys.length) return h("p", { class: "soft" }, state.planned ? "No frame is a key." : "No keys yet. “Choose keys” finds the frames where something new appears.");
+  if (!state.keys.length) return h("p", { class: "soft" }, state.planned ? "The plan has no keys." : "No keys yet. “Choose keys” finds the frames where something new appears.");
   return h("section", { "aria-label": "All keys" },
     h("h3", {}, many(state.keys.length, "key")),
     h("ul", { class: "keys" },
       state.keys.map((key) => h("li", {}, h("button", {
         "aria-current": key.frame === state.frame ? "true" : null, onclick: () => go(key.frame), title: key.reason,
-      }, h("i", { class: `mark ${kindOf(key)}` }), String(key.frame), h("span", {}, key.reason))))));
+      }, h("i", { class: `key-icon ${kindOf(key)}` }), String(key.frame), h("span", {}, key.reason))))));
 }
 
 function act(words, letter, run, kind = "", off = false, title = "") {

@@ -1,12 +1,12 @@
-// Decoded pictures, the most recent ones kept; those next in line are fetched before they are asked for.
+// Cache of decoded images, and prefetch of the next frames.
 
-import { placed } from "/api.js";
+import { withLayer } from "/api.js";
 import { detailOf, nearestPainted, store } from "/store.js";
 
-const MOST = 180;
-const held = new Map();
+const MAX_IMAGES = 180;
+const cache = new Map();
 
-// Where a view of a frame is to be had; null where there is nothing to show.
+// Returns the address of a view of a frame; null without an image.
 export function address(view, frame) {
   const { clip, details, take } = store;
   if (view === "source") return { url: `/api/frame/source/${frame}?v=${clip.version}` };
@@ -24,43 +24,43 @@ export function address(view, frame) {
   return stamp ? { url: `/api/frame/${view}/${frame}?v=${stamp}`, old: !now } : null;
 }
 
-// While it is painted: what is painted or carried; else the matte that is in use, steadied and shaped.
+// While a matte is painted: the painted or propagated matte; otherwise the active matte, refined and stabilized.
 function matteOf(frame) {
   const made = store.brush.on ? store.mattes : null;
   const now = made?.painted[frame] || made?.carried[frame];
   const old = made?.old[frame];
-  if (now || old) return { url: `/api/matte/${frame}?v=${now || old}`, old: !now, note: made.painted[frame] ? "painted" : now ? "carried" : "" };
+  if (now || old) return { url: `/api/matte/${frame}?v=${now || old}`, old: !now, note: made.painted[frame] ? "painted" : now ? "propagated" : "" };
   return store.matte ? { url: `/api/frame/matte/${frame}?v=${store.matte}`, note: made ? "in use" : "" } : null;
 }
 
 // Returns {bitmap, failed, ready}: bitmap is null until `ready` has resolved.
 export function picture(url) {
-  let entry = held.get(url);
+  let entry = cache.get(url);
   if (entry) {
-    held.delete(url);
-    held.set(url, entry);
+    cache.delete(url);
+    cache.set(url, entry);
     return entry;
   }
   entry = { bitmap: null, failed: false, ready: null };
-  entry.ready = fetch(placed(url), { credentials: "same-origin" })
+  entry.ready = fetch(withLayer(url), { credentials: "same-origin" })
     .then((response) => (response.ok ? response.blob() : Promise.reject(new Error(String(response.status)))))
     .then((blob) => createImageBitmap(blob))
     .then((bitmap) => (entry.bitmap = bitmap))
     .catch(() => {
       entry.failed = true;
-      setTimeout(() => held.delete(url), 3000); // then it may be asked for again
+      setTimeout(() => cache.delete(url), 3000); // a later request tries again
       return null;
     });
-  held.set(url, entry);
-  while (held.size > MOST) {
-    const [oldest, gone] = held.entries().next().value;
-    held.delete(oldest);
+  cache.set(url, entry);
+  while (cache.size > MAX_IMAGES) {
+    const [oldest, gone] = cache.entries().next().value;
+    cache.delete(oldest);
     gone.ready.then(() => gone.bitmap?.close());
   }
   return entry;
 }
 
-// Fetches what the next steps will show, a few frames on and fewer back.
+// Fetches `count` frames in the direction of travel and a third of them in the other.
 export function prefetch(views, frame, towards, count) {
   const { first, stop } = store.clip;
   for (let ahead = 1; ahead <= count; ahead++) {

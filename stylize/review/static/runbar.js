@@ -1,11 +1,11 @@
-// What is left to do and what it takes, the run and its progress, and what stands in the way.
+// Run bar: cost of a run, its progress and result, and problems.
 
-import { $, duration, h, many, say, timecode } from "/dom.js";
+import { $, duration, h, many, notify, timecode } from "/dom.js";
 import { cancel, change, go, keyAfter, keyBefore, loadDetails, loadMattes, locked, redo, start, store, undo } from "/store.js";
 
 const STAGES = {
-  starting: "Starting", shots: "Looking for cuts", analysis: "Looking for what is new", keys: "Choosing keys", matte: "Looking at the matte",
-  "carry matte": "Carrying the matte", paint: "Painting", propagate: "Carrying the paint", write: "Writing", report: "Writing the report",
+  starting: "Starting", shots: "Detecting cuts", analysis: "Analyzing the clip", keys: "Choosing keys", matte: "Measuring the matte",
+  "carry matte": "Propagating the matte", paint: "Painting", propagate: "Propagating the paint", write: "Writing", report: "Writing the report",
 };
 
 export function build() {
@@ -17,13 +17,13 @@ export function build() {
   $("undo").addEventListener("click", undo);
   $("redo").addEventListener("click", redo);
   $("step-back").addEventListener("click", () => go(store.frame - 1));
-  $("step-on").addEventListener("click", () => go(store.frame + 1));
+  $("step-forward").addEventListener("click", () => go(store.frame + 1));
   $("prev-key").addEventListener("click", () => go(keyBefore(store.frame)?.frame ?? store.clip.first));
   $("next-key").addEventListener("click", () => go(keyAfter(store.frame)?.frame ?? store.clip.stop - 1));
   $("play").addEventListener("click", () => change({ playing: !store.playing }));
 }
 
-// Another layer is another page; the frame and the view go along.
+// Opens the page of another layer at the same frame and view.
 export function openLayer(name) {
   sessionStorage.setItem("place", JSON.stringify({ frame: store.frame, view: store.view, zoom: store.zoom, center: store.center }));
   location.search = `?layer=${encodeURIComponent(name)}`;
@@ -31,7 +31,7 @@ export function openLayer(name) {
 
 function layers(state) {
   $("layer-label").hidden = !state.layers.length;
-  const names = [...state.layers].reverse(); // the topmost first, as compositors list them
+  const names = [...state.layers].reverse(); // topmost first, as in compositing programs
   if ([...$("layer").options].map((option) => option.value).join("\n") !== names.join("\n"))
     $("layer").replaceChildren(...names.map((name) => h("option", { value: name }, name)));
   $("layer").value = state.layer;
@@ -50,7 +50,7 @@ export function draw(state) {
     many(count, "frame"), `${Number(clip.rate.toFixed(3))} fps`, `${clip.width} × ${clip.height}`,
     state.shots.length ? many(state.shots.length, "shot") : null, state.planned ? many(state.keys.length, "key") : null,
     state.styles.length ? `style ${state.styles.join(", ")}` : null,
-    state.proxies[0] < state.proxies[1] ? `small pictures ${Math.round((100 * state.proxies[0]) / state.proxies[1])} %` : null,
+    state.proxies[0] < state.proxies[1] ? `small images ${Math.round((100 * state.proxies[0]) / state.proxies[1])} %` : null,
   ].filter(Boolean).join("  ·  ");
   $("counter").replaceChildren(`${state.frame} `, h("small", {}, `of ${clip.first} – ${clip.stop - 1}`), h("small", { class: "time" }, timecode(state.frame, clip.rate)));
   $("play").setAttribute("aria-pressed", String(state.playing));
@@ -82,74 +82,74 @@ export function draw(state) {
 function cost(state) {
   const { cost: left, problem } = state.details;
   if (problem) return ["A run is not possible now."];
-  if (needsStyle(state)) return ["No style is named yet."];
+  if (needsStyle(state)) return ["No style yet."];
   if (!state.planned) return ["No keys are chosen yet."];
   if (!left) return [""];
   const paint = left.paint.length;
-  if (!paint && !left.carry) return ["Everything is painted and carried."];
-  const parts = [paint ? `paint ${many(paint, "key")}` : null, left.carry ? `carry ${many(left.carry, "frame")}` : null].filter(Boolean);
+  if (!paint && !left.carry) return ["Up to date: nothing to paint or propagate."];
+  const parts = [paint ? `paint ${many(paint, "key")}` : null, left.carry ? `propagate ${many(left.carry, "frame")}` : null].filter(Boolean);
   const { paint: a, carry: b } = left.seconds;
-  const time = a === null || b === null ? "how long is known after the first run" : duration(a + b);
+  const time = a === null || b === null ? "time unknown until the first run" : duration(a + b);
   return ["A run will ", h("b", {}, parts.join(" and ")), `: ${time}.`];
 }
 
 const needsStyle = (state) => !state.styles.length && !state.given && ["patch", "auto", null].includes(state.renderer);
 
-let put = ""; // the failure that a person has put away
+let dismissed = ""; // the failure that the user dismissed
 function banner(state) {
   const failed = state.run?.state === "failed" ? `The last run failed: ${ended(state.run.error)}` : "";
-  const mark = failed + state.run?.began;
+  const failure = failed + state.run?.began;
   const trouble = state.lost
-    ? "The server does not answer; the page tries again. Is stylize review still running?"
+    ? "The server does not answer; the page tries again. Check that stylize review is running."
     : state.problem
-      ? `${state.problem}. Mend the file; the page reads it again by itself.`
+      ? `${ended(state.problem)} Correct the file; the page loads it by itself.`
       : state.busy
-        ? `${state.busy}: you can look, and change things when it has finished.`
+        ? `${state.busy}: the page is read-only until it ends.`
         : "";
-  const bad = !trouble && failed && put !== mark;
-  const words = trouble || (bad ? failed : state.details.problem ? `Not possible now: ${ended(state.details.problem)}` : needsStyle(state) ? NO_STYLE : "");
+  const bad = !trouble && failed && dismissed !== failure;
+  const words = trouble || (bad ? failed : state.details.problem ? `A run is not possible: ${ended(state.details.problem)}` : needsStyle(state) ? NO_STYLE : "");
   $("banner").hidden = !words;
   $("banner").classList.toggle("bad", Boolean(bad));
   if ($("banner").dataset.words === words) return;
   $("banner").dataset.words = words;
-  const away = () => {
-    put = mark;
+  const dismiss = () => {
+    dismissed = failure;
     change({});
   };
-  $("banner").replaceChildren(h("span", {}, words), ...(bad ? [h("button", { onclick: away }, "Put away")] : []));
+  $("banner").replaceChildren(h("span", {}, words), ...(bad ? [h("button", { onclick: dismiss }, "Dismiss")] : []));
 }
 
-const NO_STYLE = "There is no picture to paint like. End the server with Ctrl-C and start it again: stylize review CLIP --style PICTURE. Keys and mattes can be made meanwhile.";
+const NO_STYLE = "No style image. Stop the server with Ctrl-C and start it again with: stylize review CLIP --style IMAGE. Keys and mattes can be edited without it.";
 const ended = (words) => `${words}${/[.!?]$/.test(words) ? "" : "."}`;
 
-let news = -1e9;
-export const lastNews = () => news; // a run changes the plan too; that is not somebody else's doing
+let lastEvent = -1e9;
+export const lastRunEvent = () => lastEvent; // a run changes the plan too: that is not an edit from outside
 const ENDS = {
-  keys: () => "Keys are chosen.", paint: (run) => `Key ${run.key} is painted.`, matte: () => "The matte is carried over the clip, and in use.",
+  keys: () => "Keys are chosen.", paint: (run) => `Key ${run.key} is painted.`, matte: () => "The matte is propagated and in use.",
 };
 let stage = "";
-let looked = 0;
+let refreshed = 0;
 
-// A run's news: the bar moves, spans fill as they are carried, the end is said.
-export function heard(run) {
+// Updates the page after an event of a run; returns whether the run has ended.
+export function onRun(run) {
   const over = !["running", "cancelling"].includes(run.state);
-  const { generation, ...facts } = run;
-  news = performance.now();
-  change({ run: facts });
+  const { generation, ...state } = run;
+  lastEvent = performance.now();
+  change({ run: state });
   if (over) {
-    if (run.state === "failed") say("The run failed; the line at the top says why.", true);
-    else if (run.state === "cancelled") say("Cancelled. What was finished is kept.");
-    else say(ENDS[run.what]?.(run) || `Finished: ${run.output}`);
+    if (run.state === "failed") notify("The run failed; see the message at the top.", true);
+    else if (run.state === "cancelled") notify("Cancelled. Finished work is kept.");
+    else notify(ENDS[run.what]?.(run) || `Finished: ${run.output}`);
     stage = "";
     return true;
   }
-  if (generation !== store.generation && (run.stage === "propagate" || run.stage !== stage) && performance.now() - looked > 700) {
-    looked = performance.now();
+  if (generation !== store.generation && (run.stage === "propagate" || run.stage !== stage) && performance.now() - refreshed > 700) {
+    refreshed = performance.now();
     change({ generation });
     loadDetails().catch(() => {});
   }
-  if (run.what === "matte" && store.brush.on && performance.now() - looked > 500) {
-    looked = performance.now();
+  if (run.what === "matte" && store.brush.on && performance.now() - refreshed > 500) {
+    refreshed = performance.now();
     loadMattes().catch(() => {});
   }
   stage = run.stage;

@@ -1,7 +1,7 @@
-// What the page knows, and the only functions that change it. Whoever shows something subscribes.
+// State of the page and the functions that change it; views subscribe to changes.
 
-import { get, post, Refused } from "/api.js";
-import { say } from "/dom.js";
+import { get, post, RequestError } from "/api.js";
+import { notify } from "/dom.js";
 
 export const store = {
   clip: null, keys: [], shots: [], banned: [], options: [], revision: "", generation: 0,
@@ -35,7 +35,7 @@ export const keyBefore = (frame) => store.keys.filter((key) => key.frame < frame
 export const keyAfter = (frame) => store.keys.find((key) => key.frame > frame);
 export const locked = () => Boolean(store.busy || (store.run && ["running", "cancelling"].includes(store.run.state)));
 
-// What a marker shows: a key that fails is that before it is anything else.
+// Kind of a key for its marker; a failure comes first.
 export function kindOf(key) {
   const detail = detailOf(key.frame);
   if (detail?.state === "failed") return "failed";
@@ -65,7 +65,7 @@ export async function loadMattes() {
   try {
     change({ mattes: await get("/api/matte"), matteProblem: "" });
   } catch (error) {
-    change({ matteProblem: error.message }); // such as a file in the folder that is for no frame
+    change({ matteProblem: error.message }); // such as a file in the folder that matches no frame
   }
 }
 
@@ -84,17 +84,17 @@ function take(state) {
 }
 
 const WORDS = {
-  add: (body) => `Frame ${body.frame} is a key now`,
-  remove: (body) => `Key ${body.frame} is taken out`,
-  move: (body) => `Key ${body.frame} is at ${body.to} now`,
+  add: (body) => `Frame ${body.frame} is a key`,
+  remove: (body) => `Key ${body.frame} is removed`,
+  move: (body) => `Key ${body.frame} is moved to ${body.to}`,
   lock: (body) => `Key ${body.frame} is locked`,
   unlock: (body) => `Key ${body.frame} is unlocked`,
-  settings: (body) => `Key ${body.frame} has settings of its own`,
-  take: (body) => `Take ${body.take} of key ${body.frame} stands`,
-  revert: (body) => `Key ${body.frame} is painted by its settings again`,
+  settings: (body) => `Settings of key ${body.frame} are saved`,
+  take: (body) => `Take ${body.take} of key ${body.frame} is in use`,
+  revert: (body) => `Key ${body.frame} uses its settings again`,
 };
 
-// Every write goes through here: it names the revision it was made on, and tells how it ended.
+// Sends an edit with the revision that it was made on, and shows the result.
 let writing = Promise.resolve();
 export const settled = () => writing;
 
@@ -106,7 +106,7 @@ function write(path, body, done) {
 async function writeNow(path, body, done) {
   try {
     take(await post(path, { revision: store.revision, ...body }));
-    if (done) say(`${done}. Ctrl+Z takes it back.`);
+    if (done) notify(`${done}. Undo with Ctrl+Z.`);
     loadDetails().catch(fault);
     return true;
   } catch (error) {
@@ -116,18 +116,18 @@ async function writeNow(path, body, done) {
 }
 
 export async function fault(error) {
-  if (!(error instanceof Refused)) throw error;
-  say(error.message, true);
+  if (!(error instanceof RequestError)) throw error;
+  notify(error.message, true);
   if (error.status === 409) await load();
 }
 
-// The painted matte has a history of its own; what it leads to comes back as the answer.
+// Sends an edit of the painted matte, which has its own undo history.
 export async function writeMatte(path, body, done) {
   try {
     const { frame, ...mattes } = await post(`/api/matte/${path}`, body);
     change({ mattes });
     if (frame !== undefined) go(frame);
-    if (done) say(done);
+    if (done) notify(done);
     return true;
   } catch (error) {
     await fault(error);
@@ -140,21 +140,21 @@ export const edit = (action, body) => write("/api/edit", { action, ...body }, WO
 export async function undo() {
   if (store.brush.on) return writeMatte("undo", {});
   const words = store.can.undo;
-  if (words && (await write("/api/undo", {}))) say(`Taken back: ${words}`);
+  if (words && (await write("/api/undo", {}))) notify(`Undone: ${words}`);
 }
 
 export async function redo() {
   if (store.brush.on) return writeMatte("redo", {});
   const words = store.can.redo;
-  if (words && (await write("/api/redo", {}))) say(`Done again: ${words}`);
+  if (words && (await write("/api/redo", {}))) notify(`Redone: ${words}`);
 }
 
 export async function upload(frame, file) {
-  if (file.size > 64 * 2 ** 20) return say(`${file.name} is larger than 64 MiB; save it smaller`, true);
+  if (file.size > 64 * 2 ** 20) return notify(`${file.name} is larger than 64 MiB; save a smaller file`, true);
   const bytes = new Uint8Array(await file.arrayBuffer());
   let text = "";
   for (let at = 0; at < bytes.length; at += 32768) text += String.fromCharCode(...bytes.subarray(at, at + 32768));
-  return write("/api/upload", { frame, name: file.name, data: btoa(text) }, `Your painting stands for frame ${frame}`);
+  return write("/api/upload", { frame, name: file.name, data: btoa(text) }, `Your painting is used for frame ${frame}`);
 }
 
 export async function start(what, frame) {
@@ -168,7 +168,7 @@ export async function start(what, frame) {
 export async function cancel() {
   try {
     take(await post("/api/cancel"));
-    say("Cancelling: finished work is kept.");
+    notify("Cancelling: finished work is kept.");
   } catch (error) {
     await fault(error);
   }

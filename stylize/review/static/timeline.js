@@ -1,4 +1,4 @@
-// The timeline: curves, spans and cuts on a canvas, keys as buttons that can be dragged, and the frame as a slider.
+// Timeline: curves, spans and cuts on a canvas, keys as draggable buttons, current frame as a slider.
 
 import { $, KINDS, h, timecode } from "/dom.js";
 import { change, detailOf, edit, go, keyAt, kindOf, locked, store } from "/store.js";
@@ -28,7 +28,7 @@ export function frameAt(x) {
   return Math.min(Math.max(Math.floor(first + ((x - box.left) / box.width) * (stop - first)), first), stop - 1);
 }
 
-// The middle of a frame, as a share of the track's width.
+// Center of a frame as a share of the track's width.
 const place = (frame) => (frame - store.clip.first + 0.5) / (store.clip.stop - store.clip.first);
 
 export function draw(state) {
@@ -37,7 +37,7 @@ export function draw(state) {
   track.setAttribute("aria-valuemin", String(first));
   track.setAttribute("aria-valuemax", String(stop - 1));
   track.setAttribute("aria-valuenow", String(state.frame));
-  track.setAttribute("aria-valuetext", `frame ${state.frame}, ${timecode(state.frame, rate)}${spoken(state)}`);
+  track.setAttribute("aria-valuetext", `frame ${state.frame}, ${timecode(state.frame, rate)}${keyText(state)}`);
   const share = place(state.frame);
   $("playhead").style.left = `${share * 100}%`;
   $("playhead").classList.toggle("flip", share > 0.9);
@@ -50,7 +50,7 @@ export function draw(state) {
 let shown = {};
 let theme = "";
 
-function spoken(state) {
+function keyText(state) {
   const key = state.keys.find((one) => one.frame === state.frame);
   return key ? `, key, ${KINDS[key.kind]}` : "";
 }
@@ -69,8 +69,8 @@ function color(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-// Red at half sure and below, amber in between, green when sure.
-export function sureColor(value) {
+// Color of a confidence: red up to 0.45, amber at 0.75, green at 1.
+export function confidenceColor(value) {
   const stops = [[0.45, [229, 84, 75]], [0.75, [232, 176, 74]], [1, [67, 181, 129]]];
   if (value <= stops[0][0]) return `rgb(${stops[0][1]})`;
   const at = stops.findIndex(([bound]) => value <= bound);
@@ -106,10 +106,10 @@ function curves(state) {
     pen.lineWidth = 1.5 * devicePixelRatio;
     pen.stroke();
   }
-  const most = Math.max(0.25, ...novelty.map((value) => value ?? 0)); // small news are news too: drawn against the most
+  const largest = Math.max(0.25, ...novelty.map((value) => value ?? 0)); // scaled to the largest value, so that small changes are visible
   pen.fillStyle = color("novelty");
   novelty.forEach((value, i) => {
-    if (value) pen.fillRect(x(first + i) + 0.1 * (width / count), up(value / most), Math.max((0.8 * width) / count, 1), bottom - up(value / most));
+    if (value) pen.fillRect(x(first + i) + 0.1 * (width / count), up(value / largest), Math.max((0.8 * width) / count, 1), bottom - up(value / largest));
   });
   const barTop = height - bar - 0.2 * unit;
   if (state.brush.on) mattes(state, x, barTop, bar, unit);
@@ -117,7 +117,7 @@ function curves(state) {
     for (const span of spans) stripes(x(span.start), barTop, x(span.stop) - x(span.start), bar, unit);
     confidence.forEach((value, i) => {
       if (value === null) return;
-      pen.fillStyle = sureColor(value);
+      pen.fillStyle = confidenceColor(value);
       pen.fillRect(Math.floor(x(first + i)), barTop, Math.ceil(width / count), bar);
     });
   }
@@ -130,7 +130,7 @@ function curves(state) {
   }
 }
 
-// Which frames have a matte: painted ones stand out, carried ones are filled, what is to be carried is hatched.
+// State of the mattes: painted frames are taller, propagated frames are filled, others are hatched.
 function mattes(state, x, top, tall, unit) {
   const { first, stop } = state.clip;
   stripes(x(first), top, x(stop) - x(first), tall, unit);
@@ -178,7 +178,7 @@ function stripes(left, top, wide, tall, unit) {
   pen.restore();
 }
 
-const buttons = new Map(); // by frame, kept from one drawing to the next: a focus or a hand on one stays there
+const buttons = new Map(); // by frame; kept between drawings, so that focus and drag stay on a button
 
 function markers(state) {
   if (dragged) return;
@@ -194,7 +194,7 @@ function markers(state) {
     if (!buttons.has(key.frame)) buttons.set(key.frame, marker(key.frame));
     const button = buttons.get(key.frame);
     button.className = `marker ${kind}${todo ? " todo" : ""}`;
-    button.firstChild.className = `mark ${kind}`;
+    button.firstChild.className = `key-icon ${kind}`;
     button.title = `${words}. ${key.reason}`;
     button.setAttribute("aria-label", words);
     if (key.frame === state.frame) button.setAttribute("aria-current", "true");

@@ -1,4 +1,4 @@
-// The picture: one view of the frame, or two compared.
+// Viewer: one view of the frame, or two compared.
 
 import { $, h } from "/dom.js";
 import { drawMatte, drawStrokes, under } from "/overlay.js";
@@ -11,10 +11,10 @@ export const VIEWS = [
 export const MODES = [["wipe", "Wipe", "W"], ["side", "Side by side", "S"], ["difference", "Difference", "D"], ["onion", "Onion skin", "O"]];
 const MISSING = {
   painted: "No key is painted yet. Run, or paint one key.",
-  result: "This frame is not carried yet. Run to see it.",
-  confidence: "This frame is not carried yet. Run to see how sure it is.",
+  result: "This frame is not propagated yet. Run to see it.",
+  confidence: "This frame is not propagated yet. Run to see its confidence.",
   matte: "This project has no matte yet. “Paint matte” makes one.",
-  comp: "Not every layer is carried here yet. Run them to see them together.",
+  comp: "Not all layers are propagated here yet. Run them to see the composite.",
 };
 const ZOOMS = [0, 1, 2, 4, 8];
 
@@ -57,10 +57,10 @@ export function build() {
   new ResizeObserver(() => draw(store)).observe($("stage"));
 }
 
-// Whether a view is to be had in this project.
+// Returns whether the project has a view.
 export const available = (view, state = store) => (view === "matte" ? Boolean(state.matte) || state.brush.on : view === "comp" ? Boolean(state.matte || state.layers.length) : true);
 
-// Where the picture, or the left one of two, is drawn, in pixels of the screen.
+// Box of the image, or of the left one of two, in pixels of the screen.
 export const drawnBox = () => drawn.box;
 
 const panning = (event) => store.zoom && (event.buttons & 4 || (event.buttons & 1 && (event.altKey || (!store.brush.on && store.mode !== "wipe"))));
@@ -69,22 +69,22 @@ export function zoomTo(zoom, around = null) {
   const { width, height } = store.clip;
   const [x, y] = store.center || [width / 2, height / 2];
   if (!around || !drawn.box) return change({ zoom, center: [x, y] });
-  // what is under the pointer stays there
+  // the point under the pointer stays in place
   const { box } = drawn;
   const at = [((around[0] - box.x) / box.w) * width, ((around[1] - box.y) / box.h) * height];
   const room = [canvas.width / 2, canvas.height / 2];
-  change({ zoom, center: held([at[0] - (around[0] - room[0]) / (zoom || 1), at[1] - (around[1] - room[1]) / (zoom || 1)]) });
+  change({ zoom, center: clampedCenter([at[0] - (around[0] - room[0]) / (zoom || 1), at[1] - (around[1] - room[1]) / (zoom || 1)]) });
 }
 
-export const turnZoom = () => zoomTo(ZOOMS[(ZOOMS.indexOf(store.zoom) + 1) % 4]);
+export const cycleZoom = () => zoomTo(ZOOMS[(ZOOMS.indexOf(store.zoom) + 1) % 4]);
 
-// Moves the picture by pixels of the screen.
+// Moves the image by pixels of the screen.
 export function pan(x, y) {
   const [cx, cy] = store.center || [store.clip.width / 2, store.clip.height / 2];
-  change({ center: held([cx - x / (store.zoom || 1), cy - y / (store.zoom || 1)]) });
+  change({ center: clampedCenter([cx - x / (store.zoom || 1), cy - y / (store.zoom || 1)]) });
 }
 
-const held = ([x, y]) => [Math.min(Math.max(x, 0), store.clip.width), Math.min(Math.max(y, 0), store.clip.height)];
+const clampedCenter = ([x, y]) => [Math.min(Math.max(x, 0), store.clip.width), Math.min(Math.max(y, 0), store.clip.height)];
 
 let turned = 0;
 function wheeled(event) {
@@ -103,7 +103,7 @@ export function toggle(mode) {
   change({ mode: on ? mode : "plain", against });
 }
 
-// Draws at once what is there and again when the rest has come.
+// Draws the loaded images now, and again when others are loaded.
 export function draw(state) {
   if (!state.clip) return;
   showControls(state);
@@ -111,18 +111,18 @@ export function draw(state) {
   const wide = Math.round($("stage").clientWidth * devicePixelRatio);
   const tall = Math.round($("stage").clientHeight * devicePixelRatio);
   if (canvas.width !== wide || canvas.height !== tall) Object.assign(canvas, { width: wide, height: tall });
-  const a = fetched(state.view, state.frame, state);
-  const b = compared ? fetched(state.against, state.frame, state) : null;
+  const a = loaded(state.view, state.frame, state);
+  const b = compared ? loaded(state.against, state.frame, state) : null;
   drawn.a = a.bitmap || (a.place && before.view === state.view ? drawn.a : a.bitmap);
   drawn.b = b && (b.bitmap || (b.place ? drawn.b : null));
   $("tag-a").textContent = label(state.view, state, a.place);
-  $("tag-a").classList.toggle("old", Boolean(a.place?.old));
+  $("tag-a").classList.toggle("outdated", Boolean(a.place?.old));
   $("tag-b").hidden = !compared;
   $("tag-b").textContent = compared ? label(state.against, state, b.place) : "";
-  $("tag-b").classList.toggle("old", Boolean(b?.place?.old));
+  $("tag-b").classList.toggle("outdated", Boolean(b?.place?.old));
   const lacking = !a.place || a.failed ? state.view : compared && (!b.place || b.failed) ? state.against : null;
   $("missing").hidden = !lacking || state.brush.on;
-  $("missing").textContent = lacking ? MISSING[lacking] || "This picture cannot be had." : "";
+  $("missing").textContent = lacking ? MISSING[lacking] || "This image is not available." : "";
   paint(state);
   canvas.dataset.ready = String(Boolean(drawn.a) || (state.brush.on && Boolean(state.mattes)));
   const views = compared ? [state.view, state.against] : [state.view];
@@ -133,7 +133,7 @@ export function draw(state) {
   if (!state.playing && (drawn.box?.w || 0) > 660) sharpening = setTimeout(() => sharpen(state, views), 200);
 }
 
-function fetched(view, frame, state) {
+function loaded(view, frame, state) {
   const place = address(view, frame);
   if (!place) return { place: null, bitmap: null };
   const full = sharp.get(place.url);
@@ -142,7 +142,7 @@ function fetched(view, frame, state) {
   return { place, bitmap: entry.bitmap, failed: entry.failed };
 }
 
-// Once a frame is looked at for a moment, it is fetched at its full size.
+// Fetches a frame at full size after a moment without steps.
 const sharp = new Map();
 function sharpen(state, views) {
   const wanted = views.map((view) => address(view, state.frame)).filter(Boolean);
@@ -165,7 +165,7 @@ function paint(state) {
   const { clip } = state;
   const pair = state.mode === "side";
   const gap = pair ? Math.round(10 * devicePixelRatio) : 0;
-  pen.imageSmoothingEnabled = state.zoom < 2; // from there on the pixels themselves are looked at
+  pen.imageSmoothingEnabled = state.zoom < 2; // from 200 % on, show single pixels
   const box = fit(pair ? { x: 0, y: 0, w: (canvas.width - gap) / 2, h: canvas.height } : { x: 0, y: 0, w: canvas.width, h: canvas.height }, clip);
   drawn.box = box;
   pen.imageSmoothingQuality = "high";
@@ -229,7 +229,7 @@ function wipe(state, box) {
   pen.fillRect(at - devicePixelRatio, box.y, 2 * devicePixelRatio, box.h);
 }
 
-// Three times as bright as it is: what differs by little has to be seen too.
+// Difference times 3, so that small differences are visible.
 function difference(box) {
   pen.save();
   pen.globalCompositeOperation = "difference";
@@ -241,7 +241,7 @@ function difference(box) {
   pen.restore();
 }
 
-// The keys on both sides shine through, each a third.
+// Overlays the keys on both sides with an opacity of one third each.
 function onion(state, box) {
   for (const key of [keyBefore(state.frame), keyAfter(state.frame)]) {
     const painted = key && state.details.keys[key.frame]?.file;

@@ -17,7 +17,7 @@ from keyframes import parse_plan
 ROOT = Path(__file__).parents[3]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LONG = 300_000
-"""Milliseconds for what is painted and carried, kernels compiled on the way."""
+"""Milliseconds of a timeout for painting and propagation, with kernels compiled first."""
 
 
 def browser_program():
@@ -88,7 +88,7 @@ class Page:
     def run(self):
         self.press("Control+Enter")
         self.says("Finished", LONG)
-        self.tab.get_by_text("Everything is painted and carried").wait_for()
+        self.tab.get_by_text("Up to date").wait_for()
 
     def pixels(self):
         """Eight rows from the middle of the picture as it is drawn: (8, W, 3)."""

@@ -81,13 +81,13 @@ def test_from_the_link_to_a_comparison(browser, link, project):
     write_image(painting, np.full((64, 96, 3), (180, 40, 90), np.uint8))
     page.tab.locator("#file").set_input_files(painting)
     page.marker(5, ".override").wait_for()
-    page.tab.get_by_text("State: your painting stands.").wait_for()
+    page.tab.get_by_text("In use: your painting").wait_for()
     assert page.keys()[5].kind == "override"
     page.press("Control+z")
     page.marker(5, ".user").wait_for()
-    page.tab.get_by_text("Everything is painted and carried").wait_for()
+    page.tab.get_by_text("Up to date").wait_for()
 
-    page.tab.get_by_role("button", name="Another").click()
+    page.tab.get_by_role("button", name="New seed").click()
     page.press("r")
     page.says("Key 5 is painted", LONG)
     page.tab.locator(".take").nth(2).wait_for()

@@ -77,13 +77,13 @@ def test_a_matte_is_painted_carried_corrected_and_taken_back(browser, tmp_path, 
         page.tab.get_by_role("radio", name="Box").and_(page.tab.locator("[aria-checked=true]")).wait_for()
         rows, columns = np.nonzero(truth[0] > 0.5)
         page.draw((columns.min() - 2, rows.min() - 2), (columns.max() + 3, rows.max() + 3))
-        page.frame_is("Frame 0: painted, 1 mark")
+        page.frame_is("Frame 0: painted, 1 stroke")
         red, green, blue, _ = page.color(4, 90)  # what is left out is laid over with red
         assert red > 140 > max(green, blue)
         page.press("c")
         page.says("in use", LONG)
         page.press("ArrowRight", "ArrowRight", "ArrowRight")
-        page.frame_is("Frame 3: carried")
+        page.frame_is("Frame 3: propagated")
         for at in range(COUNT):
             found = read_image(project / "matte" / "carried" / f"{at:04d}.png")[..., 0] / 65535
             assert overlap(found, truth[at]) > 0.9
@@ -91,13 +91,13 @@ def test_a_matte_is_painted_carried_corrected_and_taken_back(browser, tmp_path, 
         page.press("e", "f", "-")  # removed as it is painted, with the keyboard alone
         page.tab.locator("#picture").focus()
         page.press("Enter", "ArrowRight", "ArrowRight", "Enter")
-        page.frame_is("Frame 3: painted, 1 mark")
+        page.frame_is("Frame 3: painted, 1 stroke")
         assert page.mattes()["left"] == COUNT - 2  # all but the two painted frames
         page.tab.locator("#picture").blur()
         page.press("Control+z")
-        page.frame_is("Frame 3: carried")
+        page.frame_is("Frame 3: propagated")
         page.press("Control+Shift+z")
-        page.frame_is("Frame 3: painted, 1 mark")
+        page.frame_is("Frame 3: painted, 1 stroke")
         page.press("c")
         page.all_follow()
         middle = read_image(project / "matte" / "carried" / "0003.png")
