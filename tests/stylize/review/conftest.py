@@ -11,8 +11,8 @@ import pytest
 from stylize import stylize_clip
 from stylize.media import write_image
 from stylize.pipeline.request import RunRequest
-from tests.stylize.review.chrome import BROWSERS, browser_program
-from tests.stylize.review.visit import OpenVisit
+from tests.stylize.review.browser_page import BROWSERS, browser_program
+from tests.stylize.review.review_client import OpenVisit
 from tests.stylize.world import make_frames
 
 

@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from stylize.review.server.routes import page_files
-from tests.stylize.review.visit import HOME
+from tests.stylize.review.review_client import HOME
 
 WRITES = ("edit", "undo", "redo", "upload", "run", "cancel")
 

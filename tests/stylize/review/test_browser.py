@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stylize.media import write_image
-from tests.stylize.review.chrome import LONG, Page, serving
+from tests.stylize.review.browser_page import LONG, Page, serving
 from tests.stylize.world import make_frames
 
 pytestmark = pytest.mark.slow

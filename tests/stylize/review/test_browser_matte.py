@@ -8,7 +8,7 @@ import pytest
 
 from stylize.media import read_image, write_image
 from tests.stylize.mattes import motion
-from tests.stylize.review.chrome import LONG, Page, serving
+from tests.stylize.review.browser_page import LONG, Page, serving
 
 pytestmark = pytest.mark.slow
 COUNT = 6

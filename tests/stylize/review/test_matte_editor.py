@@ -17,7 +17,7 @@ from stylize.review.roto import propagation as carrying
 from stylize.review.roto.propagation import propagate_painted_matte
 from stylize.review.roto.strokes import Stroke, build_matte, read_stroke
 from tests.stylize.mattes import motion
-from tests.stylize.review.visit import OpenVisit
+from tests.stylize.review.review_client import OpenVisit
 
 COUNT = 6
 

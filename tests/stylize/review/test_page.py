@@ -26,7 +26,7 @@ from stylize.review.jobs import Runner
 from stylize.review.server.serve import serve, start_project
 from stylize.review.workspace import Workspace
 from tests.stylize import fakes
-from tests.stylize.review.visit import OpenVisit
+from tests.stylize.review.review_client import OpenVisit
 
 
 def picture(answer):

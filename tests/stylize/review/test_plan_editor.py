@@ -23,7 +23,7 @@ from stylize.media import read_image, write_image
 from stylize.pipeline.request import RunRequest
 from stylize.review.history import History, Step
 from stylize.review.plan_editor import PlanEditor
-from tests.stylize.review.visit import OpenVisit
+from tests.stylize.review.review_client import OpenVisit
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,7 +8,7 @@ import pytest
 from stylize import stylize_clip
 from stylize.media import read_image, write_image
 from stylize.pipeline.request import RunRequest
-from tests.stylize.review.visit import OpenVisit
+from tests.stylize.review.review_client import OpenVisit
 
 
 @pytest.fixture
