@@ -1,4 +1,4 @@
-"""The review page in a real browser, as a person uses it."""
+"""Review page in a real browser."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ LONG = 300_000
 
 
 def browser_program():
-    """Return the path of a browser; None where there is none."""
+    """Return the path of a browser; None without one."""
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 @contextmanager
 def serving(clip, style):
-    """Run the command, give the address that it prints, and end it as Ctrl-C does."""
+    """Run the command, give the link that it prints, and stop it as Ctrl-C does."""
     command = [
         sys.executable,
         str(ROOT / "stylize/cli/app.py"),
@@ -51,7 +51,7 @@ def serving(clip, style):
 
 
 class Page:
-    """The page as a person uses it."""
+    """The page with the actions of a user."""
 
     def __init__(self, browser, link, project):
         self.project, self.faults = project, []
@@ -91,7 +91,7 @@ class Page:
         self.tab.get_by_text("Up to date").wait_for()
 
     def pixels(self):
-        """Eight rows from the middle of the picture as it is drawn: (8, W, 3)."""
+        """Return eight rows from the middle of the drawn image: (8, W, 3)."""
         self.tab.wait_for_timeout(500)
         width, values = self.tab.evaluate(
             "(() => { const c = document.getElementById('picture'), w = c.width, y = c.height >> 1;"

@@ -1,4 +1,4 @@
-"""A painted project of the small world, and a browser that has come in by the link."""
+"""HTTP client of the review server, signed in by the link."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ HOME = "http://127.0.0.1:8123"
 
 
 @dataclass
-class Visit:
-    """A session, and a client that went through the auth."""
+class ReviewClient:
+    """A review session with a signed-in client."""
 
     workspace: Workspace
     session: Any
@@ -44,24 +44,24 @@ class Visit:
         return self.session.context.project.plan_path
 
 
-class OpenVisit:
-    """Opens the page of a job as the command does, without a socket."""
+class OpenReview:
+    """Opens the review of a request as the command does, without a socket."""
 
-    def __init__(self, world, job):
-        self._world, self._job = world, job
+    def __init__(self, world, request):
+        self._world, self._request = world, request
 
     def __enter__(self):
-        self._work = open_run(self._job)
-        work = self._work.__enter__()
-        for layer in (work, *work.parts):
+        self._context = open_run(self._request)
+        context = self._context.__enter__()
+        for layer in (context, *context.parts):
             start_project(layer)
-        workspace = Workspace(work)
+        workspace = Workspace(context)
         auth = AuthMiddleware(make_app(workspace), port=8123)
         self._client = TestClient(auth, base_url=HOME, headers={"sec-fetch-site": "same-origin"})
         client = self._client.__enter__()
         assert client.get(f"/?token={auth.token}", follow_redirects=False).status_code == 303
-        return Visit(workspace, workspace.first, auth, client, self._world)
+        return ReviewClient(workspace, workspace.first, auth, client, self._world)
 
     def __exit__(self, *failure):
         self._client.__exit__(*failure)
-        self._work.__exit__(*failure)
+        self._context.__exit__(*failure)

@@ -1,4 +1,4 @@
-"""Strangers stay outside, whatever they send."""
+"""Authentication and request checks of the review server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def stranger(shared):
     return TestClient(shared.auth, base_url=HOME)
 
 
-def test_the_link_is_for_one_browser_and_leaves_no_token_in_the_address(shared, stranger):
+def test_a_sign_in_link_works_once_and_leaves_no_token_in_the_address(shared, stranger):
     token = shared.auth.token
     answer = stranger.get(f"/?token={token}", follow_redirects=False)
     assert answer.status_code == 303
@@ -35,14 +35,14 @@ def test_the_link_is_for_one_browser_and_leaves_no_token_in_the_address(shared, 
 
 
 @pytest.mark.parametrize("path", ["/", "/main.js", "/api/state", "/api/frame/source/0", "/api/events", "/none"])
-def test_without_the_cookie_there_is_nothing(stranger, path):
+def test_a_request_without_the_session_cookie_is_unauthorized(stranger, path):
     for query in ("", "?token=", "?token=wrong", "?token=%00%ff"):
         answer = stranger.get(path + query)
         assert answer.status_code == 401
         assert "terminal" in answer.text
 
 
-def test_a_wrong_cookie_is_none(shared):
+def test_an_invalid_session_cookie_is_unauthorized(shared):
     for value in ("x", '"', "\\", "stylize-review-8123"):
         client = TestClient(shared.auth, base_url=HOME, headers={"cookie": f"stylize-review-8123={value}"})
         assert client.get("/api/state").status_code == 401
@@ -64,12 +64,12 @@ def test_a_wrong_cookie_is_none(shared):
         "10.0.0.1:8123",
     ],
 )
-def test_another_hosts_name_is_refused(shared, host):
+def test_a_foreign_host_header_is_rejected(shared, host):
     assert shared.client.get("/api/state", headers={"host": host}).status_code == 421
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8123", "localhost:8123", "[::1]:8123"])
-def test_this_machines_names_are_taken(shared, host):
+def test_host_headers_of_this_machine_are_accepted(shared, host):
     assert shared.client.get("/", headers={"host": host}).status_code != 421
 
 
@@ -85,14 +85,14 @@ def test_this_machines_names_are_taken(shared, host):
         {"sec-fetch-site": "same-site"},
     ],
 )
-def test_other_pages_cannot_write(shared, write, headers):
+def test_cross_origin_writes_are_forbidden(shared, write, headers):
     before = shared.plan_path.read_bytes()
     answer = shared.client.post(f"/api/{write}", json={"revision": shared.state()["revision"]}, headers=headers)
     assert answer.status_code == 403
     assert shared.plan_path.read_bytes() == before
 
 
-def test_other_pages_cannot_read_either(shared):
+def test_cross_origin_reads_are_forbidden(shared):
     for headers in ({"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}):
         assert shared.client.get("/api/state", headers=headers).status_code == 403
 
@@ -108,17 +108,17 @@ def test_other_pages_cannot_read_either(shared):
         "application/jsonp",
     ],
 )
-def test_only_json_is_read(shared, write, kind):
+def test_a_write_that_is_not_json_is_rejected(shared, write, kind):
     answer = shared.client.post(f"/api/{write}", content=b"{}", headers={"content-type": kind})
     assert answer.status_code == 415
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"])
-def test_only_get_and_post_exist(shared, method):
+def test_methods_other_than_get_and_post_are_rejected(shared, method):
     assert shared.client.request(method, "/api/edit", headers={"content-type": "application/json"}).status_code == 405
 
 
-def test_what_is_too_large_is_refused_before_it_is_read(shared, monkeypatch):
+def test_a_request_body_over_the_limit_is_rejected(shared, monkeypatch):
     headers = {"content-type": "application/json", "content-length": str(1 << 40)}
     assert shared.client.post("/api/upload", content=b"{}", headers=headers).status_code == 413
 
@@ -133,7 +133,7 @@ def test_what_is_too_large_is_refused_before_it_is_read(shared, monkeypatch):
     assert answer.status_code == 413
 
 
-def test_every_answer_has_the_policy(shared, stranger):
+def test_every_response_has_the_security_headers(shared, stranger):
     for answer in (
         shared.client.get("/"),
         shared.client.get("/api/state"),
@@ -151,7 +151,7 @@ def test_every_answer_has_the_policy(shared, stranger):
 TRAVERSALS = r"""
 /../pyproject.toml /..%2fpyproject.toml /%2e%2e/%2e%2e/etc/passwd /..%5c..%5cwin.ini /....//etc/passwd
 //etc/passwd
-/page/../gate.py /%00main.js /main.js%00.html /gate.py /..;/gate.py /api/frame/source/..%2f..%2f0
+/page/../auth.py /%00main.js /main.js%00.html /auth.py /..;/auth.py /api/frame/source/..%2f..%2f0
 /api/frame/../state/0 /api/frame/%2e%2e/0 /api/frame/source/-1 /api/frame/source/1e3 /api/frame/keys/0
 /api/frame/source/99999999999999999999 /api/take/0/..%2f1 /api/take/0/99 /api/take/99/1
 /api/frame/source/0/../../../x
@@ -159,14 +159,14 @@ TRAVERSALS = r"""
 
 
 @pytest.mark.parametrize("path", TRAVERSALS.split())
-def test_no_spelling_leads_out(shared, path):
+def test_path_traversal_finds_no_file(shared, path):
     answer = shared.client.get(path)
     assert answer.status_code in (401, 404, 422), answer.text
     assert b"root:" not in answer.content
     assert b"import " not in answer.content
 
 
-def test_the_page_is_whole_and_needs_nothing_from_elsewhere(shared):
+def test_the_page_loads_nothing_from_other_hosts_and_has_no_inline_code(shared):
     names = page_files()
     assert {"index.html", "main.js", "style.css", "icon.svg"} <= set(names)
     for name in names:
@@ -177,6 +177,6 @@ def test_the_page_is_whole_and_needs_nothing_from_elsewhere(shared):
                 assert far not in line or "www.w3.org" in line, (name, line)
 
 
-def test_refusals_are_json_and_one_line(shared):
+def test_rejections_are_json_of_one_line(shared):
     answer = shared.client.get("/api/state", headers={"host": "evil.example"})
     assert "\n" not in json.loads(answer.text)["error"]

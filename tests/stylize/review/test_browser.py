@@ -1,4 +1,4 @@
-"""The page in a real browser, end to end, on a project that is really painted and carried."""
+"""Review page in a real browser, with real painting and propagation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def project(tmp_path):
-    """Sixteen small frames, a style, and a project in which a changed key concerns its two spans only."""
+    """Return a project of sixteen small frames in which a changed key affects its two spans only."""
     make_frames(tmp_path / "frames", 16, size=(64, 96))
     style = tmp_path / "style.png"
     rng = np.random.default_rng(3)
@@ -30,7 +30,7 @@ def project(tmp_path):
 
 @pytest.fixture
 def link(project):
-    """The address that the command prints."""
+    """Return the link that the command prints."""
     with serving(project.with_name("frames"), project.with_name("style.png")) as found:
         yield found
 
@@ -39,7 +39,7 @@ def layer_times(project):
     return {p: p.stat().st_mtime_ns for p in (project / "layers").glob("*/*.png")}
 
 
-def test_from_the_link_to_a_comparison(browser, link, project):
+def test_keys_are_edited_painted_propagated_and_compared(browser, link, project):
     page = Page(browser, link, project)
     assert "token" not in page.tab.url
 
@@ -118,7 +118,7 @@ def test_from_the_link_to_a_comparison(browser, link, project):
     assert page.faults == []
 
 
-def test_a_hand_edit_of_the_file_comes_to_the_page(browser, link, project):
+def test_a_hand_edit_of_the_plan_updates_the_page(browser, link, project):
     page = Page(browser, link, project)
     page.press("k")
     page.marker(0).wait_for()

@@ -1,4 +1,4 @@
-"""A matte painted in a real browser, seen carried, corrected and taken back."""
+"""Matte painting in a real browser."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Painter(Page):
     """The page while a matte is painted."""
 
     def place(self, x, y):
-        """Where pixel (x, y) of the clip is on the screen."""
+        """Return the position of pixel (x, y) of the clip on the screen."""
         box = self.tab.locator("#picture").bounding_box()
         scale = min(box["width"] / 128, box["height"] / 96)
         return box["x"] + box["width"] / 2 + (x - 64) * scale, box["y"] + box["height"] / 2 + (y - 48) * scale
@@ -49,13 +49,13 @@ class Painter(Page):
     def mattes(self):
         return self.tab.evaluate("fetch('/api/matte').then((answer) => answer.json())")
 
-    def all_follow(self):
-        """Wait until every frame's matte follows from the painted ones as they are now."""
+    def wait_until_propagated(self):
+        """Wait until every frame has a matte propagated from the current strokes."""
         for _ in range(LONG // 500):
             if self.mattes()["left"] == 0:
                 return
             self.tab.wait_for_timeout(500)
-        pytest.fail("frames are still left to carry")
+        pytest.fail("frames are still left to propagate")
 
     def color(self, x, y):
         self.tab.wait_for_timeout(500)
@@ -69,7 +69,7 @@ class Painter(Page):
         )
 
 
-def test_a_matte_is_painted_carried_corrected_and_taken_back(browser, tmp_path, truth):
+def test_a_matte_is_painted_propagated_corrected_and_undone(browser, tmp_path, truth):
     project = tmp_path / "clip.stylize"
     with serving(tmp_path / "clip", tmp_path / "style.png") as link:
         page = Painter(browser, link, project)
@@ -78,7 +78,7 @@ def test_a_matte_is_painted_carried_corrected_and_taken_back(browser, tmp_path, 
         rows, columns = np.nonzero(truth[0] > 0.5)
         page.draw((columns.min() - 2, rows.min() - 2), (columns.max() + 3, rows.max() + 3))
         page.frame_is("Frame 0: painted, 1 stroke")
-        red, green, blue, _ = page.color(4, 90)  # what is left out is laid over with red
+        red, green, blue, _ = page.color(4, 90)  # the background has a red overlay
         assert red > 140 > max(green, blue)
         page.press("c")
         page.says("in use", LONG)
@@ -88,7 +88,7 @@ def test_a_matte_is_painted_carried_corrected_and_taken_back(browser, tmp_path, 
             found = read_image(project / "matte" / "carried" / f"{at:04d}.png")[..., 0] / 65535
             assert overlap(found, truth[at]) > 0.9
 
-        page.press("e", "f", "-")  # removed as it is painted, with the keyboard alone
+        page.press("e", "f", "-")  # an exact stroke of the Remove tool by keyboard
         page.tab.locator("#picture").focus()
         page.press("Enter", "ArrowRight", "ArrowRight", "Enter")
         page.frame_is("Frame 3: painted, 1 stroke")
@@ -99,7 +99,7 @@ def test_a_matte_is_painted_carried_corrected_and_taken_back(browser, tmp_path, 
         page.press("Control+Shift+z")
         page.frame_is("Frame 3: painted, 1 stroke")
         page.press("c")
-        page.all_follow()
+        page.wait_until_propagated()
         middle = read_image(project / "matte" / "carried" / "0003.png")
         assert middle[48, 66, 0] == 0
         page.press("m", "Home", "4")

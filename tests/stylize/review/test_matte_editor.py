@@ -1,4 +1,4 @@
-"""A matte painted at the page: marks, what follows from them, carried and put to use."""
+"""Matte editor: strokes, their mattes, propagation and activation."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from stylize.media import read_image, write_image
 from stylize.pipeline.context import open_run
 from stylize.pipeline.request import RunRequest
 from stylize.progress import StageTimer
-from stylize.review.roto import propagation as carrying
+from stylize.review.roto import propagation
 from stylize.review.roto.propagation import propagate_painted_matte
 from stylize.review.roto.strokes import Stroke, build_matte, read_stroke
 from tests.stylize.mattes import motion
-from tests.stylize.review.review_client import OpenVisit
+from tests.stylize.review.review_client import OpenReview
 
 COUNT = 6
 
@@ -42,8 +42,8 @@ def clip(scene, tmp_path):
 
 @pytest.fixture
 def page(clip):
-    with OpenVisit(None, RunRequest(clip, (clip.with_name("style.png"),), renderer="patch")) as visit:
-        yield visit
+    with OpenReview(None, RunRequest(clip, (clip.with_name("style.png"),), renderer="patch")) as review:
+        yield review
 
 
 def middle(matte):
@@ -56,28 +56,28 @@ def around(matte):
     return [[int(columns.min()) - 2, int(rows.min()) - 2], [int(columns.max()) + 3, int(rows.max()) + 3]]
 
 
-def clip_of(visit):
-    return visit.session.context.request.clip
+def clip_of(review):
+    return review.session.context.request.clip
 
 
-def paint(visit, frame, tool, points=(), size=3.0, exact=False):
+def paint(review, frame, tool, points=(), size=3.0, exact=False):
     stroke = {"tool": tool, "points": [list(p) for p in points], "size": size, "exact": exact}
-    return visit.client.post("/api/matte/stroke", json={"frame": frame, "stroke": stroke})
+    return review.client.post("/api/matte/stroke", json={"frame": frame, "stroke": stroke})
 
 
-def matte(visit, frame):
-    data = visit.client.get(f"/api/matte/{frame}?full=1").content
+def matte(review, frame):
+    data = review.client.get(f"/api/matte/{frame}?full=1").content
     return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)[..., 3] / 255
 
 
-def carry(visit, near=0):
-    work = visit.session.context
-    with work.project.lock():
-        propagate_painted_matte(work, near, StageTimer())
-    visit.session.adopt_matte()
+def propagate_mattes_of(review, near=0):
+    context = review.session.context
+    with context.project.lock():
+        propagate_painted_matte(context, near, StageTimer())
+    review.session.adopt_matte()
 
 
-def test_scribbles_find_the_subject_and_correct_it_near_them_only(scene):
+def test_scribbles_segment_the_subject_and_change_a_matte_only_near_them(scene):
     image, truth = scene[0][0], scene[1][0]
     x, y = middle(truth)
     first = build_matte(image, [Stroke("add", ((x - 6, y), (x + 6, y)), 4)], None)
@@ -92,7 +92,7 @@ def test_scribbles_find_the_subject_and_correct_it_near_them_only(scene):
     assert np.array_equal(mended[far], holed[far])
 
 
-def test_exact_strokes_are_the_matte_and_later_ones_win():
+def test_exact_strokes_set_the_matte_and_later_strokes_override_earlier():
     image = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
     add = Stroke("add", ((20.5, 30.5), (60.5, 30.5)), 5, exact=True)
     found = build_matte(image, [add], None)
@@ -126,12 +126,12 @@ def test_exact_strokes_are_the_matte_and_later_ones_win():
         {"tool": "add", "points": "../..", "size": 2},
     ],
 )
-def test_marks_that_make_no_sense_are_refused(facts):
+def test_invalid_strokes_are_rejected(facts):
     with pytest.raises(UsageError):
         read_stroke(facts, 80, 60)
 
 
-def test_what_is_refused_leaves_nothing(page):
+def test_rejected_matte_requests_write_no_file(page):
     for body in (
         {"frame": 0, "stroke": {"tool": "burn"}},
         {"frame": 99, "stroke": {"tool": "empty"}},
@@ -149,41 +149,41 @@ def test_what_is_refused_leaves_nothing(page):
     assert not (page.session.context.project.root / "matte").exists()
 
 
-def test_a_box_is_carried_over_the_clip_and_becomes_the_projects_matte(page, scene):
+def test_a_box_is_propagated_over_the_clip_and_becomes_the_active_matte(page, scene):
     truth = scene[1]
     assert page.state()["matte"] == ""
     facts = paint(page, 2, "box", around(truth[2])).json()
     assert list(facts["painted"]) == ["2"]
     assert facts["use"] == "none"
     assert overlap(matte(page, 2), truth[2]) > 0.9
-    carry(page, 2)
+    propagate_mattes_of(page, 2)
     facts = page.client.get("/api/matte").json()
     assert sorted(map(int, facts["carried"])) == [0, 1, 3, 4, 5]
     assert (facts["use"], facts["left"], facts["old"]) == ("painted", 0, {})
     assert all(overlap(matte(page, at), truth[at]) > 0.9 for at in range(COUNT))
     assert page.state()["matte"]
     assert page.client.get("/api/frame/matte/4").status_code == 200
-    with open_run(RunRequest(clip_of(page))) as work:  # as the next run opens it
-        assert work.request.matte == str(page.session.context.project.root / "matte" / "carried")
-        assert overlap(work.mattes[4], truth[4]) > 0.9
+    with open_run(RunRequest(clip_of(page))) as context:  # as the next run does
+        assert context.request.matte == str(page.session.context.project.root / "matte" / "carried")
+        assert overlap(context.mattes[4], truth[4]) > 0.9
     style = clip_of(page).with_name("style.png")
-    with open_run(RunRequest(clip_of(page), (style,))) as work:  # whatever else is named
-        assert work.mattes is not None
-    with open_run(RunRequest(clip_of(page), (style,), matte=clip_of(page))) as work:
-        assert work.request.matte == clip_of(page)
+    with open_run(RunRequest(clip_of(page), (style,))) as context:  # with other inputs named
+        assert context.mattes is not None
+    with open_run(RunRequest(clip_of(page), (style,), matte=clip_of(page))) as context:
+        assert context.request.matte == clip_of(page)
     facts = page.client.post("/api/matte/use", json={"wanted": False}).json()
     assert facts["use"] == "none"
-    with open_run(RunRequest(clip_of(page), (style,))) as work:
-        assert work.mattes is None
+    with open_run(RunRequest(clip_of(page), (style,))) as context:
+        assert context.mattes is None
     assert page.state()["matte"] == ""
     assert page.client.post("/api/matte/use", json={"wanted": True}).json()["use"] == "painted"
 
 
-def test_a_correction_concerns_only_the_frames_up_to_the_painted_ones_beside_it(page, scene, monkeypatch):
+def test_a_correction_propagates_only_to_the_neighboring_painted_frames(page, scene, monkeypatch):
     truth = scene[1]
     for frame in (0, 3):
         paint(page, frame, "box", around(truth[frame]))
-    carry(page)
+    propagate_mattes_of(page)
     folder = page.session.context.project.root / "matte" / "carried"
     before = {path.name: read_image(path).tobytes() for path in folder.iterdir()}
     x, y = middle(truth[0])
@@ -191,14 +191,14 @@ def test_a_correction_concerns_only_the_frames_up_to_the_painted_ones_beside_it(
     facts = page.client.get("/api/matte").json()
     assert (sorted(map(int, facts["carried"])), sorted(map(int, facts["old"]))) == ([4, 5], [1, 2])
     followed = []
-    real = carrying.propagate_mattes
+    real = propagation.propagate_mattes
 
-    def counted(frames, keys, shelf, share):
+    def counted(frames, keys, checkpoint, share):
         followed.append(frames.info.start)
-        real(frames, keys, shelf, share)
+        real(frames, keys, checkpoint, share)
 
-    monkeypatch.setattr(carrying, "propagate_mattes", counted)
-    carry(page)
+    monkeypatch.setattr(propagation, "propagate_mattes", counted)
+    propagate_mattes_of(page)
     assert followed == [0]
     after = {path.name: read_image(path).tobytes() for path in folder.iterdir()}
     assert [name for name in sorted(after) if after[name] != before[name]] == [
@@ -206,44 +206,44 @@ def test_a_correction_concerns_only_the_frames_up_to_the_painted_ones_beside_it(
         "0001.png",
         "0002.png",
     ]
-    carry(page)
+    propagate_mattes_of(page)
     assert followed == [0]  # nothing is left to do
-    shutil.rmtree(page.session.context.project.root / "cache")  # which may be done at any time
+    shutil.rmtree(page.session.context.project.root / "cache")  # users may remove it at any time
     assert page.client.get("/api/matte").json()["left"] == 0
     paint(page, 3, "keep")
-    carry(page)
+    propagate_mattes_of(page)
     assert followed == [0]
     assert {path.name: read_image(path).tobytes() for path in folder.iterdir()} == after
 
 
-def test_carrying_that_was_interrupted_goes_on_to_the_same_result(page, scene, monkeypatch):
+def test_interrupted_propagation_resumes_to_the_same_mattes(page, scene, monkeypatch):
     paint(page, 0, "box", around(scene[1][0]))
-    carry(page)
+    propagate_mattes_of(page)
     root = page.session.context.project.root
     folder = root / "matte" / "carried"
     whole = {path.name: read_image(path).tobytes() for path in folder.iterdir()}
     shutil.rmtree(root / "cache" / "mattes")
-    (root / "matte" / "carried.json").unlink()  # else they need not be made again
-    real = carrying._SpanCheckpoint.write
+    (root / "matte" / "carried.json").unlink()  # otherwise they count as propagated
+    real = propagation._SpanCheckpoint.write
 
-    def interrupted(shelf, index, matte):
-        real(shelf, index, matte)
+    def interrupted(checkpoint, index, matte):
+        real(checkpoint, index, matte)
         if index == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(carrying._SpanCheckpoint, "write", interrupted)
+    monkeypatch.setattr(propagation._SpanCheckpoint, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        carry(page)
+        propagate_mattes_of(page)
     facts = page.client.get("/api/matte").json()
-    assert sorted(map(int, facts["carried"])) == [1, 2, 3]  # to be seen already
+    assert sorted(map(int, facts["carried"])) == [1, 2, 3]  # the page shows them already
     assert {path.name: read_image(path).tobytes() for path in folder.iterdir()} == whole
-    monkeypatch.setattr(carrying._SpanCheckpoint, "write", real)
-    carry(page)
+    monkeypatch.setattr(propagation._SpanCheckpoint, "write", real)
+    propagate_mattes_of(page)
     assert {path.name: read_image(path).tobytes() for path in folder.iterdir()} == whole
     assert not list((root / "cache" / "mattes").rglob("*.matte"))
 
 
-def test_marks_are_taken_back_across_frames_and_outlive_the_server(page, scene):
+def test_undo_of_strokes_spans_frames_and_outlives_the_server(page, scene):
     paint(page, 0, "box", around(scene[1][0]))
     first = matte(page, 0)
     x, y = middle(scene[1][0])
@@ -251,7 +251,7 @@ def test_marks_are_taken_back_across_frames_and_outlive_the_server(page, scene):
     paint(page, 3, "empty")
     second = matte(page, 0)
     assert not np.array_equal(first, second)
-    with OpenVisit(None, page.session.context.request) as later:
+    with OpenReview(None, page.session.context.request) as later:
         assert later.client.get("/api/matte").json()["can"] == {"undo": "empty", "redo": None}
         facts = later.client.post("/api/matte/undo", json={}).json()
         assert (facts["frame"], list(facts["painted"])) == (3, ["0"])
@@ -264,7 +264,7 @@ def test_marks_are_taken_back_across_frames_and_outlive_the_server(page, scene):
         assert later.client.post("/api/matte/redo", json={}).status_code == 422
 
 
-def test_a_matte_put_there_by_hand_counts_and_is_built_on(page, scene):
+def test_a_matte_file_of_another_program_counts_and_can_be_edited(page, scene):
     truth = scene[1][1]
     gray = np.rint(truth * 255).astype(np.uint8)[..., None]
     place = page.session.context.project.root / "matte" / "painted" / "0001.png"
@@ -277,24 +277,24 @@ def test_a_matte_put_there_by_hand_counts_and_is_built_on(page, scene):
     assert overlap(found, truth) > 0.9
     write_image(place, np.zeros((20, 20, 1), np.uint8))
     with pytest.raises(Exception, match="20x20, but the clip is"):
-        carry(page)
+        propagate_mattes_of(page)
 
 
-def test_a_matte_that_was_brought_is_where_painting_begins_and_comes_back(clip, scene):
+def test_painting_starts_from_the_given_matte_which_can_be_restored(clip, scene):
     for at, one in enumerate(scene[1]):
         write_image(clip.with_name("roto") / f"{at:04d}.png", np.rint(one * 255).astype(np.uint8)[..., None])
-    job = RunRequest(clip, (clip.with_name("style.png"),), renderer="patch", matte=clip.with_name("roto"))
-    with OpenVisit(None, job) as visit:
-        assert visit.client.get("/api/matte").json()["use"] == "other"
-        assert paint(visit, 2, "keep").status_code == 200
-        assert overlap(matte(visit, 2), scene[1][2]) > 0.99
-        carry(visit)
-        assert visit.client.get("/api/matte").json()["former"].endswith("roto")
-        visit.client.post("/api/matte/use", json={"wanted": False})
-        assert str(visit.session.context.request.matte).endswith("roto")
+    request = RunRequest(clip, (clip.with_name("style.png"),), renderer="patch", matte=clip.with_name("roto"))
+    with OpenReview(None, request) as review:
+        assert review.client.get("/api/matte").json()["use"] == "other"
+        assert paint(review, 2, "keep").status_code == 200
+        assert overlap(matte(review, 2), scene[1][2]) > 0.99
+        propagate_mattes_of(review)
+        assert review.client.get("/api/matte").json()["former"].endswith("roto")
+        review.client.post("/api/matte/use", json={"wanted": False})
+        assert str(review.session.context.request.matte).endswith("roto")
 
 
-def test_a_layers_painted_matte_is_written_into_the_list_of_layers(clip, scene):
+def test_the_painted_matte_of_a_layer_is_written_into_stylize_toml(clip, scene):
     root = clip.with_suffix(".stylize")
     root.mkdir()
     (root / "stylize.toml").write_text(
@@ -302,21 +302,21 @@ def test_a_layers_painted_matte_is_written_into_the_list_of_layers(clip, scene):
         '[[layers]]\nname = "hero"\nstyle = "../style.png"  # ours\n',
         "utf-8",
     )
-    with OpenVisit(None, RunRequest(clip)) as visit:
-        state = visit.state()
+    with OpenReview(None, RunRequest(clip)) as review:
+        state = review.state()
         assert (state["layers"], state["layer"], state["matte"]) == (["all", "hero"], "hero", "")
-        assert visit.client.get("/api/state?layer=all").json()["layer"] == "all"
-        assert visit.client.get("/api/state?layer=none").status_code == 404
-        assert visit.client.post("/api/undo?layer=../x", json={"revision": ""}).status_code == 404
-        assert visit.client.get("/api/events?layer=none").status_code == 404
-        paint(visit, 0, "box", around(scene[1][0]))
-        carry(visit)
+        assert review.client.get("/api/state?layer=all").json()["layer"] == "all"
+        assert review.client.get("/api/state?layer=none").status_code == 404
+        assert review.client.post("/api/undo?layer=../x", json={"revision": ""}).status_code == 404
+        assert review.client.get("/api/events?layer=none").status_code == 404
+        paint(review, 0, "box", around(scene[1][0]))
+        propagate_mattes_of(review)
         text = (root / "stylize.toml").read_text("utf-8")
         assert text.startswith("# mine\n")
         assert "# ours" in text
         assert 'matte = "stack/hero/matte/carried"' in text
-        assert visit.state()["matte"]
-        assert visit.client.get("/api/state?layer=all").json()["matte"] == ""
-    with open_run(RunRequest(clip)) as work:
-        assert [part.mattes is not None for part in work.parts] == [False, True]
-        assert overlap(work.parts[1].mattes[3], scene[1][3]) > 0.9
+        assert review.state()["matte"]
+        assert review.client.get("/api/state?layer=all").json()["matte"] == ""
+    with open_run(RunRequest(clip)) as context:
+        assert [part.mattes is not None for part in context.parts] == [False, True]
+        assert overlap(context.parts[1].mattes[3], scene[1][3]) > 0.9

@@ -1,4 +1,4 @@
-"""A project with layers: one page, a session for each, and all of them together."""
+"""Review of a project with layers: a session for each, and the composite."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from stylize import stylize_clip
 from stylize.media import read_image, write_image
 from stylize.pipeline.request import RunRequest
-from tests.stylize.review.review_client import OpenVisit
+from tests.stylize.review.review_client import OpenReview
 
 
 @pytest.fixture
@@ -24,23 +24,23 @@ def stack(world):
         for name in ("left", "right")
     )
     place.write_text(layers, "utf-8")
-    with OpenVisit(world, RunRequest(world.frames)) as visit:
-        yield visit
+    with OpenReview(world, RunRequest(world.frames)) as review:
+        yield review
 
 
-def test_layers_are_reviewed_one_by_one_and_seen_together(stack, world):
-    visit, client = stack, stack.client
-    assert visit.state()["layer"] == "right"  # the topmost one
+def test_each_layer_has_a_session_and_the_composite_shows_all(stack, world):
+    review, client = stack, stack.client
+    assert review.state()["layer"] == "right"  # the topmost one
     assert client.get("/api/frame/comp/0").status_code == 404
     stylize_clip(world.frames, output=world.root / "out")
-    visit.session.generation += 1  # as when it hears of the end of a run
+    review.session.generation += 1  # as after the end of a run
     names = ("left", "right")
     states = {name: client.get(f"/api/state?layer={name}").json() for name in names}
     assert [states[name]["layer"] for name in names] == list(names)
     assert states["left"]["project"] != states["right"]["project"]
     for frame in (0, 7):
         made = read_image(world.root / "out" / f"{frame:04d}.png")
-        assert np.array_equal(visit.workspace.composed(frame), made)
+        assert np.array_equal(review.workspace.composed(frame), made)
         assert client.get(f"/api/frame/comp/{frame}").status_code == 200
         for name in names:
             answer = client.get(f"/api/frame/result/{frame}?layer={name}")
@@ -54,7 +54,7 @@ def test_layers_are_reviewed_one_by_one_and_seen_together(stack, world):
     assert client.post("/api/edit?layer=middle", json=body).status_code == 404
 
 
-def test_a_run_of_all_layers_is_for_projects_that_have_some(visit):
-    answer = visit.client.post("/api/run", json={"what": "all"})
+def test_a_run_of_all_layers_needs_layers(review):
+    answer = review.client.post("/api/run", json={"what": "all"})
     assert answer.status_code == 422
     assert "has no layers" in answer.json()["error"]
