@@ -68,7 +68,7 @@ class Pictures:
             self._thread.join()
 
     def clip(self, frame: int, *, full: bool = False) -> bytes:
-        """Return frame `frame` of the whole clip."""
+        """Return a frame, counted from the first frame of the clip."""
         if full:
             return self.cached(("clip", frame), lambda: encode(self._context.whole[frame], None))
         path = self._path(frame)
@@ -134,7 +134,7 @@ class LayerPictures:
         self._opened: tuple[MatteClip, MatteClip] | None = None
 
     def clip(self, frame: int, *, full: bool = False) -> bytes:
-        """Return frame `frame` of the whole clip."""
+        """Return a frame, counted from the first frame of the clip."""
         return self._clip.clip(frame, full=full)
 
     def file(self, path: Path, *, full: bool = False) -> bytes:

@@ -59,7 +59,7 @@ class Run:
 
     @property
     def live(self) -> bool:
-        """Whether the run has not ended."""
+        """True until the run has ended."""
         return self.state in ("running", "cancelling")
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def state(session: Session) -> dict[str, Any]:
-    """Return what the page needs at once: clip, plan, locks, undo and the current run."""
+    """Return the state of the page: clip, plan, locks, undo and the current run."""
     context, editor = session.context, session.plan_editor
     plan, problem = session.plan()
     info, (first, stop) = context.whole.info, context.span
@@ -55,7 +55,7 @@ def state(session: Session) -> dict[str, Any]:
 
 
 def details(session: Session) -> dict[str, Any]:
-    """Return what takes longer to compute: curves, states of keys and spans, cost of a run."""
+    """Return the values that take longer to compute: curves, states of keys and spans, cost of a run."""
     context = session.context
     plan, _ = session.plan()
     revision, generation = session.plan_editor.revision, session.generation

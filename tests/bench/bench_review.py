@@ -1,10 +1,10 @@
-"""How quick the review page is: its first picture, steps from frame to frame, edits. Writes JSON.
+"""Benchmark of the review page: first image, steps from frame to frame, edits. Writes JSON.
 
     python tests/bench/bench_review.py --frames 1000 --out review.json
 
-A project of so many frames is made anew, nothing in its cache. Times are what the browser sees, in
-milliseconds: from asking for the page to the first picture drawn; from a key pressed to the next frame drawn;
-from an edit sent to its answer, when it is in keyframes.toml.
+The project is new and has an empty cache. Times are measured in the browser, in milliseconds: from the request
+of the page to the first drawn image; from a key press to the next drawn frame; from an edit to its answer, when
+it is saved in keyframes.toml.
 """
 
 from __future__ import annotations
@@ -50,25 +50,25 @@ EDIT = """async () => {
 
 
 def main() -> None:
-    """Make a clip, open its page, measure."""
+    """Make a clip, open its page and measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=1000)
     parser.add_argument("--size", type=int, nargs=2, default=(1280, 720), metavar=("W", "H"))
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--edits", type=int, default=20)
     parser.add_argument("--out", type=Path)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        clip = make_clip(Path(folder), asked.frames, tuple(asked.size))
-        found = measure(clip, asked.steps, asked.edits)
-    text = json.dumps({"frames": asked.frames, "size": asked.size, **found}, indent=2)
+        clip = make_clip(Path(folder), arguments.frames, tuple(arguments.size))
+        result = measure(clip, arguments.steps, arguments.edits)
+    text = json.dumps({"frames": arguments.frames, "size": arguments.size, **result}, indent=2)
     print(text)
-    if asked.out:
-        asked.out.write_text(text + "\n", encoding="utf-8")
+    if arguments.out:
+        arguments.out.write_text(text + "\n", encoding="utf-8")
 
 
 def make_clip(folder: Path, count: int, size: tuple[int, int]) -> Path:
-    """Write a video in which a texture slides."""
+    """Write a video of a sliding texture."""
     width, height = size
     rng = np.random.default_rng(1)
     small = rng.integers(0, 256, (height // 40 + 2, (width + 4 * count) // 40 + 2, 3), np.uint8)
@@ -82,13 +82,13 @@ def make_clip(folder: Path, count: int, size: tuple[int, int]) -> Path:
 
 
 def measure(clip: Path, steps: int, edits: int) -> dict[str, object]:
-    """Open the page of a clip that was never looked at, and drive it."""
+    """Open the page of a new clip and measure its actions."""
     from playwright.sync_api import sync_playwright
 
     command = [sys.executable, str(ROOT / "stylize/cli/app.py"), "review", str(clip), "--no-browser"]
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     assert server.stderr is not None
-    link = next(found[0] for line in server.stderr if (found := re.search(r"http\S+token=\S+", line)))
+    link = next(match[0] for line in server.stderr if (match := re.search(r"http\S+token=\S+", line)))
     program = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))))
     try:
         with sync_playwright() as playwright:
@@ -98,17 +98,17 @@ def measure(clip: Path, steps: int, edits: int) -> dict[str, object]:
             tab.locator("#picture[data-ready=true]").wait_for()
             first = tab.evaluate("performance.now()")
             tab.wait_for_timeout(2000)
-            stepped = [tab.evaluate(STEP) for _ in range(steps)]
-            edited = [tab.evaluate(EDIT) for _ in range(edits)]
+            step_times = [tab.evaluate(STEP) for _ in range(steps)]
+            edit_times = [tab.evaluate(EDIT) for _ in range(edits)]
             browser.close()
     finally:
         server.send_signal(2)
         server.wait(30)
-    return {"first_picture_ms": round(first), "step_ms": summary(stepped), "edit_ms": summary(edited)}
+    return {"first_picture_ms": round(first), "step_ms": summary(step_times), "edit_ms": summary(edit_times)}
 
 
 def summary(values: list[float]) -> dict[str, float]:
-    """Median and the ninth of ten."""
+    """Return the median and the 90th percentile."""
     return {
         "median": round(statistics.median(values), 1),
         "p90": round(statistics.quantiles(values, n=10)[-1], 1),

@@ -72,7 +72,7 @@ function activeMatte(mattes) {
   const empty = mattes.empty ? ` ${many(mattes.empty, "frame")} of shots without a painted frame ${mattes.empty === 1 ? "is" : "are"} empty.` : "";
   if (mattes.use === "painted") return `The painted matte is in use.${empty}`;
   if (mattes.use === "other") return `${mattes.source} is in use; the painted matte replaces it after propagation.${empty}`;
-  return `No matte is in use yet; the painted matte is after propagation.${empty}`;
+  return `No matte is in use yet; propagation puts the painted matte in use.${empty}`;
 }
 
 function tools(state) {

@@ -69,7 +69,7 @@ function keyCard(state, key, detail) {
   return [
     h("h2", {}, `Key ${key.frame}`, h("span", { class: `chip ${kind}` }, kind === "failed" ? "failed" : KINDS[kind])),
     h("div", {},
-      h("p", { class: "why" }, `${sentence(key.reason || "Chosen by hand")} ${key.coverage ? `Alone it explains ${percent(key.coverage)} of its shot.` : ""}`),
+      h("p", { class: "why" }, `${sentence(key.reason || "Chosen by hand")} ${key.coverage && !/explains/.test(key.reason) ? `Alone it explains ${percent(key.coverage)} of its shot.` : ""}`),
       key.note && h("p", { class: "soft" }, key.note),
       h("p", { class: "soft" }, `${["hand", "take"].includes(detail?.state) ? "In use" : "State"}: ${STATES[detail?.state] || "not known yet"}`),
       detail?.words && h("p", { class: "bad" }, detail.words)),

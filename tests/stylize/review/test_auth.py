@@ -14,20 +14,20 @@ WRITES = ("edit", "undo", "redo", "upload", "run", "cancel")
 
 
 @pytest.fixture
-def stranger(shared):
+def signed_out(shared):
     """A client without the cookie."""
     return TestClient(shared.auth, base_url=HOME)
 
 
-def test_a_sign_in_link_works_once_and_leaves_no_token_in_the_address(shared, stranger):
+def test_a_sign_in_link_works_once_and_leaves_no_token_in_the_address(shared, signed_out):
     token = shared.auth.token
-    answer = stranger.get(f"/?token={token}", follow_redirects=False)
+    answer = signed_out.get(f"/?token={token}", follow_redirects=False)
     assert answer.status_code == 303
     assert answer.headers["location"] == "/"
     cookie = answer.headers["set-cookie"].lower()
     assert all(word in cookie for word in ("httponly", "samesite=strict", "path=/"))
     assert token not in cookie
-    assert stranger.get("/").status_code == 200
+    assert signed_out.get("/").status_code == 200
     third = TestClient(shared.auth, base_url=HOME)
     assert third.get(f"/?token={token}").status_code == 401
     assert "is used already" in third.get(f"/?token={token}").text
@@ -35,9 +35,9 @@ def test_a_sign_in_link_works_once_and_leaves_no_token_in_the_address(shared, st
 
 
 @pytest.mark.parametrize("path", ["/", "/main.js", "/api/state", "/api/frame/source/0", "/api/events", "/none"])
-def test_a_request_without_the_session_cookie_is_unauthorized(stranger, path):
+def test_a_request_without_the_session_cookie_is_unauthorized(signed_out, path):
     for query in ("", "?token=", "?token=wrong", "?token=%00%ff"):
-        answer = stranger.get(path + query)
+        answer = signed_out.get(path + query)
         assert answer.status_code == 401
         assert "terminal" in answer.text
 
@@ -133,11 +133,11 @@ def test_a_request_body_over_the_limit_is_rejected(shared, monkeypatch):
     assert answer.status_code == 413
 
 
-def test_every_response_has_the_security_headers(shared, stranger):
+def test_every_response_has_the_security_headers(shared, signed_out):
     for answer in (
         shared.client.get("/"),
         shared.client.get("/api/state"),
-        stranger.get("/"),
+        signed_out.get("/"),
         shared.client.get("/no"),
     ):
         policy = answer.headers["content-security-policy"]
