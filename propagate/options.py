@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from annotated_types import Ge, Interval, Unit
+from annotated_types import Ge, Gt, Interval, Unit
 from typing_extensions import Doc
 
 from propagate.option_fields import OptionError, check_options, described
@@ -24,7 +24,7 @@ class PropagateOptions:
     type_id: ClassVar[str] = "propagate-options"
     blend_limit: Annotated[
         float,
-        Interval(gt=0, le=1e6),
+        Gt(0),
         Unit("8-bit steps"),
         Doc(
             "Difference between two keys' paint from which one key's strokes are shown instead of a mix. "

@@ -118,7 +118,7 @@ def test_a_package_that_others_load_is_required_by_name(name):
 
 def test_packages_that_tests_import_are_declared():
     used = imported("tests", "samples", by_name=False)
-    beside = {path.stem for folder in ("tests", "samples") for path in (ROOT / folder).rglob("*.py")}
+    beside = {path.stem for folder in ("tests", "samples", "docs") for path in (ROOT / folder).rglob("*.py")}
     other = {"bpy", "render_pictures"}  # Blender's own; a module that a conftest.py registers
     known = declared("dev", "cuda", "mattes", "maps") | other | beside
     assert (used.at_import | used.inside) - known == set()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-LOCK = "stylize.storage.lock.json"
+LOCK = "stylize.lock.json"
 """Beside a repository's files in the cache: what was fetched, at which commit, with size and hash of each."""
 
 

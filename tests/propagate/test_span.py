@@ -387,9 +387,9 @@ def test_extremes_stay_within_bounds(rng):
     st.integers(1, 24), st.integers(1, 24), st.integers(1, 4), st.sampled_from([np.uint8, np.uint16]),
     st.sampled_from([np.uint8, np.uint16]), st.sets(st.integers(0, 3), min_size=1), st.booleans(),
     st.fixed_dictionaries({
-        "choice": st.sampled_from([1e-3, 12.0, 1e9]), "steadiness": st.sampled_from([0.0, 0.5, 1.0]),
-        "color_match": st.booleans(), "other_keys": st.sampled_from([0, 1, 9]),
-        "new_surface": st.sampled_from([0.0, 0.2, 1.0]), "quality": st.sampled_from(["medium", "fine"]),
+        "blend_limit": st.sampled_from([1e-3, 12.0, 1e9]), "steadiness": st.sampled_from([0.0, 0.5, 1.0]),
+        "color_match": st.booleans(), "distant_keys": st.sampled_from([0, 1, 9]),
+        "fill_threshold": st.sampled_from([0.0, 0.2, 1.0]), "quality": st.sampled_from(["medium", "fine"]),
     }),
     st.integers(0, 99),
 )  # fmt: skip
@@ -456,8 +456,8 @@ def test_a_matte_that_does_not_fit_is_refused(wrong):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("choice", 0.0), ("choice", float("nan")), ("choice", float("inf")), ("steadiness", -0.1),
-        ("steadiness", 1.1), ("new_surface", 2.0), ("new_surface", float("nan")), ("other_keys", -1),
+        ("blend_limit", 0.0), ("blend_limit", float("nan")), ("blend_limit", float("inf")), ("steadiness", -0.1),
+        ("steadiness", 1.1), ("fill_threshold", 2.0), ("fill_threshold", float("nan")), ("distant_keys", -1),
         ("quality", "fast"), ("threads", 0), ("seed", -1),
     ],
 )  # fmt: skip

@@ -33,7 +33,7 @@ _SMALLEST_FRAME = 16
 
 
 @dataclass(frozen=True)
-class RunRequest:
+class PaintJob:
     """A key to paint.
 
     Attributes
@@ -67,7 +67,7 @@ class BatchContext:
 
 
 def paint_jobs(
-    jobs: Sequence[RunRequest], brush: BatchContext, report: Callable[[float], None]
+    jobs: Sequence[PaintJob], brush: BatchContext, report: Callable[[float], None]
 ) -> list[tuple[Image, dict[str, Any]]]:
     """Paint keys of one size together; returns the picture of each and how it was done.
 
@@ -145,7 +145,7 @@ def _area(engine: Engine, brush: BatchContext) -> float:
     return float(side * side * brush.parts.family.area)
 
 
-def _looked(job: RunRequest, brush: BatchContext) -> list[tuple[Any, Image, Image]]:
+def _looked(job: PaintJob, brush: BatchContext) -> list[tuple[Any, Image, Image]]:
     """Name, frame and painting of all that a key looks at: styles first, where no adapter carries them."""
     styles = brush.styles if brush.options.style_adapter == "attention" else ()
     plain = [(f"style {index}", _plain(style)) for index, style in enumerate(styles)]
@@ -156,7 +156,7 @@ def _looked(job: RunRequest, brush: BatchContext) -> list[tuple[Any, Image, Imag
     return found
 
 
-def _piece(job: RunRequest, brush: BatchContext, fit: Fit, engine: Engine) -> Piece:
+def _piece(job: PaintJob, brush: BatchContext, fit: Fit, engine: Engine) -> Piece:
     row = make_row(brush.parts, job.frame, job.frame, fit, engine.device)
     ground = job.ground
     return Piece(

@@ -12,7 +12,7 @@ import numpy as np
 from propagate.arrays import check_image, check_map
 from stylize.errors import UsageError
 from stylize.render.anchors import match_colors, merge_anchors
-from stylize.render.diffusion.batch import BatchContext, RunRequest, paint_jobs
+from stylize.render.diffusion.batch import BatchContext, PaintJob, paint_jobs
 from stylize.render.diffusion.frame_options import FrameOptions, check_schedules, moment_at
 from stylize.render.diffusion.init_image import ground_for, ground_within
 from stylize.render.diffusion.inpainting import blend_region, region_mask
@@ -181,7 +181,7 @@ class DiffusionRenderer:
             looked = [a for a in task.anchors if a.frame is not None and a.painted is not None]
             ground = ground_for(task.frame, known, self.options.hold)
             number = getattr(task.painter, "spot", self.spot).frame
-            jobs.append(RunRequest(task.frame, ground, looked, number))
+            jobs.append(PaintJob(task.frame, ground, looked, number))
             knowns.append(known)
         painted = []
         found = paint_jobs(jobs, self._brush(seed, tasks[0].frame), on_progress or _nobody)
@@ -222,7 +222,7 @@ class DiffusionRenderer:
         """
         mask = region_mask(region, (frame.shape[0], frame.shape[1]))
         ground = ground_within(before, mask)
-        job = RunRequest(frame, ground, number=self.spot.frame)
+        job = PaintJob(frame, ground, number=self.spot.frame)
         ((image, facts),) = paint_jobs([job], self._brush(seed, frame), on_progress or _nobody)
         whole = {**self.fingerprint(), **facts, "seed": seed, "region": _content(region)}
         return PaintedKey(blend_region(before, image, mask), whole)

@@ -195,7 +195,7 @@ def test_interrupted_diffusion_keeps_finished_keys(world, tiny, monkeypatch, cap
 
     monkeypatch.setattr(steering.Steering, "__call__", interrupted)
     said = paint(stopped, 130).strip().splitlines()
-    assert said[-1] == "stylize: interrupted; finished work is kept, run again to go on"
+    assert said[-1] == "stylize: interrupted; finished work is kept, run again to resume"
     finished = keys(stopped)
     assert len(finished) == 4, "two pictures and their recipes: keys take two steps each"
     paint(stopped, 0)

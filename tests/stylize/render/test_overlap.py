@@ -58,7 +58,7 @@ def test_overlap_of_pictures_is_what_they_share():
     assert Overlap([portrait(), portrait()], [0, 1])(0, 1) > 0.99
 
 
-@pytest.mark.parametrize("bad", [{"level": "much"}, {"anchors": 0}, {"anchors": 9}, {"least": -0.1}])
+@pytest.mark.parametrize("bad", [{"level": "much"}, {"anchors": 0}, {"anchors": 9}, {"min_overlap": -0.1}])
 def test_bounds(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         AgreementOptions(**bad)

@@ -122,7 +122,7 @@ def test_rows_that_are_not_looked_at_change_nothing(studio, monkeypatch):
     alone = latents(engine, Canvas([Piece(rows[0])]), setup)
     with_none = latents(engine, Canvas([Piece(rows[0], looks=(0, 1))], rows[1:]), setup)
     assert not torch.allclose(alone, with_none[-1:], atol=1e-2)  # looked at, they change the key
-    monkeypatch.setattr(sampling, "looking_at", lambda *_: nullcontext())
+    monkeypatch.setattr(sampling, "reference_attention", lambda *_: nullcontext())
     beside = latents(engine, Canvas([Piece(rows[0], looks=(0, 1))], rows[1:]), setup)[-1:]
     assert torch.allclose(alone, beside, atol=1e-4)  # in one batch and not looked at, they do not
 

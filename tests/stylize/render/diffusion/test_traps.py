@@ -316,7 +316,7 @@ def test_missing_weights_are_answered_at_once_and_without_torch(tmp_path):
     program = """
 import sys, time
 from stylize.errors import ModelError
-from stylize.render import Task, make_renderer
+from stylize.render import PaintTask, make_renderer
 import numpy as np
 try:
     make_renderer("sd", [np.zeros((40, 40, 3), np.uint8)], {})

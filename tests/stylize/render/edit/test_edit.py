@@ -120,9 +120,9 @@ def test_the_fingerprint_follows_model_style_and_options_but_not_the_device(edit
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        ({"stepz": 3}, UsageError, "no option 'stepz'"),
-        ({"steps": 0}, UsageError, "steps is 0; expected 1 to 200"),
-        ({"hold": 2}, UsageError, "expected 0 to 1"),
+        ({"stepz": 3}, UsageError, "unknown option 'stepz' of renderer edit"),
+        ({"steps": 0}, UsageError, "invalid steps 0; use 1 to 200"),
+        ({"hold": 2}, UsageError, "invalid hold 2; use 0 to 1"),
         ({"model": "flux2-klien"}, UsageError, "did you mean 'flux2-klein'"),
         ({"model": "auto"}, ModelError, "stylize models fetch flux2-klein.*--renderer patch"),
         ({"model": "{base}"}, ModelError, "StableDiffusionPipeline does not edit a picture"),

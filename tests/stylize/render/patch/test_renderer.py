@@ -164,7 +164,7 @@ def test_options_by_name():
     assert made.fingerprint()["options"]["style_strength"] == 0.2
     with pytest.raises(UsageError, match="style_strenth"):
         make_renderer("patch", [strokes()], {"style_strenth": 0.2})
-    with pytest.raises(UsageError, match="keep_colors is 7"):
+    with pytest.raises(UsageError, match="invalid keep_colors 7; use 0 to 1"):
         make_renderer("patch", [strokes()], {"keep_colors": 7})
 
 
