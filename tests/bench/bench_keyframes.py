@@ -11,7 +11,8 @@ choices  For each clip and number of keys the share of pixels that the keys besi
          analysis (`tests.keyframes.slow`). --uneven adds versions of each clip whose frames are held and
          hurried. Without clips: ones made here.
 cuts     Cuts that are missed and invented in made clips with one cut each: plain, and with flicker, grain and
-         two flashes.
+         two flashes; and cuts invented in clips without one where every frame is new: fire, a crowd, sports, a
+         strobe, a whip pan.
 speed    Frames a second of a clip, from its file to its keys: decoding, cuts, analysis, choice.
 memory   The most memory of analysis and choice, for clips of so many frames.
 """
@@ -151,7 +152,12 @@ def cuts(asked: argparse.Namespace) -> dict[str, object]:
             starts = {shot.start for shot in detect_shots(frames).shots} - {0}
             found[kind]["missed"] += at not in starts
             found[kind]["invented"] += len(starts - {at})
-    return {"seeds": asked.seeds, **found}
+    unrest = dict.fromkeys(("fire", "crowd", "sport", "strobe", "whip_pan"), 0)
+    for seed, kind in itertools.product(range(100, 100 + asked.seeds), unrest):
+        make = getattr(synthetic, kind)
+        frames = make(seed=seed) if kind == "whip_pan" else make(40, seed=seed)
+        unrest[kind] += len(detect_shots(frames).shots) - 1
+    return {"seeds": asked.seeds, **found, "invented in unrest": unrest}
 
 
 def spent() -> tuple[float, float]:

@@ -23,7 +23,10 @@ COPIED = ("stylize", "keyframes", "propagate", "tests", "samples", "docs", "READ
 """What the tests need beside pyproject.toml."""
 SUBJECTS = {
     "settings": (["stylize/settings"], ["tests/stylize/settings"]),
-    "output": (["stylize/pipeline/output.py"], ["tests/stylize/pipeline/test_output.py"]),
+    "output": (
+        ["stylize/pipeline/output.py"],
+        ["tests/stylize/pipeline/test_run.py", "tests/stylize/pipeline/test_layers.py"],
+    ),
     "takes": (["stylize/project/takes.py", "stylize/project/key_store.py"], ["tests/stylize/project"]),
     "schedules": (["stylize/schedules"], ["tests/stylize/schedules"]),
 }
