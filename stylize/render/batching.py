@@ -34,7 +34,7 @@ def painting_order(
     locked
         Keys that are painted before the others.
     settled
-        For a key that is painted anew: whom it followed the last time.
+        Keys that a key to be repainted followed the last time.
     agreement
         How far keys follow each other.
     """

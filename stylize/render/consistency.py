@@ -182,7 +182,7 @@ def paint_shot(  # noqa: PLR0913  what is there, what is wanted, and who listens
     locked
         Keys that are painted before the others.
     recorded
-        For a key that is painted anew: whom it followed the last time, and follows again.
+        Keys that a key to be repainted followed the last time, and follows again.
     last
         The key after which the caller stops: none is painted together with it that comes later.
     on_progress

@@ -1,4 +1,4 @@
-"""Painting a part of a key anew and leaving the rest as it is, bit for bit."""
+"""Repainting of a part of a key; the rest stays bit for bit."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def region_mask(mask: Image, size: tuple[int, int]) -> F32:
     alpha = full[..., -1] if full.shape[2] in (2, 4) else np.ones(size, np.float32)
     found = np.asarray(color * alpha, np.float32)
     if found.max() < 0.5:
-        raise UsageError("the region selects nothing; paint white what shall be painted anew")
+        raise UsageError("the region is empty; paint the part to repaint white")
     return found
 
 

@@ -202,7 +202,7 @@ class DiffusionRenderer:
         seed: int = 0,
         on_progress: Progress | None = None,
     ) -> PaintedKey:
-        """Paint a part of a finished key anew; outside of it every bit stays.
+        """Repaint a part of a finished key; outside of it every bit stays.
 
         Parameters
         ----------
@@ -211,7 +211,7 @@ class DiffusionRenderer:
         before
             The key as it is, of the same size and type.
         region
-            A picture of that size: white is painted anew.
+            A picture of that size: white is repainted.
         seed, on_progress
             As for `paint`.
 

@@ -460,7 +460,7 @@ def test_outside_of_a_region_no_bit_changes(sd15):
 def test_a_region_that_does_not_fit_is_refused(sd15):
     with pytest.raises(UsageError, match="the region is 64x40"):
         sd15.painter().paint_region(picture(3), picture(5), np.full((40, 64, 3), 255, np.uint8))
-    with pytest.raises(UsageError, match="selects nothing"):
+    with pytest.raises(UsageError, match="the region is empty; paint the part"):
         sd15.painter().paint_region(picture(3), picture(5), np.zeros((SIZE, SIZE, 3), np.uint8))
 
 
